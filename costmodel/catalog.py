@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,17 +23,30 @@ _HEAD = 4096  # bytes at the start of a file that hold its aliases
 _SUFFIXES = (".yaml", ".yml")
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Specs of one sort: what one is called, where they ship, and where in a user's folder they lie."""
+
+    noun: str
+    ships: tuple[str, ...]
+    inside: str
+    command: str  # what is typed before list and show
+
+
+ARCHITECTURES = Shelf("architecture", ("architectures", "proposals"), "", "archcalc")
+
+
 def spec_root() -> Path:
     """Return the folder of the specs that ship: in the installed package, else in the checkout."""
     here = Path(__file__).parent
     return here / "specs" if (here / "specs").is_dir() else here.parent / "specs"
 
 
-def folders(more: Sequence[Path] = ()) -> list[Path]:
-    """Return where names are looked up: asked for, in ARCHCALC_SPECS, the catalog, the proposals."""
+def folders(more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> list[Path]:
+    """Return where names are looked up: asked for, in ARCHCALC_SPECS, what ships."""
     variable = os.environ.get("ARCHCALC_SPECS", "")
     asked = [*more, *(Path(part) for part in variable.split(os.pathsep) if part)]
-    return [*asked, spec_root() / "architectures", spec_root() / "proposals"]
+    return [*(folder / shelf.inside for folder in asked), *(spec_root() / name for name in shelf.ships)]
 
 
 def asked_folders(specs: Iterable[str | Path]) -> tuple[Path, ...]:
@@ -48,9 +62,9 @@ def asked_folders(specs: Iterable[str | Path]) -> tuple[Path, ...]:
     return found
 
 
-def names(more: Sequence[Path] = ()) -> list[str]:
+def names(more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> list[str]:
     """Return the names of all specs, sorted; a name that occurs twice is listed once."""
-    return sorted(_files(tuple(folders(more))))
+    return sorted(_files(tuple(folders(more, shelf))))
 
 
 @cache
@@ -71,14 +85,14 @@ def _files(where: tuple[Path, ...]) -> dict[str, Path]:
 
 
 @cache
-def aliases(more: tuple[Path, ...] = ()) -> dict[str, str]:
+def aliases(more: tuple[Path, ...] = (), shelf: Shelf = ARCHITECTURES) -> dict[str, str]:
     """Map aliases, in lower case, to names.
 
     Read from the one line of each file that declares them, without parsing the file: a test checks
     that this equals what parsing gives.
     """
     found: dict[str, str] = {}
-    for name, path in _files(tuple(folders(more))).items():
+    for name, path in _files(tuple(folders(more, shelf))).items():
         try:
             with path.open("rb") as file:
                 head = file.read(_HEAD).decode("utf-8", "replace")
@@ -90,19 +104,19 @@ def aliases(more: tuple[Path, ...] = ()) -> dict[str, str]:
     return found
 
 
-def find(wanted: str, more: Sequence[Path] = ()) -> Path:
+def find(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Path:
     """Return the file of a spec: a path, an exact name, an alias, or a prefix of one name alone.
 
     Raises:
         UnknownSpecError: nothing is called so, or more than one thing is.
     """
-    files = _files(tuple(folders(more)))
+    files = _files(tuple(folders(more, shelf)))
     if wanted in files:
         return files[wanted]
     if os.sep in wanted or wanted.endswith((*_SUFFIXES, ".json")):
         return _path(Path(wanted), files)
     low = wanted.lower()
-    known = aliases(tuple(more))
+    known = aliases(tuple(more), shelf)
     if low in known or low in files:
         return files[known.get(low, low)]
     matches = sorted({name for name in files if low and name.lower().startswith(low)})
@@ -112,18 +126,19 @@ def find(wanted: str, more: Sequence[Path] = ()) -> Path:
     shown = plain(wanted)[:64]
     if _NAME.fullmatch(wanted) and Path(f"{wanted}.yaml").is_file():
         raise UnknownSpecError(
-            f'no architecture "{shown}"', hint=f"did you mean the file? archcalc show ./{wanted}.yaml"
+            f'no {shelf.noun} "{shown}"', hint=f"did you mean the file? {shelf.command} show ./{wanted}.yaml"
         )
     if matches:
         raise UnknownSpecError(
-            f'"{shown}" is the beginning of {len(matches)} names', hint=_first(matches) + ". All names: archcalc list"
+            f'"{shown}" is the beginning of {len(matches)} names',
+            hint=f"{_first(matches)}. All names: {shelf.command} list",
         )
     import difflib
 
     near = difflib.get_close_matches(low, [*files, *known], n=6, cutoff=0.6)
     offered = list(dict.fromkeys(known.get(name, name) for name in near))[:3]
     meant = f"did you mean {', '.join(offered)}? " if offered else ""
-    raise UnknownSpecError(f'no architecture "{shown}"', hint=f"{meant}All names: archcalc list")
+    raise UnknownSpecError(f'no {shelf.noun} "{shown}"', hint=f"{meant}All names: {shelf.command} list")
 
 
 def _path(path: Path, names: Iterable[str]) -> Path:
@@ -138,18 +153,15 @@ def _first(matches: list[str]) -> str:
     return ", ".join(matches[:4]) + (", ..." if len(matches) > 4 else "")
 
 
-def document(wanted: str, more: Sequence[Path] = ()) -> Document:
+def document(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Document:
     """Return a spec as plain data with places, its bases merged."""
-    return _resolved(find(wanted, more), more)
-
-
-def _resolved(path: Path, more: Sequence[Path]) -> Document:
-    beside = (path.parent, *more)
+    path = find(wanted, more, shelf)
 
     def find_base(name: str) -> Document:
         """Read a base: beside the file, in the folders asked for, in the catalog; never elsewhere."""
-        files = _files(tuple(folders(beside)))
-        wanted = name if name in files else aliases(tuple(beside)).get(name.lower(), name)
+        files = _files((path.parent, *folders(more, shelf)))
+        known = aliases((path.parent, *more), shelf)
+        wanted = name if name in files else known.get(name.lower(), name)
         if wanted not in files:
             raise UnknownSpecError(f'base "{plain(name)[:64]}" is not in the catalog or here', hint=_near(name, files))
         return read_document(files[wanted], follow=False)

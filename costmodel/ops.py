@@ -78,7 +78,9 @@ class Project(Op):
     """One input of ``d_in`` times its matrices, ``d_out`` columns in all.
 
     ``groups`` block-diagonal pieces share the sizes: each group has its own ``d_in`` inputs.
-    ``biased`` is how many of the output columns have a bias.
+    ``biased`` is how many of the output columns have a bias. ``beside``: the input is that of the
+    projection before, so that an engine runs both as one product. ``from_states``: the input is
+    what the states hold.
     """
 
     family: ClassVar[str] = "projections"
@@ -87,6 +89,8 @@ class Project(Op):
     d_out: Size
     groups: Size = 1
     biased: Size = 0
+    beside: bool = False
+    from_states: bool = False
 
     @property
     def flops(self) -> Size:

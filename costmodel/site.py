@@ -100,7 +100,8 @@ class Site:
         paged = filling.paged(self.share(context), self.load.page)
         pooled = kept if span.limit is None else self.share(context)
         stored = self.runs if own and self.keeps else 0
-        return State(name, kind or span.kind, kept, read, written, paged, pooled, stored, role, units, width)
+        fresh = self.share(self.new)
+        return State(name, kind or span.kind, kept, read, written, paged, pooled, stored, role, units, width, fresh)
 
     def share(self, entries: Size) -> Size:
         """Return the whole entries that are kept of so many, under ``keep``."""
@@ -119,7 +120,7 @@ class Site:
         """Return ``kept`` entries of ``width`` values; engines allocate ``most``, in whole pages."""
         paged = round_up(most, self.load.page)
         stored = self.runs if self.keeps else 0
-        return State(name, kind, kept, read, written, paged, most, stored, role, 1, width)
+        return State(name, kind, kept, read, written, paged, most, stored, role, 1, width, written)
 
     # Work
 
@@ -134,12 +135,10 @@ class Site:
         units: Size = 1,
         groups: Size = 1,
         role: str | None = None,
+        beside: bool = False,
         **outs: Size,
     ) -> Project:
-        """Return one input times the matrices named in ``outs`` (name: columns).
-
-        ``bias`` is True for a bias on each, or the names that have one.
-        """
+        """Return one input times the matrices named in ``outs`` (name: columns); ``bias``: True, or the names."""
         d_in = self.width if d_in is None else d_in
         weights: list[Weight] = []
         d_out: Size = 0
@@ -161,6 +160,7 @@ class Site:
             d_out=d_out,
             groups=groups,
             biased=biased,
+            beside=beside,
         )
 
     def norm(

@@ -67,7 +67,8 @@ class State:
     """What one sequence keeps in one layer: entries of ``width`` values; ``stored`` layers have one.
 
     In entries: ``kept`` after the step, ``read`` of what earlier steps left, ``written`` in this
-    step, ``paged`` and ``pooled`` as engines allocate it. ``role`` picks the dtype.
+    step, ``fresh`` of this step's own that its queries read, ``paged`` and ``pooled`` as engines
+    allocate it. ``role`` picks the dtype.
     """
 
     name: str
@@ -81,6 +82,7 @@ class State:
     role: str = "kv"
     units: Size = 1
     width: Size = 1
+    fresh: Size = 0
 
 
 class Matmul(NamedTuple):

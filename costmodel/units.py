@@ -50,16 +50,35 @@ def parse_quantity(text: str, unit: str) -> int:
     Raises:
         FieldError: not a quantity in this unit, or not a whole number of it.
     """
-    hint = f'write a number, a space and a unit, as in "2 G{unit}"'
-    number = _match(text, f"a quantity in {unit}", hint)
+    number, scale = _quantity(text, unit)
+    return _exact(number, scale, text, f"number of {unit}")
+
+
+def parse_amount(text: str, unit: str) -> Fraction:
+    """Read a quantity that need not be a whole number of its unit: ``"2.5 USD/h"``. No unit: ``""``.
+
+    Raises:
+        FieldError: not a quantity in this unit.
+    """
+    from fractions import Fraction
+
+    number, scale = _quantity(text, unit)
+    part = number["part"] or ""
+    digits = int(number["whole"].replace("_", "") + part)
+    return Fraction(digits * scale * 10 ** int(number["power"] or 0), 10 ** len(part))
+
+
+def _quantity(text: str, unit: str) -> tuple[re.Match[str], int]:
+    """Split a quantity into its number and the size of its prefix."""
+    prefix = "G" if unit.startswith(("B", "FLOP")) else ""
+    hint = f'write a number, a space and a unit, as in "2 {prefix}{unit}"' if unit else "write digits alone"
+    number = _match(text, f"a quantity in {unit}" if unit else "a number", hint)
     rest = _PREFIXED.fullmatch(number["rest"] or "")
-    if number["rest"] == unit:  # "12 bit": no prefix, whatever letter the unit starts with
-        prefix = ""
-    elif rest and rest["unit"] == unit:
-        prefix = rest["prefix"]
-    else:
-        raise FieldError(f"{quote(text)} is not a quantity in {unit}", "AC106", hint=hint)
-    return _exact(number, SCALE[prefix], text, f"number of {unit}")
+    if (number["rest"] or "") == unit:  # "12 bit": no prefix, whatever letter the unit starts with
+        return number, 1
+    if unit and rest and rest["unit"] == unit:
+        return number, SCALE[rest["prefix"]]
+    raise FieldError(f"{quote(text)} is not a quantity in {unit or 'plain digits'}", "AC106", hint=hint)
 
 
 def parse_fraction(text: str, *, share: bool = True) -> Fraction:

@@ -54,6 +54,9 @@ def parse(text: str, name: str) -> Mapping:
     try:
         return _Builder(source).build(yaml.parse(source.text, Loader=loader))
     except yaml.MarkedYAMLError as error:
+        if "nesting depth" in (error.problem or ""):  # libyaml's own limit, met while it looks ahead of ours
+            begun = source.text[: error.problem_mark.index] if error.problem_mark else source.text
+            return _Builder(source).build(yaml.parse(begun, Loader=yaml.SafeLoader))
         mark, context = error.problem_mark, error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
         began = context.line if context else line

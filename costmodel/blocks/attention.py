@@ -205,7 +205,7 @@ class Attention(Block):
             columns: dict[str, Size] = {"k": kv_heads * k}
             if self.kv == "separate":
                 columns["v"] = kv_heads * v
-            yield at.project("kv", d_in=d_in, bias=self.bias, split="out", units=kv_heads, **columns)
+            yield at.project("kv", d_in=d_in, bias=self.bias, split="out", units=kv_heads, beside=True, **columns)
         if self.norm is not None:
             yield self.norm.lower(at, "q_norm", heads, k)
             if own:

@@ -128,9 +128,9 @@ class CompressedAttention(Block):
         heads, width = indexer.n_heads, indexer.head_dim
         rotated = min(self.rope_dim or width, width)
         d_query = at.width if indexer.queries == "hidden" else self.q_lora_rank
-        yield at.project("q", d_in=d_query, split="out", units=heads, q=heads * width)
+        yield at.project("q", d_in=d_query, q=heads * width)
         yield at.vector("rope", heads * rotated, STEPS["rotary"])
-        yield at.project("head_weights", split="out", units=heads, head_weights=heads)
+        yield at.project("head_weights", head_weights=heads)
         compressed = Compressor(at, ratio, self.series, width, rotated, role="index")
         yield from compressed.lower()
         yield at.attend(

@@ -90,6 +90,7 @@ class CrossAttention(Block):
             "kv",
             kv_heads,
             width,
+            at.load.source_new,
         )
         pairs = at.new * source
         yield at.attend(

@@ -50,7 +50,9 @@ class GatedDeltaNet(Block):
         k_heads, v_heads, k, v = self.n_k_heads, self.n_v_heads, self.k_head_dim, self.v_head_dim
         keys, values = k_heads * k, v_heads * v
         yield at.project("qk", split="out", units=k_heads, q=keys, k=keys)
-        yield at.project("v", split="out", units=v_heads, v=values, gate=values, beta=v_heads, decay=v_heads)
+        yield at.project(
+            "v", split="out", units=v_heads, beside=True, v=values, gate=values, beta=v_heads, decay=v_heads
+        )
         yield conv(at, "conv_qk", 2 * keys, self.d_conv, units=k_heads)
         yield conv(at, "conv_v", values, self.d_conv, units=v_heads)
         yield at.vector("conv_activation", 2 * keys + values, STEPS["activation"])

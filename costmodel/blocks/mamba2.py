@@ -50,7 +50,7 @@ class Mamba2(Block):
         inner, shared = heads * self.head_dim, groups * state
         biased = self.bias in (True, "in")
         yield at.project("in", bias=biased, split="out", units=heads, z=inner, x=inner, dt=heads)
-        yield at.project("bc", bias=biased, split="out", units=groups, b=shared, c=shared)
+        yield at.project("bc", bias=biased, split="out", units=groups, beside=True, b=shared, c=shared)
         yield conv(at, "conv_x", inner, self.d_conv, bias=self.conv_bias, units=heads)
         yield conv(at, "conv_bc", 2 * shared, self.d_conv, bias=self.conv_bias, units=groups)
         yield at.vector("conv_activation", inner + 2 * shared, STEPS["activation"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -117,9 +117,10 @@ class LatentAttention(Block):
             yield at.project("q", split="out", units=heads, q=d_qk)
         else:
             yield at.project("q_a", bias=self.bias, q_a=self.q_lora_rank)
+        yield at.project("kv_a", bias=self.bias, beside=True, kv_a=self.kv_lora_rank + rope)
+        if self.q_lora_rank is not None:
             yield at.norm("q_a_norm", self.q_lora_rank)
             yield at.project("q_b", d_in=self.q_lora_rank, split="out", units=heads, q_b=d_qk)
-        yield at.project("kv_a", bias=self.bias, kv_a=self.kv_lora_rank + rope)
         yield at.norm("kv_a_norm", self.kv_lora_rank)
         if self.rope_norm:
             yield at.norm("k_rope_norm", rope)
@@ -151,35 +152,64 @@ class LatentAttention(Block):
         pairs = self._attended(at)
         keys = at.resident(self.span)
         absorbed = self._absorbed_share(at, pairs, keys)
-        nope, rank, rope, v = self.qk_nope_head_dim, self.kv_lora_rank, self.qk_rope_head_dim, self.v_head_dim
-        columns: dict[str, Size] = {"k_up": self.n_heads * nope, "v_up": self.n_heads * v}
-        ways = (
-            ("absorbed", absorbed, at.tokens, rank + rope, rank, 1),
-            ("expanded", 1 - absorbed, at.batch * keys, nope + rope, v, self.n_heads),
+        expanded = 1 - absorbed
+        states = self._states(at)
+        if not absent(absorbed):
+            yield from self._absorbed(at, absorbed, pairs, keys, states)
+            states = ()  # kept once, however it is read
+        if not absent(expanded):
+            yield from self._expanded(at, expanded, pairs, keys, states)
+
+    def _absorbed(self, at: Site, share: Size, pairs: Size, keys: Size, states: tuple[State, ...]) -> Iterator[Op]:
+        """Yield attention in the latent space: every head moves its queries there and its outputs back."""
+        heads, rank, rope = self.n_heads, self.kv_lora_rank, self.qk_rope_head_dim
+        each: dict[str, Any] = {"groups": heads, "tokens": share * at.tokens, "split": "out", "units": heads}
+        yield at.project("absorb_k", d_in=self.qk_nope_head_dim, k_up=rank, **each)
+        yield self._scores(at, share * pairs, keys, (1, rank + rope, rank), states, "absorbed")
+        yield at.project("absorb_v", d_in=rank, v_up=self.v_head_dim, **each)
+
+    def _expanded(self, at: Site, share: Size, pairs: Size, keys: Size, states: tuple[State, ...]) -> Iterator[Op]:
+        """Yield attention over keys and values of every head: all that are resident, or the new ones where kept."""
+        heads, nope, rope, v = self.n_heads, self.qk_nope_head_dim, self.qk_rope_head_dim, self.v_head_dim
+        kept = at.load.mla == "expanded-cached"
+        rows = at.tokens if kept else at.batch * keys
+        up = at.project(
+            "kv_b",
+            d_in=self.kv_lora_rank,
+            tokens=share * rows,
+            split="out",
+            units=heads,
+            k_up=heads * nope,
+            v_up=heads * v,
         )
-        cached_states = self._states(at)
-        for variant, share, rows, qk_dim, v_dim, kv_heads in ways:
-            if absent(share):
-                continue
-            if variant == "expanded" and at.load.mla == "expanded-cached":
-                rows = at.tokens
-            up = "absorb" if variant == "absorbed" else "kv_b"
-            yield at.project(
-                up, d_in=rank, tokens=share * rows, split="out", units=self.n_heads, role=at.role, **columns
-            )
-            yield at.attend(
-                "attend",
-                share * pairs,
-                keys,
-                n_heads=self.n_heads,
-                n_kv_heads=kv_heads,
-                qk_head_dim=qk_dim,
-                v_head_dim=v_dim,
-                states=cached_states,
-                weights=(at.weight("sinks", self.n_heads),) if self.sinks else (),
-                variant=variant,
-            )
-            cached_states = ()  # kept once, however it is read
+        if not kept:
+            up.states, up.from_states, states = states, bool(states), ()
+        yield up
+        yield self._scores(at, share * pairs, keys, (heads, nope + rope, v), states, "expanded")
+
+    def _scores(
+        self,
+        at: Site,
+        pairs: Size,
+        keys: Size,
+        sizes: tuple[Size, Size, Size],
+        states: tuple[State, ...],
+        variant: str,
+    ) -> Op:
+        """Return scores and sums with (key heads, width of a key, width of a value)."""
+        n_kv_heads, qk_head_dim, v_head_dim = sizes
+        return at.attend(
+            "attend",
+            pairs,
+            keys,
+            n_heads=self.n_heads,
+            n_kv_heads=n_kv_heads,
+            qk_head_dim=qk_head_dim,
+            v_head_dim=v_head_dim,
+            states=states,
+            weights=(at.weight("sinks", self.n_heads, split="out", units=self.n_heads),) if self.sinks else (),
+            variant=variant,
+        )
 
     def _absorbed_share(self, at: Site, pairs: Size, keys: Size) -> Size:
         """Return 1 where the absorbed form is run, 0 where the expanded one is."""
@@ -198,6 +228,7 @@ class LatentAttention(Block):
             return (at.cache("kv", self.span, width, units=self.n_heads),)
         kind = "latent" if self.window is None else "window"
         latent = at.cache("latent", self.span, self.kv_lora_rank, kind=kind)
-        if (indexer := self._indexer(at)) is not None:  # each query reads what was picked for it, no more
-            latent.read = minimum(latent.read, indexer.top_k * at.new)
+        if (indexer := self._indexer(at)) is not None:  # no more than one query's: all may pick the same
+            latent.read = minimum(latent.read, indexer.top_k)
+            latent.fresh = minimum(latent.fresh, indexer.top_k - latent.read)
         return latent, replace(latent, name="rope", role="kv_rope", width=self.qk_rope_head_dim)

@@ -27,7 +27,8 @@ AROUND = {
     "o": (100, 400, 0),  # 2*5 * 10
 }
 ABSORBED = AROUND | {
-    "absorb": (54, 216, 0),  # 3 * 2*(4+5), two tokens
+    "absorb_k": (24, 96, 0),  # 3 * 2*4, two tokens
+    "absorb_v": (30, 120, 0),  # 3 * 2*5
     "attend": (0, 288, 90),  # 2 * 2 heads * (3+2 + 3) * (4+5 pairs); softmax 5 * 2 * 9
 }
 EXPANDED = AROUND | {
@@ -141,7 +142,7 @@ def test_a_window_keeps_its_entries() -> None:
 
 def test_an_indexer_reads_what_it_picked_and_every_score() -> None:
     picked = MLA | {"indexer": INDEXER}
-    assert states(block(picked))["latent"] == ("latent", "kv", 5, 3, 2, 1, 1, 3)  # 2 * 2 is more than there are
+    assert states(block(picked))["latent"] == ("latent", "kv", 5, 2, 2, 1, 1, 3)  # both queries may pick the same two
     kept = states(block(picked, new_tokens=1, cached_tokens=4))
     assert kept == {
         "latent": ("latent", "kv", 5, 2, 1, 1, 1, 3),
@@ -205,7 +206,8 @@ def test_what_a_run_reads_and_writes() -> None:
         "indexer.head_weights": (20, 6),
         "indexer.rope": (16, 16),
         "indexer.score": (12, 6),
-        "absorb": (6, 36),
+        "absorb_k": (16, 12),  # two heads of 4 to two of 3
+        "absorb_v": (12, 20),
         "attend": (20, 12),  # queries of 2*(3+2), latents of 2*3
         "gate": (20, 20),
         "gated": (40, 20),  # the gate and what it multiplies
@@ -225,14 +227,14 @@ def test_weights_are_cut_by_heads() -> None:
         "q_b.q_b": ("out", 2),
         "kv_a.kv_a": whole,
         "kv_a_norm.kv_a_norm": whole,
-        "indexer.q.q": ("out", 3),
+        "indexer.q.q": whole,  # the choice needs every head's score, so every device has them all
         "indexer.k.k": whole,
         "indexer.k_norm.k_norm": whole,
         "indexer.k_norm.k_norm.bias": whole,
-        "indexer.head_weights.head_weights": ("out", 3),
-        "absorb.k_up": ("out", 2),
-        "absorb.v_up": ("out", 2),
-        "attend.sinks": whole,
+        "indexer.head_weights.head_weights": whole,
+        "absorb_k.k_up": ("out", 2),
+        "absorb_v.v_up": ("out", 2),
+        "attend.sinks": ("out", 2),
         "gate.gate": ("out", 2),
         "o.o": ("in", 2),
     }

@@ -19,7 +19,8 @@ class Indexer(Model):
 
     Heads are weighed by a projection of the hidden state and summed, which is one more column in
     the weighted sum. ``queries`` come from the query latent, or from the hidden state, which then
-    has a norm of its own before them. Kept per token: one key of ``head_dim``.
+    has a norm of its own before them. Kept per token: one key of ``head_dim``. Every device of a
+    plan has all heads, since the choice needs all their scores.
     Source: DeepSeek-V3.2-Exp technical report, section 2.1 (equation 1); from the hidden state:
     transformers' mistral_large4 (without its learned scale by position).
     """
@@ -33,12 +34,12 @@ class Indexer(Model):
         """Yield the operations; ``latent`` is the width of the query latent."""
         heads, width = self.n_heads, self.head_dim
         d_query = at.width if self.queries == "hidden" or latent is None else latent
-        yield at.project("q", d_in=d_query, split="out", units=heads, q=heads * width)
+        yield at.project("q", d_in=d_query, q=heads * width)
         yield at.project("k", k=width)
         yield at.norm("k_norm", width, kind="layer")
         if self.queries == "hidden":
             yield at.norm("q_norm", kind="layer")
-        yield at.project("head_weights", split="out", units=heads, head_weights=heads)
+        yield at.project("head_weights", head_weights=heads)
         yield at.vector("rope", (heads + 1) * width, STEPS["rotary"])
         yield self.score(at, at.cache("index", Span(), width, role="index", kind="index"))
 

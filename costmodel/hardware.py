@@ -1,0 +1,196 @@
+"""An accelerator: what its sources say it can do. Every figure carries how it is known.
+
+A file in ``specs/hardware/`` or of a user's own. Rates are dense; ``80 GB`` is not ``80 GiB``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from costmodel.block import Impossible, Model
+from costmodel.catalog import Shelf, document, names
+from costmodel.document import Name, Source
+from costmodel.errors import InvalidSpec
+from costmodel.loader import locate
+from costmodel.problems import from_pydantic
+from costmodel.units import parse_amount
+
+SHELF = Shelf("hardware", ("hardware",), "hardware", "archcalc hardware")
+
+Basis = Literal["datasheet", "derived", "measured", "reported", "unverified"]
+# Number formats that hardware multiplies; weights in others are expanded first.
+PEAKS = ("fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "int8", "int4", "mxfp4", "nvfp4")
+Peak = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "int8", "int4", "mxfp4", "nvfp4"]
+
+
+class Quantity(Model):
+    """A value with its unit and how it is known.
+
+    ``basis``: ``datasheet`` the vendor says so; ``derived`` worked out from what a source says, as
+    ``note`` explains; ``measured``; ``reported`` by others than the vendor; ``unverified``: no
+    source confirms it. ``source`` is a key of the file's ``sources``.
+    """
+
+    unit: ClassVar[str]
+
+    value: Annotated[str | int, Field(union_mode="left_to_right")]
+    basis: Basis
+    source: str | None = None
+    note: str | None = None
+
+    @property
+    def amount(self) -> Fraction:
+        """Return the value in the unit of its class, exact."""
+        return parse_amount(str(self.value), self.unit)
+
+    @field_validator("value")
+    @classmethod
+    def _readable(cls, value: str | int) -> str | int:
+        if parse_amount(str(value), cls.unit) <= 0:
+            raise Impossible(f'"{value}" must be above 0', "")
+        return value
+
+    @model_validator(mode="after")
+    def _sourced(self) -> Quantity:
+        if (self.basis == "unverified") is not (self.source is None):
+            said = "names one" if self.source else "names none"
+            raise Impossible(
+                f"basis {self.basis} {'has no source' if self.source else 'needs a source'}, and this value {said}",
+                "basis",
+                "name a source, or write basis: unverified",
+            )
+        if self.basis == "derived" and not self.note:
+            raise Impossible("a derived value says how it was derived", "basis", "add note")
+        return self
+
+
+class Bytes(Quantity):
+    """A capacity."""
+
+    unit: ClassVar[str] = "B"
+
+
+class ByteRate(Quantity):
+    """A bandwidth, in one direction where it is a link's."""
+
+    unit: ClassVar[str] = "B/s"
+
+
+class FlopRate(Quantity):
+    """Dense multiplications and additions a second; an integer operation counts as one."""
+
+    unit: ClassVar[str] = "FLOP/s"
+
+
+class Watts(Quantity):
+    """Power of one device."""
+
+    unit: ClassVar[str] = "W"
+
+
+class Nanoseconds(Quantity):
+    """A latency."""
+
+    unit: ClassVar[str] = "ns"
+
+
+class Number(Quantity):
+    """A plain count."""
+
+    unit: ClassVar[str] = ""
+
+
+class Price(Quantity):
+    """Price of one device for an hour."""
+
+    unit: ClassVar[str] = "USD/h"
+
+
+class Fabric(Model):
+    """A network between devices: ``bandwidth`` of one device in one direction, ``latency`` of one message.
+
+    ``domain``: how many devices reach each other over it at this bandwidth.
+    """
+
+    name: str
+    bandwidth: ByteRate
+    latency: Nanoseconds | None = None
+    domain: Number | None = None
+
+
+class Hardware(Model):
+    """One accelerator, as a framework addresses it.
+
+    ``compute_units``: streaming multiprocessors, compute units, cores. ``on_chip_memory``: the
+    largest memory that all of them share (an L2), or their own memories together. ``scale_up``
+    joins the devices of a node or rack, ``scale_out`` those domains. ``power``: of one device under
+    load. ``generation`` names devices of one design.
+    """
+
+    format: Literal[1] = 1
+    name: Name
+    title: str
+    vendor: str
+    generation: Name
+    aliases: list[Name] = []
+    sources: dict[Name, Source] = {}
+    note: str | None = None
+    memory_capacity: Bytes
+    memory_bandwidth: ByteRate
+    on_chip_memory: Bytes | None = None
+    compute_units: Number | None = None
+    dense_peak: Annotated[dict[Peak, FlopRate], Field(min_length=1)]
+    scale_up: Fabric | None = None
+    scale_out: Fabric | None = None
+    power: Watts | None = None
+    price: Price | None = None
+
+    @model_validator(mode="after")
+    def _known_sources(self) -> Hardware:
+        for path, quantity in self.quantities().items():
+            if quantity.source is not None and quantity.source not in self.sources:
+                known = ", ".join(self.sources) or "none are named"
+                raise Impossible(f'there is no source "{quantity.source}"', f"{path}.source", f"sources: {known}")
+        return self
+
+    def quantities(self) -> dict[str, Quantity]:
+        """Return every figure by its dotted name."""
+        return dict(_quantities("", self))
+
+
+def load_hardware(wanted: str, more: Sequence[Path] = ()) -> Hardware:
+    """Load a profile by name, alias, unambiguous beginning, or path.
+
+    Raises:
+        UnknownSpecError: there is none of that name.
+        SpecError: it says something impossible; the message has file, line and column.
+    """
+    found = document(wanted, more, SHELF)
+    try:
+        return Hardware.model_validate(found.data)
+    except ValidationError as error:
+        invalid = InvalidSpec(from_pydantic(error, data=found.data, allowed=Hardware))
+        raise locate(invalid, found) from None
+
+
+def load_all_hardware(more: Sequence[Path] = ()) -> Iterator[Hardware]:
+    """Load every profile there is, by name."""
+    for name in names(more, SHELF):
+        yield load_hardware(name, more)
+
+
+def _quantities(prefix: str, value: Any) -> list[tuple[str, Quantity]]:
+    found: list[tuple[str, Quantity]] = []
+    items = value.items() if isinstance(value, dict) else value
+    for name, item in items:
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(item, Quantity):
+            found.append((path, item))
+        elif isinstance(item, Model | dict):
+            found += _quantities(path, item)
+    return found
