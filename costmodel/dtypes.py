@@ -17,12 +17,21 @@ from costmodel.sizes import Size, ceil_div
 
 @dataclass(slots=True, frozen=True)
 class Format:
-    """Bits of a value, and of the scale factor that ``group`` values share (0: none)."""
+    """Bits of a value, and of the scale factor that ``group`` values share (0: none).
+
+    ``computed``: the format that hardware multiplies, where it has another name.
+    """
 
     name: str
     bits: int
     group: int = 0
     scale_bits: int = 0
+    computed: str | None = None
+
+    @property
+    def multiplied(self) -> str:
+        """Return the format that matrix units multiply."""
+        return self.computed or self.name
 
     @property
     def whole_bytes(self) -> bool:
@@ -48,7 +57,7 @@ FORMATS = MappingProxyType(
             Format("bf16", 16),
             Format("fp16", 16),
             Format("fp8", 8),
-            Format("fp8-block", 8, 128, 32),
+            Format("fp8-block", 8, 128, 32, "fp8"),
             Format("int8", 8),
             Format("int4", 4, 128, 16),
             Format("mxfp8", 8, 32, 8),
@@ -96,6 +105,7 @@ class Recipe:
 
     text: str = "bf16"
     formats: Mapping[str, str] | None = None  # None: the defaults
+    compute: str | None = None  # what is multiplied, where it was said
 
     @property
     def cache_text(self) -> str:
@@ -124,7 +134,7 @@ class Recipe:
             role = role if separator else "all"
             if role != "all" and role not in ROLES and role not in GROUPS:
                 raise UsageError(f"there is no dtype role {quote(role)}", hint="roles: " + ", ".join([*ROLES, "cache"]))
-            if name not in FORMATS:
+            if name not in FORMATS and not (role == "compute" and name == "tf32"):
                 raise UsageError(f"there is no dtype {quote(name)}", hint="dtypes: " + ", ".join(FORMATS))
             if role in named:
                 raise UsageError(f'the dtype of "{role}" is given twice')
@@ -134,7 +144,7 @@ class Recipe:
             if group in named:
                 formats.update(dict.fromkeys(members, named[group]))
         formats.update({role: name for role, name in named.items() if role in ROLES and role not in GROUPS})
-        return cls(text, MappingProxyType(formats))
+        return cls(text, MappingProxyType(formats), named.get("compute"))
 
 
 BF16 = Recipe()

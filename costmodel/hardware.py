@@ -10,14 +10,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from costmodel.block import Impossible, Model
 from costmodel.catalog import Shelf, document, names
 from costmodel.document import Name, Source
-from costmodel.errors import InvalidSpec
+from costmodel.errors import InvalidSpec, Problem
 from costmodel.loader import locate
 from costmodel.problems import from_pydantic
+from costmodel.timing.attention import DecodeTime, PrefillTime
+from costmodel.timing.collective import AllReduceTime, ExchangeTime, NcclTime
+from costmodel.timing.fit import Fit, NonNegative
+from costmodel.timing.gemm import GemmTime
+from costmodel.timing.mla import AbsorbedTime, ExpandedTime
+from costmodel.timing.moe import MoeTime
 from costmodel.units import parse_amount
 
 SHELF = Shelf("hardware", ("hardware",), "hardware", "archcalc hardware")
@@ -114,13 +120,59 @@ class Price(Quantity):
 class Fabric(Model):
     """A network between devices: ``bandwidth`` of one device in one direction, ``latency`` of one message.
 
-    ``domain``: how many devices reach each other over it at this bandwidth.
+    ``domain``: how many devices reach each other over it at this bandwidth. ``reduces``: its switches
+    add, so that an all-reduce need not pass through every device.
     """
 
     name: str
     bandwidth: ByteRate
     latency: Nanoseconds | None = None
     domain: Number | None = None
+    reduces: bool = False
+
+
+class StepOverhead(Model):
+    """What an engine adds to the kernels of a step: for each step, and for each layer of the model.
+
+    Norms, rotations, activations, sampling and scheduling are in it.
+    """
+
+    step_us: NonNegative
+    layer_us: NonNegative
+    rows: int = 0
+    median_error: NonNegative | None = None
+    p90_error: NonNegative | None = None
+
+
+class Calibration(Model):
+    """Coefficients by family and format, and where the measurements came from.
+
+    ``like``: devices of the same generation or the nearest design, in this order, whose coefficients
+    serve where this one has none; their errors are then printed twice as wide.
+    """
+
+    source: str | None = None
+    like: list[Name] = []
+    note: str | None = None
+    gemm: dict[Name, GemmTime] = {}
+    moe: dict[Name, MoeTime] = {}
+    attention_prefill: dict[Name, PrefillTime] = {}
+    attention_decode: dict[Name, DecodeTime] = {}
+    mla_absorbed: dict[Name, AbsorbedTime] = {}
+    mla_expanded: dict[Name, ExpandedTime] = {}
+    all_reduce: dict[Name, AllReduceTime] = {}
+    nccl: dict[Name, NcclTime] = {}
+    moe_a2a: dict[Name, ExchangeTime] = {}
+    step: StepOverhead | None = None
+
+    def fits(self) -> Iterator[tuple[str, str, Fit]]:
+        """Yield every set of coefficients: family, format, coefficients."""
+        for family in FAMILIES:
+            for key, fit in getattr(self, family).items():
+                yield family, key, fit
+
+
+FAMILIES = tuple(name for name, info in Calibration.model_fields.items() if "dict" in str(info.annotation))
 
 
 class Hardware(Model):
@@ -149,14 +201,31 @@ class Hardware(Model):
     scale_out: Fabric | None = None
     power: Watts | None = None
     price: Price | None = None
+    calibration: Calibration = Calibration()
+
+    _like: list[Hardware] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="after")
     def _known_sources(self) -> Hardware:
-        for path, quantity in self.quantities().items():
-            if quantity.source is not None and quantity.source not in self.sources:
+        used = {path: quantity.source for path, quantity in self.quantities().items()}
+        used["calibration"] = self.calibration.source
+        for path, source in used.items():
+            if source is not None and source not in self.sources:
                 known = ", ".join(self.sources) or "none are named"
-                raise Impossible(f'there is no source "{quantity.source}"', f"{path}.source", f"sources: {known}")
+                raise Impossible(f'there is no source "{source}"', f"{path}.source", f"sources: {known}")
         return self
+
+    def fit(self, family: str, key: str) -> Fit | None:
+        """Return the coefficients of a family and format, or those of a device this one is like."""
+        found = self.fit_from(family, key)
+        return found[0] if found else None
+
+    def fit_from(self, family: str, key: str) -> tuple[Fit, str] | None:
+        """Return coefficients and the name of the device that they were measured on."""
+        own: Fit | None = getattr(self.calibration, family).get(key)
+        if own is not None:
+            return own, self.name
+        return next(filter(None, (other.fit_from(family, key) for other in self._like)), None)
 
     def quantities(self) -> dict[str, Quantity]:
         """Return every figure by its dotted name."""
@@ -170,12 +239,22 @@ def load_hardware(wanted: str, more: Sequence[Path] = ()) -> Hardware:
         UnknownSpecError: there is none of that name.
         SpecError: it says something impossible; the message has file, line and column.
     """
+    return _load(wanted, more, ())
+
+
+def _load(wanted: str, more: Sequence[Path], seen: tuple[str, ...]) -> Hardware:
     found = document(wanted, more, SHELF)
     try:
-        return Hardware.model_validate(found.data)
+        profile = Hardware.model_validate(found.data)
     except ValidationError as error:
         invalid = InvalidSpec(from_pydantic(error, data=found.data, allowed=Hardware))
         raise locate(invalid, found) from None
+    for index, like in enumerate(profile.calibration.like):
+        if like in (*seen, profile.name):
+            path = ("calibration", "like", index)
+            raise locate(InvalidSpec([Problem(path, f'"{like}" is like this device, and this one like it')]), found)
+        profile._like.append(_load(like, more, (*seen, profile.name)))
+    return profile
 
 
 def load_all_hardware(more: Sequence[Path] = ()) -> Iterator[Hardware]:

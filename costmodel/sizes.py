@@ -13,18 +13,19 @@ from typing import Any, TypeAlias
 
 # Read it as int. Arrays, traced integers and fractions share no static type, only their operators.
 Size: TypeAlias = Any
+_PLAIN = frozenset((int, float))
 
 
 def minimum(a: Size, b: Size) -> Size:
     """Return the smaller size, element by element for arrays."""
-    if type(a) is int and type(b) is int:
+    if type(a) in _PLAIN and type(b) in _PLAIN:
         return a if a < b else b
     return _pick("minimum", a, b)
 
 
 def maximum(a: Size, b: Size) -> Size:
     """Return the larger size, element by element for arrays."""
-    if type(a) is int and type(b) is int:
+    if type(a) in _PLAIN and type(b) in _PLAIN:
         return a if a > b else b
     return _pick("maximum", a, b)
 

@@ -1,0 +1,322 @@
+"""Operations as the kernels that one device of a plan runs: FLOPs, bytes by what they are, sizes.
+
+Engines run projections of one input as one product, attention without writing its scores, an
+expert layer as one grouped kernel, and work on single values inside the kernels beside it.
+``fused=False`` is the naive program instead: scores and probabilities are written and read, and
+every step on single values is a kernel of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from costmodel.dtypes import Recipe
+from costmodel.machine import Machine
+from costmodel.ops import Attend, Conv, Experts, Lookup, Op, Project, Scan, Vector
+from costmodel.plan import Plan
+from costmodel.routing import busiest_share, touched_skewed, touched_uniform
+from costmodel.sizes import Size, ceil_div, minimum
+from costmodel.things import State, Weight
+
+
+@dataclass(slots=True)
+class Kernel:
+    """One kernel on one device, in all its ``runs``. FLOPs and bytes are totals over the runs.
+
+    ``family`` picks the coefficients, ``group`` is the line of a report, ``dtype`` what is
+    multiplied. ``useful`` FLOPs bound a floor; ``flops`` are what is executed. ``sizes`` describe
+    one run to the family's formula.
+    """
+
+    path: str
+    group: str
+    family: str
+    dtype: str
+    runs: Size
+    useful: Size = 0
+    flops: Size = 0
+    weight_bytes: Size = 0
+    state_bytes: Size = 0  # read of what is kept, and of this step's own entries
+    written_bytes: Size = 0  # added to what is kept
+    input_bytes: Size = 0
+    output_bytes: Size = 0
+    sizes: dict[str, Any] = field(default_factory=dict)
+    op: Op | None = None
+
+    @property
+    def bytes(self) -> Size:
+        """Return everything that is moved."""
+        return self.weight_bytes + self.state_bytes + self.written_bytes + self.input_bytes + self.output_bytes
+
+
+class Device:
+    """One device of a plan: turns the operations of its sequences into its kernels.
+
+    ``ops`` are lowered with the sequences of one device's group (the batch over dp).
+    """
+
+    def __init__(self, machine: Machine, plan: Plan, recipe: Recipe, *, fused: bool = True) -> None:
+        self.machine, self.plan, self.recipe, self.fused = machine, plan, recipe, fused
+        self._act = recipe.format("activations")
+        self._cut = False  # naive: whether values on the way are cut by heads or inner columns
+
+    def kernels(self, ops: Iterable[Op], batch: Size) -> list[Kernel]:
+        """Return the kernels in order; ``batch`` is the sequences that ``ops`` were lowered with."""
+        found: list[Kernel] = []
+        for op in ops:
+            if isinstance(op, Experts):
+                self._experts(op, found)
+                continue
+            kernel = self._kernel(op, batch)
+            if kernel is None:
+                continue
+            last = found[-1] if found else None
+            if isinstance(op, Project) and op.beside and self.fused and last is not None and last.family == "gemm":
+                _join(last, kernel)
+            else:
+                found.append(kernel)
+        return found
+
+    def _kernel(self, op: Op, batch: Size) -> Kernel | None:
+        if isinstance(op, Project):
+            return self._project(op, batch)
+        if isinstance(op, Attend):
+            return self._attend(op, batch)
+        if isinstance(op, Vector):
+            return None if self.fused else self._vector(op, batch)
+        return self._other(op, batch)
+
+    def rows(self, tokens: Size, batch: Size) -> Size:
+        """Return one device's share of the rows where sequences are cut."""
+        if self.plan.cp == 1:
+            return tokens
+        return batch * ceil_div(ceil_div(tokens, batch), self.plan.cp)
+
+    def weight_bytes(self, weight: Weight) -> Size:
+        """Return the bytes of one device's part of one copy of a tensor."""
+        return self.recipe.format(weight.role).bytes(self.part(weight))
+
+    def part(self, weight: Weight) -> Size:
+        """Return the values of one device's part of one copy of a tensor."""
+        if weight.split == "experts":
+            each = weight.values // weight.shape[0]
+            return self.plan.experts(weight.shape[0]) * ceil_div(each, self.plan.moe_tp)
+        if weight.split == "none" or (weight.split == "in" and len(weight.shape) == 1):
+            return weight.values
+        size = weight.shape[-1 if weight.split == "in" else 0]
+        return weight.values // size * self.plan.columns(size, weight.split, weight.units)
+
+    def _project(self, op: Project, batch: Size) -> Kernel:
+        first = op.weights[0]
+        tokens = self.rows(op.tokens, batch)
+        groups, d_in, d_out = op.groups, op.d_in, op.d_out
+        if op.groups != 1:
+            groups = self.plan.columns(groups, first.split, first.units)
+        elif first.split == "in":
+            d_in = self.plan.columns(d_in, "in", first.units)
+        elif first.split == "out":
+            d_out = sum(self.plan.columns(w.shape[-2], w.split, w.units) for w in op.weights if len(w.shape) > 1)
+        self._cut = first.split == "out" or (self._cut and first.split == "none" and op.groups != 1)
+        flops = 2 * op.runs * groups * d_in * d_out * tokens
+        weights = op.runs * sum(self.weight_bytes(w) for w in op.weights if w.role != "buffer")
+        kernel = self._new(op, "gemm", self.machine.computes(self.recipe, first.role))
+        kernel.useful = kernel.flops = flops
+        kernel.weight_bytes = weights
+        kernel.input_bytes = 0 if op.from_states else op.runs * self._act.bytes(groups * d_in * tokens)
+        kernel.output_bytes = op.runs * self._act.bytes(groups * d_out * tokens)
+        self._states(kernel, op, batch)
+        kernel.sizes = {"m": tokens, "n": d_out, "k": d_in, "batch": groups}
+        return kernel
+
+    def _attend(self, op: Attend, batch: Size) -> Kernel:
+        plan = self.plan
+        heads = ceil_div(op.n_heads, plan.tp) if self._is_cut(op) else op.n_heads
+        new = op.tokens // op.batch
+        kv_heads = ceil_div(op.n_kv_heads, plan.tp) if heads != op.n_heads else op.n_kv_heads
+        kernel = self._new(op, _attention_family(op), self.machine.computes(self.recipe, "compute"))
+        pairs = op.pairs if plan.cp == 1 else ceil_div(op.pairs, plan.cp)
+        own_queries = plan.cp == 1 or bool(new >= plan.cp)
+        rows = self.rows(op.tokens, batch) if own_queries else op.tokens
+        kernel.useful = kernel.flops = 2 * op.runs * heads * (op.qk_head_dim + op.v_head_dim) * op.batch * pairs
+        kernel.input_bytes = op.runs * self._act.bytes(rows * heads * op.qk_head_dim)
+        kernel.output_bytes = op.runs * self._act.bytes(rows * heads * op.v_head_dim)
+        kernel.weight_bytes = op.runs * sum(self.weight_bytes(w) for w in op.weights)
+        if op.states:
+            self._states(kernel, op, batch, own_queries=own_queries)
+        else:
+            kernel.input_bytes += op.runs * self._act.bytes(
+                op.batch * op.keys * kv_heads * (op.qk_head_dim + op.v_head_dim)
+            )
+        if not self.fused:  # scores out and in, probabilities out and in
+            kernel.output_bytes += 4 * op.runs * self._act.bytes(heads * op.batch * pairs)
+        kernel.sizes = {
+            "batch": op.batch, "new": new, "keys": op.keys, "heads": heads, "kv_heads": kv_heads,
+            "qk": op.qk_head_dim, "v": op.v_head_dim, "pairs": pairs,
+        }  # fmt: skip
+        self._cut = heads != op.n_heads
+        return kernel
+
+    def _is_cut(self, op: Attend) -> bool:
+        """Say whether a device has some of the heads: an indexer's it has all."""
+        return op.variant != "index" and self.plan.tp > 1
+
+    def _experts(self, op: Experts, found: list[Kernel]) -> None:
+        """Add an expert operation to the grouped kernel of its layer, or begin that."""
+        plan = self.plan
+        n_local = plan.experts(op.n_experts)
+        n_all = op.n_experts + plan.redundant_experts
+        tokens = op.tokens * plan.moe_dp if plan.cp == 1 else ceil_div(op.tokens * plan.moe_dp, plan.cp)
+        rows = tokens * op.chosen / plan.ep if plan.ep > 1 else tokens * op.chosen
+        up = op.shared_input
+        d_in = op.d_in if up else ceil_div(op.d_in, plan.moe_tp)
+        d_out = ceil_div(op.d_out, plan.moe_tp) if up else op.d_out
+        touched, busiest = self._touched(n_local, n_all, op.chosen, tokens, plan)
+        each = sum(self.weight_bytes(w) for w in op.weights) / n_local
+        kernel = found[-1] if found and found[-1].family == "moe" and not up else None
+        if kernel is None:
+            kernel = self._new(op, "moe", self.machine.computes(self.recipe, "experts"))
+            kernel.sizes = {
+                "rows": rows * busiest,
+                "touched": touched,
+                "local": n_local,
+                "tokens": tokens,
+                "columns": 0,
+            }
+            kernel.input_bytes = op.runs * minimum(tokens, rows) * self._act.bits * d_in / 8
+            found.append(kernel)
+        work = 2 * op.runs * d_in * d_out * rows * busiest
+        kernel.useful += 2 * op.runs * d_in * d_out * rows
+        kernel.flops += work if op.slots is None else work * op.slots / (op.chosen * op.tokens)
+        kernel.weight_bytes += op.runs * touched * each
+        if up:
+            kernel.sizes |= {"d_in": d_in, "inner": d_out}
+            kernel.sizes["columns"] = d_out
+        else:
+            kernel.sizes["down_in"] = d_in
+            kernel.output_bytes = op.runs * minimum(tokens, rows) * self._act.bits * d_out / 8
+
+    def _touched(self, n_local: Size, n_all: Size, chosen: Size, tokens: Size, plan: Plan) -> tuple[Size, Size]:
+        """Return the expected distinct experts that a device reads, and the busiest device's load over the mean.
+
+        Uniform and independent: an expert is missed by every token with (1 - chosen / experts) ^ tokens.
+        """
+        if plan.skew is None:
+            return touched_uniform(n_local, n_all, float(chosen), tokens), 1
+        busiest = busiest_share(n_local, plan.ep, plan.skew)
+        rows = tokens * float(chosen) / plan.ep * busiest
+        return minimum(touched_skewed(n_local, rows, plan.skew), rows), busiest
+
+    def _other(self, op: Op, batch: Size) -> Kernel:
+        """Return a scan, a convolution, a look-up or declared work."""
+        family = "recurrent" if isinstance(op, Scan | Conv) else "lookup" if isinstance(op, Lookup) else "declared"
+        plan = self.plan
+        units = next((u for u in (*(s.units for s in op.states), *(w.units for w in op.weights)) if u != 1), 1)
+        part = Fraction(plan.pieces(units), units) if family == "recurrent" else Fraction(1)
+        rows = self.rows(op.tokens, batch)
+        cut = Fraction(1) if plan.cp == 1 else Fraction(1, plan.cp)
+        role = op.weights[0].role if family == "declared" and op.weights else "compute"
+        kernel = self._new(op, family, self.machine.computes(self.recipe, role))
+        kernel.useful, kernel.flops = _of(op.flops, part * cut), _of(op.executed, part * cut)
+        kernel.sizes = {"rows": rows}
+        gives = _of(op.runs * self._act.bytes(op.gives), part * cut)
+        kernel.output_bytes = gives
+        if family == "lookup":  # rows of the table, at its own format
+            kernel.weight_bytes = op.runs * self.recipe.format(op.weights[0].role).bytes(op.takes)
+        else:
+            kernel.input_bytes = _of(op.runs * self._act.bytes(op.takes), part * cut)
+            kernel.weight_bytes = op.runs * sum(self._used_bytes(w) for w in op.weights if w.role != "buffer")
+        self._states(kernel, op, batch)
+        self._cut = part != 1
+        return kernel
+
+    def _used_bytes(self, weight: Weight) -> Size:
+        """Return the bytes of a tensor that a step reads at least: what one token chooses."""
+        size = self.weight_bytes(weight)
+        return size if weight.chosen is None else _of(size, Fraction(weight.chosen) / weight.shape[0])
+
+    def _vector(self, op: Vector, batch: Size) -> Kernel:
+        tokens = self.rows(op.tokens, batch)
+        part = Fraction(1, self.plan.tp) if self._cut else Fraction(1)
+        kernel = self._new(op, "vector", self.machine.computes(self.recipe, "compute"))
+        kernel.input_bytes = _of(op.runs * self._act.bytes(op.inputs * op.width * tokens), part)
+        kernel.output_bytes = _of(op.runs * self._act.bytes(op.width * tokens), part)
+        kernel.weight_bytes = op.runs * sum(self.weight_bytes(w) for w in op.weights if w.role != "buffer")
+        kernel.sizes = {"rows": tokens}
+        return kernel
+
+    def _states(self, kernel: Kernel, op: Op, batch: Size, *, own_queries: bool = True) -> None:
+        for state in op.states:
+            each = op.runs * batch
+            read = state.read + state.fresh
+            if self.plan.cp > 1 and not own_queries:
+                read = ceil_div(read, self.plan.cp)
+            kernel.state_bytes += each * self.state_bytes(state, read)
+            kernel.written_bytes += each * self.state_bytes(state, state.written)
+
+    def state_bytes(self, state: State, entries: Size) -> Size:
+        """Return the bytes of so many entries of one layer and sequence on one device."""
+        width = state.width
+        if state.units != 1:
+            width = state.width // state.units * self.plan.pieces(state.units)
+        return self.recipe.format(state.role).bytes(width * entries)
+
+    def _new(self, op: Op, family: str, dtype: str) -> Kernel:
+        return Kernel(op.path, group(op), family, dtype, op.runs, op=op)
+
+
+def group(op: Op) -> str:
+    """Return the line of a report that an operation belongs to, in the words of people."""
+    kind, component = op.family, op.component
+    if component == "lm_head":
+        return "lm head"
+    named = {"ffn.dense": "dense ffn", "moe.shared": "shared experts", "moe.router": "router", "embedding": "embedding"}
+    if component in named:
+        return named[component]
+    if isinstance(op, Experts):
+        return "experts"
+    if ".indexer" in op.path:
+        return "indexer"
+    if isinstance(op, Attend):
+        return "attention scores"
+    if isinstance(op, Scan | Conv):
+        return "recurrence"
+    if kind == "vector":
+        return "single values"
+    if not component.startswith("mixer"):
+        return component.replace("_", " ").replace(".", " ")
+    if op.weights and op.weights[0].split == "in":
+        return "mixer out"
+    last = op.path.rpartition(".")[2]
+    if last.startswith("absorb"):
+        return "absorb q, v"
+    return "expand k, v" if last == "kv_b" else "mixer in"
+
+
+def _attention_family(op: Attend) -> str:
+    """Return which kernel runs an attention: of latents, of queries that are few or many."""
+    if op.variant == "index":
+        return "indexer"
+    if op.variant == "absorbed":
+        return "mla_decode"
+    return "mla_prefill" if op.variant == "expanded" else "attention"
+
+
+def _join(first: Kernel, second: Kernel) -> None:
+    """Add a projection of the same input to a product."""
+    first.useful += second.useful
+    first.flops += second.flops
+    first.weight_bytes += second.weight_bytes
+    first.output_bytes += second.output_bytes
+    first.state_bytes += second.state_bytes
+    first.written_bytes += second.written_bytes
+    first.sizes["n"] += second.sizes["n"]
+
+
+def _of(size: Size, part: Fraction) -> Size:
+    """Return a part of a size, whole where it is one."""
+    if part == 1:
+        return size
+    return size * part.numerator // part.denominator

@@ -1,0 +1,226 @@
+"""How a model is spread over devices: the degrees of parallelism, what they divide, what they replicate.
+
+``tp`` cuts matrices by heads, inner columns and the vocabulary; ``pp`` cuts the layers into stages;
+``ep`` spreads the experts; ``dp`` gives each group of devices its own sequences; ``cp`` cuts
+sequences. The devices are tp x cp x dp x pp, and the experts' group lies within tp x cp x dp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from costmodel.errors import UsageError
+from costmodel.ops import Attend, Experts, Op
+from costmodel.sizes import Size, ceil_div
+
+if TYPE_CHECKING:
+    from costmodel.architecture import Architecture
+
+DEGREES = ("tp", "pp", "ep", "dp", "cp")
+_MOST = 2**20  # devices
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Plan:
+    """Degrees of parallelism, resolved: ``ep`` alone means attention data-parallel over the same devices.
+
+    ``redundant_experts``: further copies of routed experts, spread with the rest. ``dispatch`` and
+    ``combine``: number formats of the tokens sent to experts and back (None: as the experts
+    multiply them, and the activations'). ``overlap``: the share of communication that runs beside
+    computation. ``skew``: how unequal experts are loaded, None for uniform routing.
+    """
+
+    tp: int = 1
+    pp: int = 1
+    ep: int = 1
+    dp: int = 1
+    cp: int = 1
+    redundant_experts: int = 0
+    dispatch: str | None = None
+    combine: str | None = None
+    overlap: Fraction = Fraction(0)
+    skew: float | None = None
+
+    @property
+    def devices(self) -> int:
+        """Return how many devices hold the model and its copies."""
+        return self.tp * self.cp * self.dp * self.pp
+
+    @property
+    def stage_devices(self) -> int:
+        """Return the devices of one pipeline stage."""
+        return self.tp * self.cp * self.dp
+
+    @property
+    def moe_tp(self) -> int:
+        """Return into how many pieces each expert's matrices are cut."""
+        return max(1, self.tp // self.ep)
+
+    @property
+    def moe_dp(self) -> int:
+        """Return how many groups of token-owning devices share one set of experts."""
+        return max(1, self.ep // self.tp)
+
+    @property
+    def sends_tokens(self) -> bool:
+        """Say whether tokens travel to experts on devices that do not hold them."""
+        return self.ep > self.tp
+
+    @property
+    def text(self) -> str:
+        """Return the degrees above 1: ``tp 8, pp 2``."""
+        return ", ".join(f"{name} {getattr(self, name)}" for name in DEGREES if getattr(self, name) > 1) or "1 device"
+
+    def pieces(self, units: Size) -> Size:
+        """Return how many of ``units`` whole pieces the busiest device of a tp group holds."""
+        return ceil_div(units, self.tp)
+
+    def columns(self, columns: Size, split: str, units: Size) -> Size:
+        """Return one device's part of an axis; fewer units than devices are replicated."""
+        if split == "none" or self.tp == 1:
+            return columns
+        if columns % units:
+            return ceil_div(columns, self.tp)
+        return columns // units * self.pieces(units)
+
+    def experts(self, n_experts: Size) -> Size:
+        """Return how many experts one device holds, further copies included."""
+        return (n_experts + self.redundant_experts) // self.ep
+
+
+def resolve(architecture: Architecture, asked: Mapping[str, Any]) -> Plan:
+    """Return the plan that ``asked`` describes; degrees that are not given follow from the others.
+
+    Raises:
+        UsageError: the plan cannot be; the message names the two numbers.
+    """
+    known = {field.name for field in fields(Plan)}
+    given = {name: value for name, value in asked.items() if value is not None and name in known}
+    for name in DEGREES:
+        value = given.get(name, 1)
+        if not 0 < value <= _MOST:
+            raise UsageError(f"--{name} {value} is not a number from 1 to {_MOST:,}")
+    plan = Plan(**given)
+    group = plan.tp * plan.cp
+    if "dp" not in given and plan.ep > group:
+        if plan.ep % group:
+            raise UsageError(
+                f"ep {plan.ep} is no multiple of tp x cp = {group}", hint=f"ep {group * (plan.ep // group + 1)}"
+            )
+        plan = replace(plan, dp=plan.ep // group)
+    check(architecture, plan)
+    return plan
+
+
+def check(architecture: Architecture, plan: Plan) -> None:
+    """Raise UsageError where a plan does not suit a model."""
+    small, large = sorted((plan.ep, plan.tp))
+    if large % small:
+        raise UsageError(f"of ep {plan.ep} and tp {plan.tp} one must divide the other", hint=f"ep {plan.tp}")
+    if plan.stage_devices % plan.ep:
+        raise UsageError(
+            f"ep {plan.ep} does not divide the {plan.stage_devices} devices of tp x cp x dp",
+            hint=f"ep {', '.join(map(str, _divisors(plan.stage_devices)))}",
+        )
+    if plan.pp > architecture.n_layers:
+        raise UsageError(f"pp {plan.pp} is more than the {architecture.n_layers} layers", hint="a stage needs a layer")
+    widest = _limits(architecture)
+    experts = [limit for limit in widest if limit[0] == "n_experts"]
+    if plan.ep > 1 and not experts:
+        raise UsageError(f"ep {plan.ep} spreads experts, and {architecture.name} has none", hint="leave --ep out")
+    for _, n_experts, _ in experts:
+        held = n_experts + plan.redundant_experts
+        if held % plan.ep:
+            extra = f" + {plan.redundant_experts} redundant" if plan.redundant_experts else ""
+            near = ", ".join(str(n) for n in _divisors(held) if n > 1)
+            raise UsageError(f"ep {plan.ep} does not divide n_experts {n_experts}{extra}", hint=f"ep that does: {near}")
+    for name, units, shared in widest:
+        degree = plan.moe_tp if name == "expert columns" else plan.tp
+        if name == "n_experts" or units % degree == 0 or (shared and degree % units == 0):
+            continue
+        near = ", ".join(str(n) for n in _divisors(units)[:8])
+        raise UsageError(f"tp {degree} does not divide {name} {units}", hint=f"tp that does: {near}")
+
+
+def _limits(architecture: Architecture) -> list[tuple[str, int, bool]]:
+    """Return (what, whole pieces, whether fewer pieces than devices are replicated), the heads first."""
+    key = "plan limits"
+    if key not in architecture.kept:
+        from costmodel.workload import Workload
+
+        architecture.kept[key] = sorted(
+            set(_pieces(architecture.lower(Workload()))), key=lambda one: (one[0] != "n_heads", one[2], one)
+        )
+    found: list[tuple[str, int, bool]] = architecture.kept[key]
+    return found
+
+
+def _pieces(ops: list[Op]) -> Iterator[tuple[str, int, bool]]:
+    for op in ops:
+        if isinstance(op, Attend) and any(weight.split != "none" for weight in op.weights):
+            yield "n_heads", op.n_heads, False
+        for weight in op.weights:
+            if isinstance(op, Experts) and weight.split == "experts":
+                yield "n_experts", weight.units, False
+                if len(weight.shape) > 2:
+                    inner = weight.shape[2] if op.path.endswith("down") else weight.shape[1]
+                    yield "expert columns", inner, False
+            elif weight.split == "in":
+                yield _unit_name(op), weight.units, False
+            elif weight.split == "out" and op.component != "lm_head":
+                yield _unit_name(op), weight.units, True
+
+
+def _unit_name(op: Op) -> str:
+    """Return what the pieces of an operation's matrices are, in the words of the spec."""
+    if op.component in ("ffn.dense", "moe.shared"):
+        return "d_ff"
+    return "n_kv_heads" if op.path.endswith(".kv") else "n_heads"
+
+
+def _divisors(number: int) -> list[int]:
+    return [n for n in range(1, min(number, 1024) + 1) if number % n == 0]
+
+
+@dataclass(slots=True, frozen=True)
+class Stage:
+    """The layers ``first`` to ``last`` (exclusive) of one pipeline stage."""
+
+    index: int
+    of: int
+    first: int
+    last: int
+
+    @property
+    def layers(self) -> int:
+        """Return how many layers the stage holds."""
+        return self.last - self.first
+
+
+def stages(n_layers: int, pp: int) -> list[Stage]:
+    """Cut layers into stages as evenly as they go; the first ones take what is left over."""
+    each, more = divmod(n_layers, pp)
+    found, start = [], 0
+    for index in range(pp):
+        end = start + each + (index < more)
+        found.append(Stage(index, pp, start, end))
+        start = end
+    return found
+
+
+def share(architecture: Architecture, stage: Stage, op: Op) -> Fraction:
+    """Return the share of an operation's runs that a stage does."""
+    if stage.of == 1:
+        return Fraction(1)
+    place = op.path.split(".", 2)
+    if place[0] == "layers":
+        layers = architecture.stack.layout.layers
+        if len(place) > 2 and place[1] in architecture.stack.layout.counts:
+            here = sum(names.count(place[1]) for layer in layers[stage.first : stage.last] for names in layer)
+            return Fraction(here, architecture.stack.layout.counts[place[1]])
+        return Fraction(stage.layers, len(layers))
+    last = place[0] in ("lm_head", "head", "mtp")
+    return Fraction(int(stage.index == (stage.of - 1 if last else 0)))
