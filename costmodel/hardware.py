@@ -227,6 +227,12 @@ class Hardware(Model):
             return own, self.name
         return next(filter(None, (other.fit_from(family, key) for other in self._like)), None)
 
+    def step_from(self) -> tuple[StepOverhead | None, str | None]:
+        """Return an engine's overhead of a step, and the device that it was measured on."""
+        if self.calibration.step is not None:
+            return self.calibration.step, self.name
+        return next((found for other in self._like if (found := other.step_from())[0] is not None), (None, None))
+
     def quantities(self) -> dict[str, Quantity]:
         """Return every figure by its dotted name."""
         return dict(_quantities("", self))

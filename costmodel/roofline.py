@@ -1,0 +1,346 @@
+"""Times of a step: the floor that no run beats, the serial sum of kernels, what to expect.
+
+floor: max(all FLOPs / peak, all compulsory bytes / bandwidth, all bytes on the wire / link) of one
+device's work. serial: the same maximum a kernel, kernels one after another. expected: the device's
+measured coefficients a kernel, and an engine's overhead. Sequences pass through pipeline stages one
+after another, in as many micro-batches as there are stages (or sequences).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from costmodel.collectives import Collective, Network, collectives
+from costmodel.dtypes import FORMATS, Recipe
+from costmodel.kernels import Device, Kernel
+from costmodel.machine import Machine
+from costmodel.plan import Plan, Stage, share, stages
+from costmodel.sizes import Size, ceil_div, maximum, minimum
+from costmodel.timing.attention import AttentionShape
+from costmodel.timing.fit import Ceilings, Fit, both
+from costmodel.timing.gemm import GemmShape
+from costmodel.timing.mla import AbsorbedShape
+from costmodel.timing.moe import MoeShape
+
+if TYPE_CHECKING:
+    from costmodel.architecture import Architecture
+    from costmodel.hardware import Hardware, StepOverhead
+    from costmodel.workload import Workload
+
+_FEW = 8  # new tokens of a sequence that the kernel for one query still takes, as in verification
+
+
+@dataclass(slots=True)
+class Timed:
+    """One kernel or collective of one device and micro-batch, in all its runs; seconds."""
+
+    work: Kernel | Collective
+    compute_s: Size
+    memory_s: Size
+    network_s: Size
+    expected_s: Size | None
+    fit: Fit | None = None
+    device: str | None = None  # whose coefficients
+
+    @property
+    def serial_s(self) -> Size:
+        """Return the larger bound."""
+        return maximum(maximum(self.compute_s, self.memory_s), self.network_s)
+
+    @property
+    def bound(self) -> str:
+        """Return what binds: compute, memory or network."""
+        if self.network_s:
+            return "network"
+        return "compute" if self.compute_s >= self.memory_s else "memory"
+
+
+@dataclass(slots=True)
+class Step:
+    """Times of one step in seconds; ``rows`` are of one device and all micro-batches and stages in turn.
+
+    ``tokens``: new tokens of the whole deployment.
+    """
+
+    floor_s: Size
+    compute_s: Size
+    memory_s: Size
+    network_s: Size
+    serial_s: Size
+    expected_s: Size | None
+    overhead_s: float
+    rows: list[Timed] = field(default_factory=list)
+    micro_batches: Size = 1
+    local_batch: Size = 1
+
+    @property
+    def bound(self) -> str:
+        """Return what binds the floor: compute, memory or network."""
+        if self.network_s > self.compute_s and self.network_s > self.memory_s:
+            return "network"
+        return "compute" if self.compute_s >= self.memory_s else "memory"
+
+
+class Roofline:
+    """A machine, a plan and number formats: times any step of a model."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        hardware: Hardware,
+        plan: Plan,
+        recipe: Recipe,
+        *,
+        emulated: frozenset[str] = frozenset(),
+        fused: bool = True,
+        include: tuple[str, ...] = (),
+    ) -> None:
+        self.architecture, self.hardware, self.plan, self.recipe = architecture, hardware, plan, recipe
+        self.machine = Machine.of(hardware, emulated)
+        self.device = Device(self.machine, plan, recipe, fused=fused)
+        switched = bool(hardware.scale_up and hardware.scale_up.reduces)
+        self.network = Network(self.machine, in_switch=switched)
+        self.include = include
+        self._rates: dict[str, Ceilings] = {}
+        self._fits: dict[tuple[str, str], tuple[Fit, str] | None] = {}
+        self._stages = stages(architecture.n_layers, plan.pp)
+
+    def local(self, load: Workload) -> tuple[Workload, Size]:
+        """Return one micro-batch of one group of devices, and how many micro-batches there are."""
+        batch = ceil_div(load.batch, self.plan.dp)
+        micro = minimum(batch, self.plan.pp)
+        return replace(load, batch=ceil_div(batch, micro)), micro
+
+    def step(self, load: Workload) -> Step:
+        """Return the times of one step of the whole deployment's batch."""
+        mine, micro = self.local(load)
+        ops = self.architecture.lower(mine)
+        for name in self.include:
+            ops += self.architecture.lower_component(name, mine)
+        kernels = self.device.kernels(ops, mine.batch)
+        network = list(collectives(self.architecture, ops, self.plan, self.recipe, self.network, mine.batch))
+        timed = [self._kernel(kernel) for kernel in kernels]
+        timed += [self._collective(one) for one in network]
+        if self.plan.pp == 1:
+            return self._total(timed, micro, mine.batch, self.architecture.n_layers)
+        return self._pipelined(timed, micro, mine)
+
+    # One kernel
+
+    def _kernel(self, kernel: Kernel) -> Timed:
+        machine = self.machine
+        compute = kernel.useful / machine.peak(kernel.dtype)
+        memory = kernel.bytes / machine.bandwidth
+        family, key = self._family(kernel)
+        found = self._fit(family, key)
+        if found is None:
+            return Timed(kernel, compute, memory, 0, None)
+        fit, device = found
+        rates = self._ceilings(fit.multiplies or kernel.dtype)
+        if family == "generic":
+            rates = self._ceilings(kernel.dtype)
+            us = kernel.runs * fit.fixed_us + both(  # type: ignore[attr-defined]
+                kernel.flops / (fit.compute * rates.flop_per_us),  # type: ignore[attr-defined]
+                kernel.bytes / (fit.memory * rates.bytes_per_us),  # type: ignore[attr-defined]
+            )
+        else:
+            us = kernel.runs * fit.time_us(self._shape(kernel, family), rates)
+        least = maximum(memory, kernel.useful / (rates.flop_per_us * 1e6))
+        return Timed(kernel, compute, memory, 0, maximum(us / 1e6, least), fit, device)
+
+    def _family(self, kernel: Kernel) -> tuple[str, str]:
+        """Return the coefficients' family and key for a kernel."""
+        if kernel.family == "gemm":
+            return "gemm", self._key(kernel, "gemm")
+        if kernel.family == "moe":
+            return "moe", self._key(kernel, "moe")
+        cached = self.recipe.format("kv").name
+        fp8 = FORMATS[cached].bits <= 8
+        if kernel.family == "attention":
+            if bool(kernel.sizes["new"] <= _FEW):
+                return "attention_decode", "fp8" if fp8 else "bf16"
+            return "attention_prefill", "fp8" if kernel.dtype == "fp8" else "bf16-fp8" if fp8 else "bf16"
+        if kernel.family == "mla_decode":
+            return "mla_absorbed", "fp8" if fp8 else "bf16"
+        if kernel.family == "mla_prefill":
+            return "mla_expanded", "fp8" if fp8 else "bf16"
+        return "generic", "bf16"
+
+    def _key(self, kernel: Kernel, family: str) -> str:
+        """Return the format of a kernel's weights, marked where they are expanded before the product."""
+        form = self.recipe.format(_role(kernel))
+        name = "bf16" if form.name in ("fp16", "fp32") else form.name
+        key = name if form.multiplied == kernel.dtype or name == "bf16" else f"{name}-weights"
+        if self._fit(family, key) is None:
+            bits = {8: "fp8", 4: "nvfp4"}.get(form.bits, "bf16")
+            key = bits if form.multiplied == kernel.dtype and self._fit(family, bits) is not None else "bf16"
+        return key
+
+    def _fit(self, family: str, key: str) -> tuple[Fit, str] | None:
+        name = "gemm" if family == "generic" else family
+        if (name, key) not in self._fits:
+            found = self.hardware.fit_from(name, key)
+            if found is None and key != "bf16" and name not in ("gemm", "moe", "moe_a2a", "nccl", "all_reduce"):
+                found = self.hardware.fit_from(name, "bf16")
+            self._fits[name, key] = found
+        return self._fits[name, key]
+
+    def _ceilings(self, dtype: str) -> Ceilings:
+        if dtype not in self._rates:
+            machine = self.machine
+            known = (
+                dtype if dtype in machine.peaks else "bf16" if "bf16" in machine.peaks else next(iter(machine.peaks))
+            )
+            link = machine.scale_up.bandwidth / 1e6 if machine.scale_up else 0.0
+            self._rates[dtype] = Ceilings(
+                machine.peak(known) / 1e6, machine.bandwidth / 1e6, machine.compute_units or 1, 0.0, link
+            )
+        return self._rates[dtype]
+
+    def _shape(self, kernel: Kernel, family: str) -> Any:
+        sizes = kernel.sizes
+        if family == "gemm":
+            values = kernel.runs * sizes["batch"] * sizes["n"] * sizes["k"]
+            width = FORMATS[kernel.dtype].bits / 8 if kernel.dtype in FORMATS else 4
+            return GemmShape(sizes["m"], sizes["n"], sizes["k"], width, kernel.weight_bytes / values, sizes["batch"])
+        if family == "moe":
+            values = sizes["columns"] * sizes["d_in"] + sizes["down_in"] * sizes["d_in"]
+            matrices = values / (sizes["d_in"] * sizes["down_in"])
+            width = kernel.weight_bytes / (kernel.runs * sizes["touched"] * values)
+            return MoeShape(
+                sizes["rows"], sizes["touched"], sizes["local"], sizes["tokens"],
+                sizes["d_in"], sizes["down_in"], matrices, width,
+            )  # fmt: skip
+        width = self.recipe.format("kv").bits / 8
+        own = (sizes["batch"], sizes["new"], sizes["keys"], sizes["pairs"], sizes["heads"], sizes["kv_heads"])
+        if family == "mla_absorbed":
+            return AbsorbedShape(*own, sizes["qk"], sizes["v"], 2.0, width)
+        if family == "mla_expanded":
+            width = 2.0
+        return AttentionShape(*own, sizes["qk"], sizes["v"], 2.0, width)
+
+    def _collective(self, one: Collective) -> Timed:
+        floor = one.floor_s(self.machine)
+        found = self._fit(one.family, one.key)
+        if found is None and one.family == "moe_a2a":
+            found = self._fit("nccl", "alltoall")
+        if found is None and one.family == "all_reduce":
+            found = self._fit("nccl", "all_reduce")
+        if found is None:
+            return Timed(one, 0, 0, floor, None)
+        fit, device = found
+        us: Size = 0.0
+        if self.machine.scale_up and one.message.devices > 1:
+            us = fit.time_us(one.message, self._ceilings("link"))
+        if self.machine.scale_out:
+            wire = one.wire_out / (getattr(fit, "link", 0.7) * self.machine.scale_out.bandwidth)
+            us = us + (wire + (self.machine.scale_out.latency_s if bool(_any(one.wire_out)) else 0.0)) * 1e6
+        return Timed(one, 0, 0, floor, maximum(one.runs * us / 1e6, floor), fit, device)
+
+    # Sums
+
+    def overhead(self) -> tuple[StepOverhead | None, str | None]:
+        """Return an engine's overhead of a step, and the device it was measured on."""
+        return self.hardware.step_from()
+
+    def _overhead_s(self, layers: int) -> float:
+        found, _ = self.overhead()
+        return (found.step_us + found.layer_us * layers) / 1e6 if found else 0.0
+
+    def _total(self, timed: list[Timed], micro: Size, batch: Size, layers: int) -> Step:
+        found = self._sum(timed)
+        overhead = self._overhead_s(layers)
+        hidden = float(self.plan.overlap)
+        serial = _sum(one.serial_s for one in timed)
+        expected: Size | None = None
+        if all(one.expected_s is not None for one in timed):
+            busy = _sum(one.expected_s for one in timed if isinstance(one.work, Kernel))
+            talk = _sum(one.expected_s for one in timed if isinstance(one.work, Collective))
+            expected = busy + talk - minimum(hidden * talk, busy) + overhead
+        floor = maximum(maximum(found[0], found[1]), found[2])
+        return Step(floor, *found, serial, expected, overhead, timed, micro, batch)
+
+    def _pipelined(self, timed: list[Timed], micro: Size, load: Workload) -> Step:
+        """Return the step where every micro-batch passes all stages and every stage does all micro-batches.
+
+        A sequence needs the sum of the stages; a device needs its stage as often as there are
+        micro-batches; the larger one is the time between two tokens.
+        """
+        act = self.recipe.format("activations")
+        payload = act.bytes(load.batch * load.new_tokens * self.architecture.d_model)
+        each: list[Step] = []
+        for stage in self._stages:
+            parts = [(one, share(self.architecture, stage, _op(one))) for one in timed]
+            here = [_scaled(one, part) for one, part in parts if part]
+            if stage.index < self.plan.pp - 1:
+                here.append(self._collective(self._send(stage, payload)))
+            each.append(self._total(here, micro, load.batch, stage.layers))
+
+        def both_ways(values: list[Any]) -> Any:
+            slowest = values[0]
+            for value in values[1:]:
+                slowest = maximum(slowest, value)
+            return maximum(_sum(values), micro * slowest)
+
+        expected = None
+        if all(step.expected_s is not None for step in each):
+            expected = both_ways([step.expected_s for step in each])
+        return Step(
+            both_ways([step.floor_s for step in each]),
+            both_ways([step.compute_s for step in each]),
+            both_ways([step.memory_s for step in each]),
+            both_ways([step.network_s for step in each]),
+            both_ways([step.serial_s for step in each]),
+            expected,
+            sum(step.overhead_s for step in each),
+            [row for step in each for row in step.rows],
+            micro,
+            load.batch,
+        )
+
+    def _send(self, stage: Stage, payload: Size) -> Collective:
+        crosses = self.plan.stage_devices * (stage.index + 1) % self.network.domain == 0
+        return self.network.send(f"stage{stage.index}.send", 1, payload, crosses=crosses)
+
+    def _sum(self, timed: list[Timed]) -> tuple[Size, Size, Size]:
+        return (
+            _sum(one.compute_s for one in timed),
+            _sum(one.memory_s for one in timed),
+            _sum(one.network_s for one in timed),
+        )
+
+
+def _sum(values: Any) -> Any:
+    from costmodel.sizes import total
+
+    return total(values)
+
+
+def _role(kernel: Kernel) -> str:
+    op = kernel.op
+    return op.weights[0].role if op is not None and op.weights else "weights"
+
+
+def _op(one: Timed) -> Any:
+    """Return what places a row in the stack: its operation, or the path of its collective."""
+    return one.work.op if isinstance(one.work, Kernel) else one.work
+
+
+def _any(size: Size) -> bool:
+    return bool(size.any()) if hasattr(size, "any") else bool(size)
+
+
+def _scaled(one: Timed, part: Any) -> Timed:
+    """Return a stage's share of a row."""
+    if part == 1:
+        return one
+    factor = float(part)
+    work = replace(one.work, runs=one.work.runs * part)
+    if isinstance(work, Kernel):
+        for name in ("useful", "flops", "weight_bytes", "state_bytes", "written_bytes", "input_bytes", "output_bytes"):
+            setattr(work, name, getattr(work, name) * part)
+    expected = None if one.expected_s is None else one.expected_s * factor
+    return Timed(
+        work, one.compute_s * factor, one.memory_s * factor, one.network_s * factor, expected, one.fit, one.device
+    )
