@@ -10,7 +10,7 @@ from typing import Any
 from costmodel.errors import UsageError
 from costmodel.hardware import Hardware
 from costmodel.machine import Machine
-from costmodel.measured import Table, ceilings
+from costmodel.measured import Table, ceilings, multiplied
 from costmodel.timing.fit import Ceilings, Fit, floor_us
 from costmodel.timing.gemm import DYNAMIC
 
@@ -70,7 +70,7 @@ def calibrate(table: Table, hardware: Hardware) -> list[Calibrated]:
         judged = np.broadcast_to(np.asarray(found.judged), index.shape)
         part = Part(found.shape, latencies[index], train[index], judged, found.fitted)
         parts.setdefault(found.key, []).append(part)
-        multiplies[found.key] = found.multiplies
+        multiplies[found.key] = multiplied(table.family, machine, found)
     return [_calibrated(table, machine, key, multiplies[key], its) for key, its in parts.items()]
 
 
@@ -92,8 +92,6 @@ def _calibrated(table: Table, machine: Machine, key: str, multiplies: str, parts
     import numpy as np
 
     kind, name = table.family.fit_of(key)
-    if multiplies == "fp8" and "fp8" not in machine.peaks:
-        multiplies = "bf16"
     rates = ceilings(machine, multiplies)
     fitted = [part for part in parts if part.fitted] or parts
     free = [one for one in kind.start if one != "quantise" or name in DYNAMIC]

@@ -267,6 +267,12 @@ class Device:
         return Kernel(op.path, group(op), family, dtype, op.runs, op=op)
 
 
+# Projections of attention that have a line of their own, by the last part of their path.
+_NAMED = dict.fromkeys(("q", "kv", "q_a", "q_b", "kv_a"), "q, kv projections")
+_NAMED |= {"o": "attention out", "o_a": "attention out", "o_b": "attention out", "kv_b": "expand k, v"}
+_NAMED |= {"absorb_k": "absorb q, v", "absorb_v": "absorb q, v"}
+
+
 def group(op: Op) -> str:
     """Return the line of a report that an operation belongs to, in the words of people."""
     kind, component = op.family, op.component
@@ -287,12 +293,10 @@ def group(op: Op) -> str:
         return "single values"
     if not component.startswith("mixer"):
         return component.replace("_", " ").replace(".", " ")
-    if op.weights and op.weights[0].split == "in":
-        return "mixer out"
     last = op.path.rpartition(".")[2]
-    if last.startswith("absorb"):
-        return "absorb q, v"
-    return "expand k, v" if last == "kv_b" else "mixer in"
+    if last in _NAMED:
+        return _NAMED[last]
+    return "mixer out" if op.weights and op.weights[0].split == "in" else "mixer in"
 
 
 def _attention_family(op: Attend) -> str:

@@ -17,6 +17,9 @@ COMMANDS = {
     "flops": "flops:flops",
     "cache": "cache:cache",
     "explain": "explain:explain",
+    "roofline": "roofline:roofline",
+    "serve": "serve:serve",
+    "fit": "fit:fit",
     "schema": "schema:schema",
     "init": "init:init",
 }

@@ -1,0 +1,139 @@
+"""What one device of a plan must hold: weights, caches, the operands of its largest kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from costmodel.kernels import Device
+from costmodel.plan import Plan, Stage, share, stages
+from costmodel.sizes import ceil_div
+
+if TYPE_CHECKING:
+    from costmodel.architecture import Architecture
+    from costmodel.ops import Op
+    from costmodel.things import State, Weight
+    from costmodel.workload import Workload
+
+_BUFFER = 4  # bytes a value: routers' correction biases are kept in fp32
+_GROWING = ("full", "latent", "index", "compressed", "cross", "window", "chunk")
+
+
+@dataclass(slots=True, frozen=True)
+class Held:
+    """Bytes on one device of one pipeline stage; ``cache`` is of one sequence at the asked context."""
+
+    stage: int
+    weights: int
+    cache: int
+    activations: int
+
+
+def held(
+    architecture: Architecture, device: Device, decode: Workload, chunk: Workload, include: tuple[str, ...] = ()
+) -> list[Held]:
+    """Return what a device of each stage holds.
+
+    ``decode`` is a step of one sequence that ends at the context, ``chunk`` one of the most tokens
+    that a step computes: its largest kernel's inputs and outputs are the activations.
+    """
+    plan = device.plan
+    ops, work = architecture.lower(decode), architecture.lower(chunk)
+    for name in include:
+        ops += architecture.lower_component(name, decode)
+        work += architecture.lower_component(name, chunk)
+    kernels = device.kernels(work, chunk.batch)
+    active = max((_per_run(one.input_bytes + one.output_bytes, one.runs) for one in kernels), default=0)
+    found = []
+    for stage in stages(architecture.n_layers, plan.pp):
+        weights = cache = 0
+        for op in ops:
+            part = share(architecture, stage, op)
+            if not part:
+                continue
+            weights += sum(_stored(w, op, part, architecture) * _bytes(device, w) for w in op.weights)
+            cache += sum(_kept(state, part, plan, device) for state in op.states)
+        weights += _tied_copy(architecture, stage, device, ops)
+        found.append(Held(stage.index, weights, cache, active))
+    return found
+
+
+def _per_run(size: Any, runs: Any) -> int:
+    return int(size / runs) if runs else 0
+
+
+def _bytes(device: Device, weight: Weight) -> int:
+    if weight.role == "buffer":
+        return _BUFFER * int(weight.values)
+    return int(device.weight_bytes(weight))
+
+
+def _stored(weight: Weight, op: Op, part: Fraction, architecture: Architecture) -> int:
+    """Return the copies of a tensor that a stage stores: its layers', or every shared one it uses."""
+    if part == 1 or not weight.stored:
+        return int(weight.stored)
+    places = Fraction(op.runs, architecture.loops)
+    if weight.stored == places:
+        return int(weight.stored * part)
+    return int(min(weight.stored, places * part))
+
+
+def _kept(state: State, part: Fraction, plan: Plan, device: Device) -> int:
+    """Return the bytes of one sequence that a stage's device keeps of a state."""
+    entries = state.kept
+    if plan.cp > 1 and state.kind in _GROWING:
+        entries = ceil_div(entries, plan.cp)
+    return int(state.stored * part) * int(device.state_bytes(state, entries))
+
+
+def _tied_copy(architecture: Architecture, stage: Stage, device: Device, ops: list[Op]) -> int:
+    """Return the bytes of a tied head where it stands on another stage than the embedding."""
+    if not architecture.tied or stage.of == 1 or stage.index != stage.of - 1:
+        return 0
+    head = next(w for op in ops if op.component == "lm_head" for w in op.weights if not w.stored)
+    return int(device.weight_bytes(head))
+
+
+@dataclass(slots=True, frozen=True)
+class Room:
+    """What fits beside the weights: sequences of the asked context on the whole deployment."""
+
+    weights: int
+    cache: int  # of one sequence on the busiest device
+    activations: int
+    reserve: int
+    capacity: int
+
+    @property
+    def free(self) -> int:
+        """Return the bytes left for caches; below 0 the weights do not fit."""
+        return self.capacity - self.weights - self.activations - self.reserve
+
+    @property
+    def sequences(self) -> int:
+        """Return how many sequences of the context one group of devices holds."""
+        if self.free <= 0:
+            return 0
+        return self.free // self.cache if self.cache else 2**40
+
+    @property
+    def used(self) -> int:
+        """Return the bytes used with one sequence."""
+        return self.weights + self.cache + self.activations + self.reserve
+
+
+def room(found: list[Held], capacity: int, reserve: int) -> Room:
+    """Return the tightest stage's room: the one that holds the fewest sequences."""
+    rooms = [Room(one.weights, one.cache, one.activations, reserve, capacity) for one in found]
+    return min(rooms, key=lambda one: (one.sequences, one.free))
+
+
+def with_plan(device: Device, plan: Plan) -> Device:
+    """Return the same device under another plan."""
+    return Device(device.machine, plan, device.recipe, fused=device.fused)
+
+
+def at_context(load: Workload, context: int) -> Workload:
+    """Return the decode step of one sequence that ends at a context."""
+    return replace(load, batch=1, new_tokens=1, cached_tokens=context - 1)

@@ -1,0 +1,138 @@
+"""The mean step of continuous batching: sequences that decode, and prompts read beside them in the same step.
+
+Engines keep a batch full: whenever a sequence ends, the prompt of the next one is read in one of
+the steps that follow, together with everybody's next token. Weights are then read once for both, and
+products see the rows of both; attention runs a kernel for each.
+
+A batch of B sequences with O output tokens each begins B/O prompts a step. Steps differ by a whole
+prompt: where B/O is below one, most steps read none and the others one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from costmodel.collectives import collectives
+from costmodel.errors import UsageError
+from costmodel.ops import Experts, Lookup, Op, Project, Vector
+from costmodel.sizes import Size, maximum
+from costmodel.workload import Workload
+
+if TYPE_CHECKING:
+    from costmodel.roofline import Roofline, Step
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Mixed:
+    """Times of the mean step, in seconds: every sequence of the batch gains one token in it.
+
+    ``prompts``: how many prompts one group of devices reads in a step, the batch over the output's
+    length. ``overhead_s`` is the part of ``expected_s`` that is no kernel: the engine's.
+    """
+
+    floor_s: Size
+    serial_s: Size
+    expected_s: Size | None
+    overhead_s: float
+    prompts: Fraction
+
+
+def mixed_step(roofline: Roofline, batch: int, prompt_tokens: int, output_tokens: int) -> Mixed:
+    """Return the mean step of ``batch`` sequences that each read a prompt and then give their output.
+
+    Sequences are spread over all stages of their output, so the mean context is the prompt and half
+    of the output. Serial and expected are means over the steps with and without prompts. A prompt is
+    read whole, all groups of a data-parallel plan read theirs in the same step, and a step may have
+    any number of tokens. The floor holds for every schedule: it has all the FLOPs and all the bytes on
+    the wire, but of the bytes in memory only what decoding alone reads, because prompts read together
+    share their weights.
+
+    Raises:
+        UsageError: the batch, the prompt or the output is empty.
+    """
+    for name, value in (("batch", batch), ("prompt", prompt_tokens), ("output", output_tokens)):
+        if value < 1:
+            raise UsageError(f"a {name} of {value} is no step of continuous batching", hint=f"a {name} of 1 or more")
+    context = prompt_tokens + (output_tokens + 1) // 2
+    load = Workload(batch=batch, cached_tokens=context - 1, logits="last")
+    mine, micro = roofline.local(load)
+    prompts = Fraction(mine.batch, output_tokens)
+    fewest, more = divmod(mine.batch, output_tokens)
+    part = more / output_tokens  # of the steps read one prompt more
+    without = roofline.step(load)
+    few = _fused(roofline, mine, micro, fewest, prompt_tokens) if fewest else without
+    many = _fused(roofline, mine, micro, fewest + 1, prompt_tokens) if more else few
+
+    def mean(what: Callable[[Step], Size]) -> Size:
+        return (1 - part) * what(few) + part * what(many)
+
+    expected = None
+    if few.expected_s is not None and many.expected_s is not None:
+        expected = mean(lambda step: step.expected_s)
+    floor = maximum(maximum(mean(lambda step: step.compute_s), mean(lambda step: step.network_s)), without.memory_s)
+    return Mixed(
+        floor_s=floor,
+        serial_s=mean(lambda step: step.serial_s),
+        expected_s=expected,
+        overhead_s=without.overhead_s,
+        prompts=prompts * micro,
+    )
+
+
+def _fused(roofline: Roofline, mine: Workload, micro: Size, prompts: int, prompt_tokens: int) -> Step:
+    """Return one step of a micro-batch's next tokens and of so many whole prompts."""
+    reading = replace(mine, batch=prompts, new_tokens=prompt_tokens, cached_tokens=0)
+    both, decoding, reads = _joined(_lower(roofline, mine), _lower(roofline, reading))
+    plan, recipe = roofline.plan, roofline.recipe
+    kernels = [
+        *roofline.device.kernels(both, mine.batch + prompts),
+        *roofline.device.kernels(decoding, mine.batch),
+        *roofline.device.kernels(reads, prompts),
+    ]
+    network = [
+        *collectives(roofline.architecture, [*both, *decoding], plan, recipe, roofline.network, mine.batch),
+        *collectives(roofline.architecture, reads, plan, recipe, roofline.network, prompts),
+    ]
+    timed = [*map(roofline._kernel, kernels), *map(roofline._collective, network)]
+    if plan.pp == 1:
+        return roofline._total(timed, micro, mine.batch, roofline.architecture.n_layers)
+    rows = replace(mine, batch=mine.batch + prompts * prompt_tokens)  # what stages send on
+    return roofline._pipelined(timed, micro, rows)
+
+
+def _lower(roofline: Roofline, load: Workload) -> Iterator[Op]:
+    yield from roofline.architecture.lower(load)
+    for name in roofline.include:
+        yield from roofline.architecture.lower_component(name, load)
+
+
+def _joined(decoding: Iterator[Op], reading: Iterator[Op]) -> tuple[list[Op], list[Op], list[Op]]:
+    """Return the operations that both loads share with the rows of both, and what is left of each.
+
+    Work on rows is shared: the same weights, whatever sequence a row is of. Work on what a sequence
+    keeps is not, nor what only one of them does: latent attention absorbs its matrices for few new
+    tokens and expands the latents of a prompt.
+    """
+    own: list[Op] = []
+    rows: dict[str, Op] = {}
+    for op in decoding:
+        if _on_rows(op):
+            rows[op.path] = op
+        else:
+            own.append(op)
+    both: list[Op] = []
+    reads: list[Op] = []
+    for op in reading:
+        same = rows.pop(op.path, None) if _on_rows(op) else None
+        if same is None:
+            reads.append(op)
+        else:
+            both.append(replace(op, tokens=op.tokens + same.tokens))
+    return both, [*rows.values(), *own], reads
+
+
+def _on_rows(op: Op) -> bool:
+    return isinstance(op, Project | Experts | Lookup | Vector) and not op.states
