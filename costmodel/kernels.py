@@ -62,13 +62,19 @@ class Device:
         self.machine, self.plan, self.recipe, self.fused = machine, plan, recipe, fused
         self._act = recipe.format("activations")
         self._cut = False  # naive: whether values on the way are cut by heads or inner columns
+        self._computed: dict[str, str] = {}
 
-    def kernels(self, ops: Iterable[Op], batch: Size) -> list[Kernel]:
-        """Return the kernels in order; ``batch`` is the sequences that ``ops`` were lowered with."""
+    def kernels(self, ops: Iterable[Op], batch: Size, group: Size | None = None) -> list[Kernel]:
+        """Return the kernels in order; ``batch`` is the sequences that ``ops`` were lowered with.
+
+        ``group``: the sequences whose tokens meet the same experts (default: as many from every
+        group of devices).
+        """
         found: list[Kernel] = []
+        together = batch * self.plan.moe_dp if group is None else group
         for op in ops:
             if isinstance(op, Experts):
-                self._experts(op, found)
+                self._experts(op, found, batch, together)
                 continue
             kernel = self._kernel(op, batch)
             if kernel is None:
@@ -79,6 +85,16 @@ class Device:
             else:
                 found.append(kernel)
         return found
+
+    def computes(self, role: str) -> str:
+        """Return the format in which weights of a role are multiplied; ``compute`` for attention.
+
+        Raises:
+            UsageError: the device multiplies no such format, and nobody asked to emulate it.
+        """
+        if role not in self._computed:
+            self._computed[role] = self.machine.computes(self.recipe, role)
+        return self._computed[role]
 
     def _kernel(self, op: Op, batch: Size) -> Kernel | None:
         if isinstance(op, Project):
@@ -122,7 +138,7 @@ class Device:
         self._cut = first.split == "out" or (self._cut and first.split == "none" and op.groups != 1)
         flops = 2 * op.runs * groups * d_in * d_out * tokens
         weights = op.runs * sum(self.weight_bytes(w) for w in op.weights if w.role != "buffer")
-        kernel = self._new(op, "gemm", self.machine.computes(self.recipe, first.role))
+        kernel = self._new(op, "gemm", self.computes(first.role))
         kernel.useful = kernel.flops = flops
         kernel.weight_bytes = weights
         kernel.input_bytes = 0 if op.from_states else op.runs * self._act.bytes(groups * d_in * tokens)
@@ -136,7 +152,7 @@ class Device:
         heads = ceil_div(op.n_heads, plan.tp) if self._is_cut(op) else op.n_heads
         new = op.tokens // op.batch
         kv_heads = ceil_div(op.n_kv_heads, plan.tp) if heads != op.n_heads else op.n_kv_heads
-        kernel = self._new(op, _attention_family(op), self.machine.computes(self.recipe, "compute"))
+        kernel = self._new(op, _attention_family(op), self.computes("compute"))
         pairs = op.pairs if plan.cp == 1 else ceil_div(op.pairs, plan.cp)
         own_queries = plan.cp == 1 or bool(new >= plan.cp)
         rows = self.rows(op.tokens, batch) if own_queries else op.tokens
@@ -163,12 +179,14 @@ class Device:
         """Say whether a device has some of the heads: an indexer's it has all."""
         return op.variant != "index" and self.plan.tp > 1
 
-    def _experts(self, op: Experts, found: list[Kernel]) -> None:
+    def _experts(self, op: Experts, found: list[Kernel], batch: Size, together: Size) -> None:
         """Add an expert operation to the grouped kernel of its layer, or begin that."""
         plan = self.plan
         n_local = plan.experts(op.n_experts)
         n_all = op.n_experts + plan.redundant_experts
-        tokens = op.tokens * plan.moe_dp if plan.cp == 1 else ceil_div(op.tokens * plan.moe_dp, plan.cp)
+        tokens = op.tokens * together // batch
+        if plan.cp > 1 and plan.ep <= plan.tp:
+            tokens = ceil_div(tokens, plan.cp)
         rows = tokens * op.chosen / plan.ep if plan.ep > 1 else tokens * op.chosen
         up = op.shared_input
         d_in = op.d_in if up else ceil_div(op.d_in, plan.moe_tp)
@@ -177,7 +195,7 @@ class Device:
         each = sum(self.weight_bytes(w) for w in op.weights) / n_local
         kernel = found[-1] if found and found[-1].family == "moe" and not up else None
         if kernel is None:
-            kernel = self._new(op, "moe", self.machine.computes(self.recipe, "experts"))
+            kernel = self._new(op, "moe", self.computes("experts"))
             kernel.sizes = {
                 "rows": rows * busiest,
                 "touched": touched,
@@ -218,7 +236,7 @@ class Device:
         rows = self.rows(op.tokens, batch)
         cut = Fraction(1) if plan.cp == 1 else Fraction(1, plan.cp)
         role = op.weights[0].role if family == "declared" and op.weights else "compute"
-        kernel = self._new(op, family, self.machine.computes(self.recipe, role))
+        kernel = self._new(op, family, self.computes(role))
         kernel.useful, kernel.flops = _of(op.flops, part * cut), _of(op.executed, part * cut)
         kernel.sizes = {"rows": rows}
         gives = _of(op.runs * self._act.bytes(op.gives), part * cut)
@@ -240,7 +258,7 @@ class Device:
     def _vector(self, op: Vector, batch: Size) -> Kernel:
         tokens = self.rows(op.tokens, batch)
         part = Fraction(1, self.plan.tp) if self._cut else Fraction(1)
-        kernel = self._new(op, "vector", self.machine.computes(self.recipe, "compute"))
+        kernel = self._new(op, "vector", self.computes("compute"))
         kernel.input_bytes = _of(op.runs * self._act.bytes(op.inputs * op.width * tokens), part)
         kernel.output_bytes = _of(op.runs * self._act.bytes(op.width * tokens), part)
         kernel.weight_bytes = op.runs * sum(self.weight_bytes(w) for w in op.weights if w.role != "buffer")

@@ -35,7 +35,6 @@ class Machine:
     scale_up: Link | None = None
     scale_out: Link | None = None
     emulated: frozenset[str] = field(default_factory=frozenset)
-    _known: dict[tuple[int, str], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, hardware: Hardware, emulated: frozenset[str] = frozenset()) -> Machine:
@@ -59,12 +58,6 @@ class Machine:
         Raises:
             UsageError: the device multiplies no such format, and nobody asked to emulate it.
         """
-        key = (id(recipe), role)
-        if key not in self._known:
-            self._known[key] = self._computes(recipe, role)
-        return self._known[key]
-
-    def _computes(self, recipe: Recipe, role: str) -> str:
         asked = recipe.compute
         name = asked or ("bf16" if role == "compute" else FORMATS[recipe.format(role).name].multiplied)
         if name in self.emulated and name not in self.peaks:

@@ -10,12 +10,11 @@ prompt: where B/O is below one, most steps read none and the others one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from costmodel.collectives import collectives
 from costmodel.errors import UsageError
 from costmodel.ops import Experts, Lookup, Op, Project, Vector
 from costmodel.sizes import Size, maximum
@@ -85,31 +84,17 @@ def mixed_step(roofline: Roofline, batch: int, prompt_tokens: int, output_tokens
 def _fused(roofline: Roofline, mine: Workload, micro: Size, prompts: int, prompt_tokens: int) -> Step:
     """Return one step of a micro-batch's next tokens and of so many whole prompts."""
     reading = replace(mine, batch=prompts, new_tokens=prompt_tokens, cached_tokens=0)
-    both, decoding, reads = _joined(_lower(roofline, mine), _lower(roofline, reading))
-    plan, recipe = roofline.plan, roofline.recipe
-    kernels = [
-        *roofline.device.kernels(both, mine.batch + prompts),
-        *roofline.device.kernels(decoding, mine.batch),
-        *roofline.device.kernels(reads, prompts),
+    both, decoding, reads = _joined(roofline.lower(mine), roofline.lower(reading))
+    timed = [
+        *roofline.rows(both, mine.batch + prompts, [*both, *decoding]),
+        *roofline.rows(decoding, mine.batch, []),
+        *roofline.rows(reads, prompts),
     ]
-    network = [
-        *collectives(roofline.architecture, [*both, *decoding], plan, recipe, roofline.network, mine.batch),
-        *collectives(roofline.architecture, reads, plan, recipe, roofline.network, prompts),
-    ]
-    timed = [*map(roofline._kernel, kernels), *map(roofline._collective, network)]
-    if plan.pp == 1:
-        return roofline._total(timed, micro, mine.batch, roofline.architecture.n_layers)
     rows = replace(mine, batch=mine.batch + prompts * prompt_tokens)  # what stages send on
-    return roofline._pipelined(timed, micro, rows)
+    return roofline.total(timed, micro, mine if roofline.plan.pp == 1 else rows)
 
 
-def _lower(roofline: Roofline, load: Workload) -> Iterator[Op]:
-    yield from roofline.architecture.lower(load)
-    for name in roofline.include:
-        yield from roofline.architecture.lower_component(name, load)
-
-
-def _joined(decoding: Iterator[Op], reading: Iterator[Op]) -> tuple[list[Op], list[Op], list[Op]]:
+def _joined(decoding: list[Op], reading: list[Op]) -> tuple[list[Op], list[Op], list[Op]]:
     """Return the operations that both loads share with the rows of both, and what is left of each.
 
     Work on rows is shared: the same weights, whatever sequence a row is of. Work on what a sequence
@@ -126,12 +111,26 @@ def _joined(decoding: Iterator[Op], reading: Iterator[Op]) -> tuple[list[Op], li
     both: list[Op] = []
     reads: list[Op] = []
     for op in reading:
-        same = rows.pop(op.path, None) if _on_rows(op) else None
-        if same is None:
-            reads.append(op)
+        same = rows.get(op.path)
+        if same is not None and _alike(op, same):
+            both.append(_sum(op, rows.pop(op.path)))
         else:
-            both.append(replace(op, tokens=op.tokens + same.tokens))
+            reads.append(op)
     return both, [*rows.values(), *own], reads
+
+
+def _alike(one: Op, other: Op) -> bool:
+    """Say whether two operations are one but for their rows: a bias of positions has another width."""
+    if isinstance(one, Experts) and isinstance(other, Experts):
+        return replace(other, tokens=one.tokens, slots=one.slots) == one
+    return replace(other, tokens=one.tokens) == one
+
+
+def _sum(one: Op, other: Op) -> Op:
+    tokens = one.tokens + other.tokens
+    if isinstance(one, Experts) and isinstance(other, Experts) and one.slots is not None:
+        return replace(one, tokens=tokens, slots=one.slots + other.slots)
+    return replace(one, tokens=tokens)
 
 
 def _on_rows(op: Op) -> bool:

@@ -26,6 +26,7 @@ from costmodel.timing.moe import MoeShape
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
     from costmodel.hardware import Hardware, StepOverhead
+    from costmodel.ops import Op
     from costmodel.workload import Workload
 
 _FEW = 8  # new tokens of a sequence that the kernel for one query still takes, as in verification
@@ -115,16 +116,42 @@ class Roofline:
     def step(self, load: Workload) -> Step:
         """Return the times of one step of the whole deployment's batch."""
         mine, micro = self.local(load)
-        ops = self.architecture.lower(mine)
+        group = minimum(ceil_div(load.batch, micro), mine.batch * self.plan.moe_dp)
+        return self.total(self.rows(self.lower(mine), mine.batch, group=group), micro, mine)
+
+    def component(self, name: str, load: Workload) -> Step:
+        """Return the times of one step of a component alone, as of ``mtp`` that drafts tokens."""
+        mine, micro = self.local(load)
+        ops = self.architecture.lower_component(name, mine)
+        return self._total(self.rows(ops, mine.batch), micro, mine.batch, 0)
+
+    def lower(self, load: Workload) -> list[Op]:
+        """Return the operations of a step, with those of the components that are included."""
+        ops = self.architecture.lower(load)
         for name in self.include:
-            ops += self.architecture.lower_component(name, mine)
-        kernels = self.device.kernels(ops, mine.batch)
-        network = list(collectives(self.architecture, ops, self.plan, self.recipe, self.network, mine.batch))
-        timed = [self._kernel(kernel) for kernel in kernels]
-        timed += [self._collective(one) for one in network]
+            ops += self.architecture.lower_component(name, load)
+        return ops
+
+    def rows(
+        self, ops: list[Op], batch: Size, talking: list[Op] | None = None, group: Size | None = None
+    ) -> list[Timed]:
+        """Return kernels and communication of operations that were lowered with ``batch`` sequences.
+
+        ``talking``: the operations that communicate, where they are others. ``group``: the sequences
+        whose tokens meet the same experts.
+        """
+        talk = ops if talking is None else talking
+        network = collectives(self.architecture, talk, self.plan, self.recipe, self.network, batch)
+        return [
+            *(self._kernel(kernel) for kernel in self.device.kernels(ops, batch, group)),
+            *(self._collective(one) for one in network),
+        ]
+
+    def total(self, timed: list[Timed], micro: Size, load: Workload) -> Step:
+        """Return the step that rows of one micro-batch make; ``load`` is the micro-batch."""
         if self.plan.pp == 1:
-            return self._total(timed, micro, mine.batch, self.architecture.n_layers)
-        return self._pipelined(timed, micro, mine)
+            return self._total(timed, micro, load.batch, self.architecture.n_layers)
+        return self._pipelined(timed, micro, load)
 
     # One kernel
 

@@ -20,6 +20,9 @@ COMMANDS = {
     "roofline": "roofline:roofline",
     "serve": "serve:serve",
     "fit": "fit:fit",
+    "kernel": "kernel:kernel",
+    "hardware": "hardware:hardware",
+    "calibrate": "calibrate:calibrate",
     "schema": "schema:schema",
     "init": "init:init",
 }
