@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.hardware_text import coefficients_text, error_text, unit_of
 from costmodel.render.numbers import fixed
@@ -33,19 +35,20 @@ def _answer(found: HardwarePage) -> str:
     row = found.row
     if row is None:
         return found.name
-    memory, rate = unit_of("B", [row.memory_bytes]), unit_of("B/s", [row.bandwidth])
-    parts = [f"{memory.of(row.memory_bytes)} {memory.name} at {rate.of(row.bandwidth)} {rate.name}"]
-    peak = next((one for one in found.figures if one.name in ("dense_peak.bf16", "dense_peak.fp32")), None)
-    if row.bf16:
-        peak = next(one for one in found.figures if one.name == "dense_peak.bf16")
-    if peak is not None:
-        unit = unit_of(peak.unit, [peak.amount])
-        name = peak.name.rpartition(".")[2]
-        ridge = fixed(peak.amount / row.bandwidth, 0)
-        parts.append(f"{unit.of(peak.amount)} {unit.name} {name} (ridge {ridge} FLOP/B)")
+    rate = unit_of("B/s", [row.bandwidth])
+    parts = [f"{_whole_gb(row.memory_bytes)} at {rate.of(row.bandwidth)} {rate.name}"]
+    peaks = {one.name.rpartition(".")[2]: one for one in found.figures if one.name.startswith("dense_peak.")}
+    name = "bf16" if "bf16" in peaks else next(iter(peaks))
+    peak = peaks[name]
+    unit = unit_of(peak.unit, [peak.amount])
+    parts.append(f"{unit.of(peak.amount)} {unit.name} {name} (ridge {fixed(peak.amount / row.bandwidth, 0)} FLOP/B)")
     if row.power:
         parts.append(f"{fixed(row.power, 0)} W")
     return "     ".join(parts)
+
+
+def _whole_gb(value: Fraction) -> str:
+    return f"{fixed(value / 10**9, 0 if value % 10**9 == 0 else 1)} GB"
 
 
 def _figures(found: HardwarePage, view: View) -> Page:
