@@ -207,9 +207,11 @@ def fit() -> StepOverhead:
     step_us, layer_us = (float(f"{value:.3g}") if value >= 0.05 else 0.0 for value in found.x)
     overhead = StepOverhead(step_us=step_us, layer_us=layer_us)
     errors = _errors([one for one in timed() if one.run.held_out], overhead)
+    declared, _ = load_hardware("h200-sxm").step_from()
     return StepOverhead(
         step_us=step_us,
         layer_us=layer_us,
+        routing_shape=declared.routing_shape if declared else None,
         rows=len(timed()),
         median_error=round(statistics.median(errors), 4),
         p90_error=round(_p90(errors), 4),

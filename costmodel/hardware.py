@@ -20,7 +20,7 @@ from costmodel.loader import locate
 from costmodel.problems import from_pydantic
 from costmodel.timing.attention import DecodeTime, PrefillTime
 from costmodel.timing.collective import AllReduceTime, ExchangeTime, NcclTime
-from costmodel.timing.fit import Fit, NonNegative
+from costmodel.timing.fit import Fit, NonNegative, Positive
 from costmodel.timing.gemm import GemmTime
 from costmodel.timing.mla import AbsorbedTime, ExpandedTime
 from costmodel.timing.moe import MoeTime
@@ -134,11 +134,14 @@ class Fabric(Model):
 class StepOverhead(Model):
     """What an engine adds to the kernels of a step: for each step, and for each layer of the model.
 
-    Norms, rotations, activations, sampling and scheduling are in it.
+    Norms, rotations, activations, sampling and scheduling are in it. ``routing_shape``: how unequal
+    the popularity of experts is in runs (``costmodel.routing``), which decides how many of them a
+    step reads; balanced over devices.
     """
 
     step_us: NonNegative
     layer_us: NonNegative
+    routing_shape: Positive | None = None
     rows: int = 0
     median_error: NonNegative | None = None
     p90_error: NonNegative | None = None

@@ -61,6 +61,7 @@ class Device:
     def __init__(self, machine: Machine, plan: Plan, recipe: Recipe, *, fused: bool = True) -> None:
         self.machine, self.plan, self.recipe, self.fused = machine, plan, recipe, fused
         self._act = recipe.format("activations")
+        self.routing_shape: float | None = None  # of experts' popularity in runs, for expected times
         self._cut = False  # naive: whether values on the way are cut by heads or inner columns
         self._computed: dict[str, str] = {}
 
@@ -196,9 +197,13 @@ class Device:
         kernel = found[-1] if found and found[-1].family == "moe" and not up else None
         if kernel is None:
             kernel = self._new(op, "moe", self.computes("experts"))
+            likely = touched
+            if plan.skew is None and self.routing_shape is not None:
+                likely = minimum(touched, minimum(touched_skewed(n_local, rows, self.routing_shape), rows))
             kernel.sizes = {
                 "rows": rows * busiest,
                 "touched": touched,
+                "likely": likely,
                 "local": n_local,
                 "tokens": tokens,
                 "columns": 0,

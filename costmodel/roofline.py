@@ -100,6 +100,8 @@ class Roofline:
         self.architecture, self.hardware, self.plan, self.recipe = architecture, hardware, plan, recipe
         self.machine = Machine.of(hardware, emulated)
         self.device = Device(self.machine, plan, recipe, fused=fused)
+        overhead, _ = hardware.step_from()
+        self.device.routing_shape = overhead.routing_shape if overhead else None
         switched = bool(hardware.scale_up and hardware.scale_up.reduces)
         self.network = Network(self.machine, in_switch=switched)
         self.include = include
@@ -173,7 +175,9 @@ class Roofline:
             )
         else:
             us = kernel.runs * fit.time_us(self._shape(kernel, family), rates)
-        least = maximum(memory, kernel.useful / (rates.flop_per_us * 1e6))
+        least = kernel.useful / (rates.flop_per_us * 1e6)
+        if family != "moe":  # whose routing is not the floor's
+            least = maximum(memory, least)
         return Timed(kernel, compute, memory, 0, maximum(us / 1e6, least), fit, device)
 
     def _family(self, kernel: Kernel) -> tuple[str, str]:
@@ -236,7 +240,7 @@ class Roofline:
             matrices = values / (sizes["d_in"] * sizes["down_in"])
             width = kernel.weight_bytes / (kernel.runs * sizes["touched"] * values)
             return MoeShape(
-                sizes["rows"], sizes["touched"], sizes["local"], sizes["tokens"],
+                sizes["rows"], sizes["likely"], sizes["local"], sizes["tokens"],
                 sizes["d_in"], sizes["down_in"], matrices, width,
             )  # fmt: skip
         width = self.recipe.format("kv").bits / 8
