@@ -175,9 +175,7 @@ class Roofline:
             )
         else:
             us = kernel.runs * fit.time_us(self._shape(kernel, family), rates)
-        least = kernel.useful / (rates.flop_per_us * 1e6)
-        if family != "moe":  # whose routing is not the floor's
-            least = maximum(memory, least)
+        least = maximum(memory, kernel.useful / (rates.flop_per_us * 1e6))
         return Timed(kernel, compute, memory, 0, maximum(us / 1e6, least), fit, device)
 
     def _family(self, kernel: Kernel) -> tuple[str, str]:

@@ -77,10 +77,10 @@ def _calibration(found: HardwarePage, view: View) -> Page:
         return paragraph("calibration: none; archcalc calibrate makes one from measured kernels", view.columns, "bold")
     out = [line("calibration", "bold")]
     heads = ["  family", "format", "from", "rows", "median", "p90"]
-    rows = [
-        [f"  {one.family}", one.key, one.device, f"{one.rows:,}", error_text(one.median_error), error_text(one.p90_error)]
-        for one in found.calibrations
-    ]
+    rows = []
+    for one in found.calibrations:
+        errors = [error_text(one.median_error), error_text(one.p90_error)]
+        rows.append([f"  {one.family}", one.key, one.device, f"{one.rows:,}", *errors])
     styles = ["yellow" if one.inherited else "" for one in found.calibrations]
     listed = table(heads, rows, view, left=(0, 1, 2), styles=styles)
     if view.verbose and len(listed) == len(rows) + 1:

@@ -292,9 +292,8 @@ def calibration_row(family: str, key: str, fit: Fit, device: str, *, of: str) ->
     numbers: dict[str, float] = {name: value for name, value in values.items() if name not in _ABOUT}
     wide = WIDER if device != of else 1
     errors = [None if (error := getattr(fit, name)) is None else error * wide for name in _ERRORS]
-    return CalibrationRow(
-        family, key, device, device != of, fit.multiplies, fit.rows, fit.judged, errors[0], errors[1], errors[2], numbers
-    )
+    about = (family, key, device, device != of, fit.multiplies, fit.rows, fit.judged)
+    return CalibrationRow(*about, errors[0], errors[1], errors[2], numbers)
 
 
 def _keys(found: Hardware, family: str) -> list[str]:
@@ -305,8 +304,8 @@ def _keys(found: Hardware, family: str) -> list[str]:
 
 def _figure(found: Hardware, name: str, quantity: Quantity) -> FigureRow:
     source = found.sources[quantity.source].title if quantity.source else None
-    value = str(quantity.value)
-    return FigureRow(name, value, quantity.amount, quantity.unit, quantity.basis, quantity.source, source, quantity.note)
+    value = (str(quantity.value), quantity.amount, quantity.unit)
+    return FigureRow(name, *value, quantity.basis, quantity.source, source, quantity.note)
 
 
 def _in_order(figures: Sequence[dict[str, Any]]) -> list[str]:

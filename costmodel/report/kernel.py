@@ -43,7 +43,8 @@ class KernelPage:
     ``flops`` and ``bytes`` are whole where the sizes make them so (expectations over experts need
     not be); ``bytes`` of a collective are those that one device sends. ``multiplies``: the format
     whose peak bounds the floor (empty: the link). ``intensity`` and ``ridge`` in FLOPs a byte.
-    ``formula`` is the expected time in words, ``coefficients`` with what they were measured on.
+    ``formula`` is the expected time in words, ``coefficients`` with what they were measured on;
+    ``judged``: the shape is of those that their error was measured on.
     """
 
     kernel: str
@@ -61,6 +62,7 @@ class KernelPage:
     time: KernelTime
     formula: str | None
     coefficients: CalibrationRow | None
+    judged: bool
     conventions: RateConventions = field(default_factory=RateConventions)
     command: str = "kernel"
     schema: str = SCHEMA
@@ -121,6 +123,7 @@ def _page(kernel: str, found: Read, device: Hardware, machine: Machine) -> Kerne
         ),
         formula=_formula(fitted[0]) if fitted else None,
         coefficients=calibration_row(fitted[0].family, fitted[2], *fitted[:2], of=device.name) if fitted else None,
+        judged=bool(measured.judged),
     )
 
 

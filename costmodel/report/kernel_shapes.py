@@ -98,7 +98,7 @@ def _sizes(kind: str, found: Kind, asked: Mapping[str, Any]) -> dict[str, int]:
         value = option.default if value is None else value
         if value is None:
             example = " ".join(f"{_flag(n)} {o.example}" for n, o in found.sizes.items() if o.default is None)
-            raise UsageError(f"{kind} needs {_flag(name)}", hint=f"archcalc kernel {kind} --hardware h200-sxm {example}")
+            raise UsageError(f"{kind} needs {_flag(name)}", hint=f"archcalc kernel {kind} -H h200-sxm {example}")
         flag = name.replace("_", "-")
         sizes[name] = natural(value, flag) if name in _FROM_ZERO else tokens(value, flag)
     return sizes
