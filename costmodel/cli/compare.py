@@ -11,6 +11,7 @@ from costmodel.cli.options import (
     Archs,
     Ascii,
     Attention,
+    Batch,
     Context,
     Dtype,
     Format,
@@ -46,6 +47,11 @@ def compare(
     logits: Logits = "all",
     mla: Mla = "auto",
     source: Source = None,
+    hardware: Annotated[
+        list[str] | None, typer.Option("--hardware", "-H", metavar="NAME", help="Also decode times on it (repeatable)")
+    ] = None,
+    devices: Annotated[str, typer.Option("--devices", metavar="N", help="Of them, for each model")] = "1",
+    batch: Batch = "1",
     units: Units = "si",
     specs: Specs = None,
     output_format: Format = "table",
@@ -61,6 +67,7 @@ def compare(
         archcalc compare deepseek-v3 llama4
         archcalc compare deepseek-v3 llama4 kimi-k2 gemma-3-27b --sort cache@128Ki
         archcalc compare deepseek-v3 kimi-k2 --style paper --format latex
+        archcalc compare deepseek-v3 llama4 -H h200-sxm --devices 8 --batch 64 --dtype weights=fp8
 
     ratio is last / first. * marks the lowest of a cost, never of a size.
     """
@@ -69,7 +76,7 @@ def compare(
 
     choices = asked(
         context=context, dtype=dtype, include=include, attention=attention, logits=logits, mla=mla,
-        source=source, specs=specs,
+        source=source, specs=specs, hardware=hardware or None, devices=devices, batch=batch,
     )  # fmt: skip
     found = ask(architectures, choices, columns=columns, sort=sort)
     renderer = Comparison(found, style=style, columns=columns, transpose=transpose)

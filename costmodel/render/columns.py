@@ -37,7 +37,17 @@ _AT: dict[str, tuple[str, Callable[[CompareRow, int], Any]]] = {
     "pool": ("bytes", lambda row, i: row.cache[i].one_pool_bytes),
     "decode": ("flops", lambda row, i: row.flops[i].decode),
     "prefill": ("flops", lambda row, i: Fraction(row.flops[i].prefill, row.flops[i].context)),
+    "floor": ("time", lambda row, i: _first_time(row, i, "floor_s")),
+    "expected": ("time", lambda row, i: _first_time(row, i, "expected_s")),
 }
+
+
+def _first_time(row: CompareRow, index: int, name: str) -> Any:
+    """Return a time on the first device; None without --hardware."""
+    points = next(iter((row.time or {}).values()), None)
+    return getattr(points[index], name) if points else None
+
+
 _BIGGEST_FIRST = ("params", "share", "count", "context")
 
 
@@ -114,7 +124,7 @@ def grid(compare: Compare, picked: Sequence[Picked], view: View) -> Grid:
         values = [one.of(row, compare.contexts) for row in compare.rows]
         unit, texts = _texts(one, values, view)
         at = f" at {context_text(one.at)}" if one.at else ""
-        suffix = {"bytes": "_bytes", "flops": "_flops", "params": "_params"}.get(one.kind, "")
+        suffix = {"bytes": "_bytes", "flops": "_flops", "params": "_params", "time": "_s"}.get(one.kind, "")
         columns.append(Column(f"{one.key}{suffix}", f"{one.name}{at}{unit}", number=one.kind != "text"))
         for cells_, value, text in zip(body, values, texts, strict=True):
             cells_.append(Cell(value, text))
@@ -131,6 +141,8 @@ def _texts(one: Picked, values: Sequence[Any], view: View) -> tuple[str, list[st
         return f", {unit.name}", ["-" if v is None else unit.of(v) for v in values]
     if one.kind == "share":
         return ", %", [fixed(100 * v, 1) for v in values]
+    if one.kind == "time":
+        return ", ms", ["-" if v is None else fixed(Fraction(v) * 1000, 2) for v in values]
     if one.kind == "context":
         return "", ["-" if v is None else context_text(v) for v in values]
     return "", ["-" if v is None else clean(str(v)) for v in values]

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from costmodel.render.components import compared, order
 from costmodel.render.in_short import sentences
-from costmodel.render.numbers import Unit, bytes_unit, context_text, flops_unit, params_unit, ratio
+from costmodel.render.numbers import Unit, bytes_unit, context_text, fixed, flops_unit, params_unit, ratio
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, cells, clean, fit, line, paragraph
 from costmodel.report.compare import Compare, CompareRow
@@ -150,6 +150,9 @@ class _Table:
         star = "* less. " if any(row.lowest is not None for s in self.sections for row in s.rows) else ""
         out = paragraph(f"{star}ratio: {last} / {first}{bar}.", 80, "dim")
         out += paragraph(counted(self.compare), 80, "dim")
+        if self.rows[0].time:
+            text = "floor: no run is faster. Plans: the faster of tensor parallel and attention data-parallel."
+            out += paragraph(text, 80, "dim")
         out += rumours(self.rows)
         if self.view.tips:
             context = context_text(self.compare.contexts[-1])
@@ -182,7 +185,45 @@ def sections(compare: Compare, view: View) -> list[Section]:
     unit = _params_unit(compare).name
     found = [Section(f"parameters, {unit}", _parameters(compare), unit=unit), Section("shape", _shape(compare))]
     found += _costs(compare, view)
+    return found + times(compare, view)
+
+
+def times(compare: Compare, view: View) -> list[Section]:
+    """Return decode times, a section a device."""
+    found = []
+    names = compare.rows[0].time or {}
+    for name in names:
+        each = [row.time[name] for row in compare.rows if row.time]
+        ends = range(len(compare.contexts)) if compare.choices.given else sorted({0, len(compare.contexts) - 1})
+        rows = [
+            _time_row(f"floor at {context_text(compare.contexts[i])}", [one[i].floor_s for one in each]) for i in ends
+        ]
+        for i in ends:
+            expected = [one[i].expected_s for one in each]
+            known = [value for value in expected if value is not None]
+            if len(known) == len(expected):
+                rows.append(_time_row(f"expected at {context_text(compare.contexts[i])}", known))
+        for i in ends:
+            binds = [[one[i].binds] for one in each]
+            rows.append(Row(f"binds at {context_text(compare.contexts[i])}", binds))
+        weights = [one[-1].weights_bytes for one in each]
+        unit = bytes_unit(weights, view.units)
+        rows.append(Row(f"weights, {unit.name} a device", [[unit.of(n)] for n in weights], weights, True))
+        rows.append(Row("plan", [[one[-1].plan] for one in each]))
+        if not all(point.fits for one in each for point in one):
+            words = ["yes", "no"]
+            rows.append(Row("fits", [[words[not all(point.fits for point in one)]] for one in each]))
+        point = each[0][0]
+        many = "1 sequence" if point.batch == 1 else f"{point.batch:,} sequences"
+        where = f"{point.devices} x {name}" if point.devices > 1 else name
+        found.append(Section(f"time on {where}, {many}, {compare.choices.recipe.text}, ms a token", rows))
     return found
+
+
+def _time_row(label: str, seconds: Sequence[float]) -> Row:
+    """Return times in ms; their ratios are of nanoseconds."""
+    texts = [[fixed(Fraction(value) * 1000, 2)] for value in seconds]
+    return Row(label, texts, [round(value * 1e9) for value in seconds], True)
 
 
 def _params_unit(compare: Compare) -> Unit:

@@ -77,7 +77,8 @@ class Comparison:
             return by.grid(self.answer, by.pick(self.columns), view)
         names = ["title", "confidence", "total", "active", "active_without_lookup", "layers", "d_model", "vocab_size"]
         names += ["max_context", "mixer", "ffn"]
-        costs = ("cache", "paged", "pool", "prefill", "decode")
+        costs = ["cache", "paged", "pool", "prefill", "decode"]
+        costs += ["floor", "expected"] if self.answer.rows[0].time else []
         names += [f"{cost}@{context}" for cost in costs for context in self.answer.contexts]
         return by.grid(self.answer, by.pick(",".join(names)), view)
 
@@ -93,9 +94,18 @@ class Comparison:
         costs = by.grid(self.answer, by.pick(",".join(names)), view)
         costs.label, costs.caption = "costs", "Cache of one sequence, bytes; FLOPs per token."
         costs.notes = [f"Cache: {self.answer.conventions.dtype}, ideal. {counted(self.answer)}"]
+        if self.answer.rows[0].time:
+            timed = [f"{cost}@{context}" for cost in ("floor", "expected") for context in self.answer.contexts]
+            times = by.grid(self.answer, by.pick(",".join(timed)), view)
+            device, points = next(iter(self.answer.rows[0].time.items()))
+            times.label, times.caption = "times", f"Decode on {points[0].devices} x {device}, ms a token."
+            times.notes = [f"{row.name}: {row.time[device][0].plan}" for row in self.answer.rows if row.time]
+            others = [times]
+        else:
+            others = []
         about = [f"{row.name}: {row.confidence}" for row in self.answer.rows if row.confidence != "published"]
         sizes.notes = ["Active: values one token passes through, embedding and head included.", *about]
-        return [sizes, costs]
+        return [sizes, costs, *others]
 
     @property
     def markdown(self) -> Any:

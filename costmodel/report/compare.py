@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Unpack
 from costmodel import figures
 from costmodel.errors import UsageError
 from costmodel.report import points
-from costmodel.report.choices import Asked, Choices
+from costmodel.report.choices import Asked, Choices, tokens
 from costmodel.report.conventions import Conventions, conventions
-from costmodel.report.data import PRIVATE, SCHEMA
+from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
 from costmodel.report.shape import Shape, describe, limits
 from costmodel.report.source import SourceRow, Wanted, architecture_of, check_components, source_of
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
+    from costmodel.report.compare_times import TimePoint
 
 _LONGEST = 2**24  # tokens: beyond it nobody asks which cache is smaller
 
@@ -40,6 +41,7 @@ class CompareRow:
     cache: list[points.CachePoint]
     flops: list[points.FlopsPoint]
     growth: points.Growth
+    time: dict[str, list[TimePoint]] | None = field(default=None, metadata=OPTIONAL)
     architecture: Architecture | None = field(default=None, metadata=PRIVATE)
 
 
@@ -70,20 +72,36 @@ class Compare:
     schema: str = SCHEMA
 
 
-def compare(*architectures: Wanted, **asked: Unpack[Asked]) -> Compare:
-    """Return two or more models side by side.
+class AskedOfTwo(Asked, total=False):
+    """Keywords of ``compare``: those of ``Asked``, and ``hardware`` with ``devices`` of it for times."""
+
+    hardware: str | Sequence[str] | None
+    devices: int | str
+
+
+def compare(*architectures: Wanted, **asked: Unpack[AskedOfTwo]) -> Compare:
+    """Return two or more models side by side; with ``hardware``, decode times of ``batch`` sequences.
 
     Raises:
         UnknownSpecError: there is none of that name, or its architecture is not published.
         SpecError: a spec says something impossible.
         UsageError: fewer than two models, or a choice that cannot be.
     """
+    hardware, devices = asked.pop("hardware", None), asked.pop("devices", 1)
     choices = Choices.of(**asked)
     if len(architectures) < 2:
         raise UsageError("compare takes two models or more", hint="archcalc compare deepseek-v3 llama4")
     models = [architecture_of(wanted, choices.specs) for wanted in architectures]
     _check_components_of_any(models, choices.include)
     rows = [_row(model, choices) for model in models]
+    if hardware:
+        from costmodel.report import compare_times
+
+        named = compare_times.named(hardware)
+        for row, its in zip(
+            rows, compare_times.times(models, named, tokens(devices, "devices"), choices.batch, choices), strict=True
+        ):
+            row.time = its
     page = Compare(rows, list(choices.contexts), choices=choices)
     page.typed = [wanted if isinstance(wanted, str) else wanted.name for wanted in architectures]
     if len(models) == 2:

@@ -1,0 +1,119 @@
+"""Decode times of models side by side, each under the plan of so many devices that suits it best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costmodel import memory
+from costmodel.errors import UsageError
+from costmodel.hardware import Hardware, load_hardware
+from costmodel.plan import Plan, check
+from costmodel.report.roofline import groups
+from costmodel.roofline import Roofline, Step
+
+if TYPE_CHECKING:
+    from costmodel.architecture import Architecture
+    from costmodel.report.choices import Choices
+
+
+@dataclass(slots=True)
+class TimePoint:
+    """A decode step at a context. ``binds``: the group of kernels that takes longest.
+
+    ``weights_bytes``: of the fullest device. ``fits``: whether weights and caches fit in its memory.
+    """
+
+    context: int
+    batch: int
+    plan: str
+    devices: int
+    floor_s: float
+    serial_s: float
+    expected_s: float | None
+    bound: str
+    binds: str
+    weights_bytes: int
+    fits: bool
+
+
+def times(
+    models: Sequence[Architecture], hardware: Sequence[str], devices: int, batch: int, choices: Choices
+) -> list[dict[str, list[TimePoint]]]:
+    """Return for every model: device -> decode steps at each context.
+
+    Raises:
+        UnknownSpecError: there is no such device.
+        UsageError: no plan of so many devices suits a model, or a device lacks a format.
+    """
+    profiles = [load_hardware(name, choices.specs) for name in hardware]
+    return [
+        {profile.name: _points(model, profile, devices, batch, choices) for profile in profiles} for model in models
+    ]
+
+
+def _points(model: Architecture, profile: Hardware, devices: int, batch: int, choices: Choices) -> list[TimePoint]:
+    return [_point(model, profile, devices, batch, choices, context) for context in choices.contexts]
+
+
+def _point(
+    model: Architecture, profile: Hardware, devices: int, batch: int, choices: Choices, context: int
+) -> TimePoint:
+    """Return the fastest of the plans at one context."""
+    load = replace(choices.decode(model, context), batch=batch, logits="last")
+    best: tuple[Roofline, Step] | None = None
+    for plan in plans(model, devices):
+        roofline = Roofline(model, profile, plan, choices.recipe)
+        step = roofline.step(load)
+        if best is None or _time(step) < _time(best[1]):
+            best = roofline, step
+    if best is None:
+        raise UsageError(
+            f"no plan of {devices} devices suits {model.name}", hint="a number of devices that divides its heads"
+        )
+    roofline, step = best
+    held = memory.held(model, roofline.device, replace(load, batch=1), replace(load, batch=1))
+    room = memory.room(held, roofline.machine.capacity, 0)
+    longest = groups(step.rows)[0]
+    return TimePoint(
+        context=context,
+        batch=batch,
+        plan=roofline.plan.text,
+        devices=devices,
+        floor_s=float(step.floor_s),
+        serial_s=float(step.serial_s),
+        expected_s=None if step.expected_s is None else float(step.expected_s),
+        bound=step.bound,
+        binds=longest.group,
+        weights_bytes=room.weights,
+        fits=room.sequences >= -(-batch // roofline.plan.dp),
+    )
+
+
+def _time(step: Step) -> float:
+    return float(step.serial_s if step.expected_s is None else step.expected_s)
+
+
+def plans(model: Architecture, devices: int) -> list[Plan]:
+    """Return the plans of so many devices: every matrix cut, or attention data-parallel with experts spread."""
+    tried: list[Plan] = [Plan(tp=devices)]
+    if any(getattr(block, "n_experts", None) for block in model.blocks.values()) and devices > 1:
+        tried = [Plan(tp=devices, ep=devices), Plan(tp=devices), Plan(ep=devices, dp=devices)]
+    tried += [Plan(tp=tp, pp=devices // tp) for tp in (8, 4, 2, 1) if tp < devices and not devices % tp]
+    found = []
+    for plan in tried:
+        try:
+            check(model, plan)
+        except UsageError:
+            continue
+        found.append(plan)
+    return found[:3]
+
+
+def named(hardware: str | Sequence[str] | None) -> list[str]:
+    """Return the devices that a comparison is asked for."""
+    if hardware is None:
+        return []
+    return [hardware] if isinstance(hardware, str | Path) else list(hardware)
