@@ -38,6 +38,7 @@ class Calibrated:
     key: str
     fit: Fit
     train_median: float
+    train_p90: float
     held_median: float
     held_p90: float
     all_median: float
@@ -110,15 +111,16 @@ def _calibrated(table: Table, machine: Machine, key: str, multiplies: str, parts
         floors.append(np.abs(floor / part.measured - 1)[~part.train & judged])
         below += int((part.measured < floor).sum())
         n_judged += int(judged.sum())
-    held_out = np.concatenate(held)
+    held_out, fitted_to = np.concatenate(held), np.concatenate(train)
     rows = sum(len(part.measured) for part in fitted)
     result = Calibrated(
         family=kind.family,
         key=name,
         fit=fit,
-        train_median=_median(np.concatenate(train)),
+        train_median=_median(fitted_to),
+        train_p90=_p90(fitted_to),
         held_median=_median(held_out),
-        held_p90=float(np.quantile(held_out, 0.9)) if held_out.size else float("nan"),
+        held_p90=_p90(held_out),
         all_median=_median(np.concatenate(every)),
         rows=rows,
         judged=n_judged,
@@ -198,3 +200,9 @@ def _median(values: Any) -> float:
     import numpy as np
 
     return float(np.median(values)) if values.size else float("nan")
+
+
+def _p90(values: Any) -> float:
+    import numpy as np
+
+    return float(np.quantile(values, 0.9)) if values.size else float("nan")

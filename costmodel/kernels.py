@@ -18,7 +18,7 @@ from costmodel.machine import Machine
 from costmodel.ops import Attend, Conv, Experts, Lookup, Op, Project, Scan, Vector
 from costmodel.plan import Plan
 from costmodel.routing import busiest_share, touched_skewed, touched_uniform
-from costmodel.sizes import Size, ceil_div, minimum
+from costmodel.sizes import Size, absent, ceil_div, minimum
 from costmodel.things import State, Weight
 
 
@@ -61,9 +61,13 @@ class Device:
     def __init__(self, machine: Machine, plan: Plan, recipe: Recipe, *, fused: bool = True) -> None:
         self.machine, self.plan, self.recipe, self.fused = machine, plan, recipe, fused
         self._act = recipe.format("activations")
+        self._act_width = self._act.bits // 8 if self._act.whole_bytes else 0
         self.routing_shape: float | None = None  # of experts' popularity in runs, for expected times
         self._cut = False  # naive: whether values on the way are cut by heads or inner columns
         self._computed: dict[str, str] = {}
+        self._weights: dict[str, Size] = {}
+        self._projects: dict[str, tuple[Size, Size, Size, Size, str]] = {}
+        self._groups: dict[str, str] = {}
 
     def kernels(self, ops: Iterable[Op], batch: Size, group: Size | None = None) -> list[Kernel]:
         """Return the kernels in order; ``batch`` is the sequences that ``ops`` were lowered with.
@@ -74,6 +78,8 @@ class Device:
         found: list[Kernel] = []
         together = batch * self.plan.moe_dp if group is None else group
         for op in ops:
+            if (self.fused and isinstance(op, Vector)) or absent(op.tokens):  # without tokens nothing is read
+                continue
             if isinstance(op, Experts):
                 self._experts(op, found, batch, together)
                 continue
@@ -116,6 +122,22 @@ class Device:
         """Return the bytes of one device's part of one copy of a tensor."""
         return self.recipe.format(weight.role).bytes(self.part(weight))
 
+    def _read(self, op: Op) -> Size:
+        """Return the bytes of all weights that one run of an operation reads; experts', all of them.
+
+        They are the same in every step of a model, so they are worked out once.
+        """
+        if op.path not in self._weights:
+            self._weights[op.path] = sum(self._used_bytes(w, op) for w in op.weights if w.role != "buffer")
+        return self._weights[op.path]
+
+    def _used_bytes(self, weight: Weight, op: Op) -> Size:
+        """Return the bytes of a tensor; where declared work chooses among its slices, of those."""
+        size = self.weight_bytes(weight)
+        if weight.chosen is None or isinstance(op, Experts):
+            return size
+        return _of(size, Fraction(weight.chosen) / weight.shape[0])
+
     def part(self, weight: Weight) -> Size:
         """Return the values of one device's part of one copy of a tensor."""
         if weight.split == "experts":
@@ -127,26 +149,36 @@ class Device:
         return weight.values // size * self.plan.columns(size, weight.split, weight.units)
 
     def _project(self, op: Project, batch: Size) -> Kernel:
-        first = op.weights[0]
-        tokens = self.rows(op.tokens, batch)
-        groups, d_in, d_out = op.groups, op.d_in, op.d_out
-        if op.groups != 1:
-            groups = self.plan.columns(groups, first.split, first.units)
-        elif first.split == "in":
-            d_in = self.plan.columns(d_in, "in", first.units)
-        elif first.split == "out":
-            d_out = sum(self.plan.columns(w.shape[-2], w.split, w.units) for w in op.weights if len(w.shape) > 1)
-        self._cut = first.split == "out" or (self._cut and first.split == "none" and op.groups != 1)
-        flops = 2 * op.runs * groups * d_in * d_out * tokens
-        weights = op.runs * sum(self.weight_bytes(w) for w in op.weights if w.role != "buffer")
-        kernel = self._new(op, "gemm", self.computes(first.role))
-        kernel.useful = kernel.flops = flops
-        kernel.weight_bytes = weights
-        kernel.input_bytes = 0 if op.from_states else op.runs * self._act.bytes(groups * d_in * tokens)
-        kernel.output_bytes = op.runs * self._act.bytes(groups * d_out * tokens)
-        self._states(kernel, op, batch)
+        if op.path not in self._projects:
+            self._projects[op.path] = self._cut_project(op)
+        groups, d_in, d_out, weights, dtype = self._projects[op.path]
+        tokens, split = self.rows(op.tokens, batch), op.weights[0].split
+        self._cut = split == "out" or (self._cut and split == "none" and op.groups != 1)
+        kernel = self._new(op, "gemm", dtype)
+        kernel.useful = kernel.flops = 2 * op.runs * groups * d_in * d_out * tokens
+        kernel.weight_bytes = op.runs * weights
+        kernel.input_bytes = 0 if op.from_states else op.runs * self._values(groups * d_in * tokens)
+        kernel.output_bytes = op.runs * self._values(groups * d_out * tokens)
+        if op.states:
+            self._states(kernel, op, batch)
         kernel.sizes = {"m": tokens, "n": d_out, "k": d_in, "batch": groups}
         return kernel
+
+    def _cut_project(self, op: Project) -> tuple[Size, Size, Size, Size, str]:
+        """Return one device's groups, inner and outer columns, bytes of weights, and what it multiplies."""
+        first, plan = op.weights[0], self.plan
+        groups, d_in, d_out = op.groups, op.d_in, op.d_out
+        if op.groups != 1:
+            groups = plan.columns(groups, first.split, first.units)
+        elif first.split == "in":
+            d_in = plan.columns(d_in, "in", first.units)
+        elif first.split == "out":
+            d_out = sum(plan.columns(w.shape[-2], w.split, w.units) for w in op.weights if len(w.shape) > 1)
+        return groups, d_in, d_out, self._read(op), self.computes(first.role)
+
+    def _values(self, values: Size) -> Size:
+        """Return the bytes of so many activations."""
+        return values * self._act_width if self._act_width else self._act.bytes(values)
 
     def _attend(self, op: Attend, batch: Size) -> Kernel:
         plan = self.plan
@@ -158,17 +190,17 @@ class Device:
         own_queries = plan.cp == 1 or bool(new >= plan.cp)
         rows = self.rows(op.tokens, batch) if own_queries else op.tokens
         kernel.useful = kernel.flops = 2 * op.runs * heads * (op.qk_head_dim + op.v_head_dim) * op.batch * pairs
-        kernel.input_bytes = op.runs * self._act.bytes(rows * heads * op.qk_head_dim)
-        kernel.output_bytes = op.runs * self._act.bytes(rows * heads * op.v_head_dim)
-        kernel.weight_bytes = op.runs * sum(self.weight_bytes(w) for w in op.weights)
+        kernel.input_bytes = op.runs * self._values(rows * heads * op.qk_head_dim)
+        kernel.output_bytes = op.runs * self._values(rows * heads * op.v_head_dim)
+        kernel.weight_bytes = op.runs * self._read(op)
         if op.states:
             self._states(kernel, op, batch, own_queries=own_queries)
         else:
-            kernel.input_bytes += op.runs * self._act.bytes(
+            kernel.input_bytes += op.runs * self._values(
                 op.batch * op.keys * kv_heads * (op.qk_head_dim + op.v_head_dim)
             )
         if not self.fused:  # scores out and in, probabilities out and in
-            kernel.output_bytes += 4 * op.runs * self._act.bytes(heads * op.batch * pairs)
+            kernel.output_bytes += 4 * op.runs * self._values(heads * op.batch * pairs)
         kernel.sizes = {
             "batch": op.batch, "new": new, "keys": op.keys, "heads": heads, "kv_heads": kv_heads,
             "qk": op.qk_head_dim, "v": op.v_head_dim, "pairs": pairs,
@@ -193,7 +225,7 @@ class Device:
         d_in = op.d_in if up else ceil_div(op.d_in, plan.moe_tp)
         d_out = ceil_div(op.d_out, plan.moe_tp) if up else op.d_out
         touched, busiest = self._touched(n_local, n_all, op.chosen, tokens, plan)
-        each = sum(self.weight_bytes(w) for w in op.weights) / n_local
+        each = self._read(op) / n_local
         kernel = found[-1] if found and found[-1].family == "moe" and not up else None
         if kernel is None:
             kernel = self._new(op, "moe", self.computes("experts"))
@@ -244,29 +276,24 @@ class Device:
         kernel = self._new(op, family, self.computes(role))
         kernel.useful, kernel.flops = _of(op.flops, part * cut), _of(op.executed, part * cut)
         kernel.sizes = {"rows": rows}
-        gives = _of(op.runs * self._act.bytes(op.gives), part * cut)
+        gives = _of(op.runs * self._values(op.gives), part * cut)
         kernel.output_bytes = gives
         if family == "lookup":  # rows of the table, at its own format
             kernel.weight_bytes = op.runs * self.recipe.format(op.weights[0].role).bytes(op.takes)
         else:
-            kernel.input_bytes = _of(op.runs * self._act.bytes(op.takes), part * cut)
-            kernel.weight_bytes = op.runs * sum(self._used_bytes(w) for w in op.weights if w.role != "buffer")
+            kernel.input_bytes = _of(op.runs * self._values(op.takes), part * cut)
+            kernel.weight_bytes = op.runs * self._read(op)
         self._states(kernel, op, batch)
         self._cut = part != 1
         return kernel
-
-    def _used_bytes(self, weight: Weight) -> Size:
-        """Return the bytes of a tensor that a step reads at least: what one token chooses."""
-        size = self.weight_bytes(weight)
-        return size if weight.chosen is None else _of(size, Fraction(weight.chosen) / weight.shape[0])
 
     def _vector(self, op: Vector, batch: Size) -> Kernel:
         tokens = self.rows(op.tokens, batch)
         part = Fraction(1, self.plan.tp) if self._cut else Fraction(1)
         kernel = self._new(op, "vector", self.computes("compute"))
-        kernel.input_bytes = _of(op.runs * self._act.bytes(op.inputs * op.width * tokens), part)
-        kernel.output_bytes = _of(op.runs * self._act.bytes(op.width * tokens), part)
-        kernel.weight_bytes = op.runs * sum(self.weight_bytes(w) for w in op.weights if w.role != "buffer")
+        kernel.input_bytes = _of(op.runs * self._values(op.inputs * op.width * tokens), part)
+        kernel.output_bytes = _of(op.runs * self._values(op.width * tokens), part)
+        kernel.weight_bytes = op.runs * self._read(op)
         kernel.sizes = {"rows": tokens}
         return kernel
 
@@ -287,7 +314,10 @@ class Device:
         return self.recipe.format(state.role).bytes(width * entries)
 
     def _new(self, op: Op, family: str, dtype: str) -> Kernel:
-        return Kernel(op.path, group(op), family, dtype, op.runs, op=op)
+        path = op.path
+        if path not in self._groups:
+            self._groups[path] = group(op)
+        return Kernel(path, self._groups[path], family, dtype, op.runs, op=op)
 
 
 # Projections of attention that have a line of their own, by the last part of their path.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -182,19 +182,24 @@ def evaluate(table: Table, hardware: Hardware) -> tuple[list[float], list[float 
     Raises:
         UsageError: the device does not multiply a format of the file.
     """
+    return times(table.size, evaluated(table, hardware))
+
+
+def times(size: int, rows: Iterable[Evaluated]) -> tuple[list[float], list[float | None]]:
+    """Return floors and expected times of ``size`` rows in the order of their file."""
     np = numpy_or_none()
-    floors: Any = np.zeros(table.size) if np else [0.0] * table.size
-    expected: Any = np.full(table.size, np.nan) if np else [None] * table.size
+    floors: Any = np.zeros(size) if np else [0.0] * size
+    expected: Any = np.full(size, np.nan) if np else [None] * size
     missing = False
-    for index, _, _, _, floor, time in evaluated(table, hardware):
-        floors[index] = floor
-        if time is not None:
-            expected[index] = time
-        missing |= time is None
+    for one in rows:
+        floors[one.index] = one.floor
+        if one.expected is not None:
+            expected[one.index] = one.expected
+        missing |= one.expected is None
     if not np:
         return floors, expected
-    times = expected.tolist()
-    return floors.tolist(), [None if time != time else time for time in times] if missing else times
+    found = expected.tolist()
+    return floors.tolist(), [None if time != time else time for time in found] if missing else found
 
 
 def multiplied(family: Family, machine: Machine, found: Measured) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from costmodel.kernels import Device
+from costmodel.kernels import Device, Kernel
 from costmodel.plan import Plan, Stage, share, stages
 from costmodel.sizes import ceil_div
 
@@ -30,21 +31,34 @@ class Held:
     activations: int
 
 
+def activation_bytes(kernels: Iterable[Kernel]) -> int:
+    """Return the inputs and outputs of the largest kernel."""
+    return max((_per_run(one.input_bytes + one.output_bytes, one.runs) for one in kernels), default=0)
+
+
 def held(
-    architecture: Architecture, device: Device, decode: Workload, chunk: Workload, include: tuple[str, ...] = ()
+    architecture: Architecture,
+    device: Device,
+    decode: Workload,
+    chunk: Workload | int,
+    include: tuple[str, ...] = (),
 ) -> list[Held]:
     """Return what a device of each stage holds.
 
     ``decode`` is a step of one sequence that ends at the context, ``chunk`` one of the most tokens
-    that a step computes: its largest kernel's inputs and outputs are the activations.
+    that a step computes, or the activations of that step in bytes.
     """
     plan = device.plan
-    ops, work = architecture.lower(decode), architecture.lower(chunk)
+    ops = architecture.lower(decode)
     for name in include:
         ops += architecture.lower_component(name, decode)
-        work += architecture.lower_component(name, chunk)
-    kernels = device.kernels(work, chunk.batch)
-    active = max((_per_run(one.input_bytes + one.output_bytes, one.runs) for one in kernels), default=0)
+    if isinstance(chunk, int):
+        active = chunk
+    else:
+        work = architecture.lower(chunk)
+        for name in include:
+            work += architecture.lower_component(name, chunk)
+        active = activation_bytes(device.kernels(work, chunk.batch))
     found = []
     for stage in stages(architecture.n_layers, plan.pp):
         weights = cache = 0
@@ -93,6 +107,16 @@ def _tied_copy(architecture: Architecture, stage: Stage, device: Device, ops: li
         return 0
     head = next(w for op in ops if op.component == "lm_head" for w in op.weights if not w.stored)
     return int(device.weight_bytes(head))
+
+
+def cache_bytes(architecture: Architecture, device: Device, decode: Workload) -> int:
+    """Return what the fullest device keeps of one sequence at the context that a decode step ends at."""
+    ops = architecture.lower(decode)
+    each = []
+    for stage in stages(architecture.n_layers, device.plan.pp):
+        parts = ((op, share(architecture, stage, op)) for op in ops if op.states)
+        each.append(sum(_kept(state, part, device.plan, device) for op, part in parts for state in op.states))
+    return max(each)
 
 
 @dataclass(slots=True, frozen=True)

@@ -19,6 +19,7 @@ from costmodel.sizes import Size, ceil_div
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
 
+_ALL = Fraction(1)
 DEGREES = ("tp", "pp", "ep", "dp", "cp")
 _MOST = 2**20  # devices
 
@@ -214,7 +215,7 @@ def stages(n_layers: int, pp: int) -> list[Stage]:
 def share(architecture: Architecture, stage: Stage, op: Op) -> Fraction:
     """Return the share of an operation's runs that a stage does."""
     if stage.of == 1:
-        return Fraction(1)
+        return _ALL
     place = op.path.split(".", 2)
     if place[0] == "layers":
         layers = architecture.stack.layout.layers

@@ -8,6 +8,7 @@ after another, in as many micro-batches as there are stages (or sequences).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from costmodel.collectives import Collective, Network, collectives
 from costmodel.dtypes import FORMATS, Recipe
 from costmodel.kernels import Device, Kernel
 from costmodel.machine import Machine
+from costmodel.ops import Attend
 from costmodel.plan import Plan, Stage, share, stages
 from costmodel.sizes import Size, ceil_div, maximum, minimum
 from costmodel.timing.attention import AttentionShape
@@ -107,6 +109,7 @@ class Roofline:
         self.include = include
         self._rates: dict[str, Ceilings] = {}
         self._fits: dict[tuple[str, str], tuple[Fit, str] | None] = {}
+        self._known: dict[tuple[str, str, bool], tuple[str, tuple[Fit, str] | None]] = {}
         self._stages = stages(architecture.n_layers, plan.pp)
 
     def local(self, load: Workload) -> tuple[Workload, Size]:
@@ -120,6 +123,21 @@ class Roofline:
         mine, micro = self.local(load)
         group = minimum(ceil_div(load.batch, micro), mine.batch * self.plan.moe_dp)
         return self.total(self.rows(self.lower(mine), mine.batch, group=group), micro, mine)
+
+    def steps(self, load: Workload, batches: Iterable[int]) -> Iterator[Step]:
+        """Yield the same step of growing batches. It is lowered once: rows are proportional to sequences."""
+        ops: list[Op] = []
+        before = 0
+        for batch in batches:
+            mine, micro = self.local(replace(load, batch=batch))
+            if not ops or any(getattr(op, "slots", None) is not None for op in ops):
+                ops = self.lower(mine)
+            else:
+                for op in ops:
+                    _rebatch(op, before, mine.batch)
+            before = mine.batch
+            group = minimum(ceil_div(batch, micro), mine.batch * self.plan.moe_dp)
+            yield self.total(self.rows(ops, mine.batch, group=group), micro, mine)
 
     def component(self, name: str, load: Workload) -> Step:
         """Return the times of one step of a component alone, as of ``mtp`` that drafts tokens."""
@@ -161,8 +179,11 @@ class Roofline:
         machine = self.machine
         compute = kernel.useful / machine.peak(kernel.dtype)
         memory = kernel.bytes / machine.bandwidth
-        family, key = self._family(kernel)
-        found = self._fit(family, key)
+        known = kernel.path, kernel.family, kernel.family == "attention" and bool(kernel.sizes["new"] <= _FEW)
+        if known not in self._known:
+            family, key = self._family(kernel)
+            self._known[known] = family, self._fit(family, key)
+        family, found = self._known[known]
         if found is None:
             return Timed(kernel, compute, memory, 0, None)
         fit, device = found
@@ -278,17 +299,17 @@ class Roofline:
         return (found.step_us + found.layer_us * layers) / 1e6 if found else 0.0
 
     def _total(self, timed: list[Timed], micro: Size, batch: Size, layers: int) -> Step:
-        found = self._sum(timed)
+        sides = [_sum([getattr(one, side) for one in timed]) for side in ("compute_s", "memory_s", "network_s")]
+        serial = _sum([one.serial_s for one in timed])
         overhead = self._overhead_s(layers)
-        hidden = float(self.plan.overlap)
-        serial = _sum(one.serial_s for one in timed)
         expected: Size | None = None
         if all(one.expected_s is not None for one in timed):
-            busy = _sum(one.expected_s for one in timed if isinstance(one.work, Kernel))
-            talk = _sum(one.expected_s for one in timed if isinstance(one.work, Collective))
-            expected = busy + talk - minimum(hidden * talk, busy) + overhead
-        floor = maximum(maximum(found[0], found[1]), found[2])
-        return Step(floor, *found, serial, expected, overhead, timed, micro, batch)
+            expected = _sum([one.expected_s for one in timed]) + overhead
+            if self.plan.overlap:
+                talk = _sum([one.expected_s for one in timed if isinstance(one.work, Collective)])
+                expected = expected - minimum(float(self.plan.overlap) * talk, expected - talk - overhead)
+        floor = maximum(maximum(sides[0], sides[1]), sides[2])
+        return Step(floor, sides[0], sides[1], sides[2], serial, expected, overhead, timed, micro, batch)
 
     def _pipelined(self, timed: list[Timed], micro: Size, load: Workload) -> Step:
         """Return the step where every micro-batch passes all stages and every stage does all micro-batches.
@@ -332,18 +353,19 @@ class Roofline:
         crosses = self.plan.stage_devices * (stage.index + 1) % self.network.domain == 0
         return self.network.send(f"stage{stage.index}.send", 1, payload, crosses=crosses)
 
-    def _sum(self, timed: list[Timed]) -> tuple[Size, Size, Size]:
-        return (
-            _sum(one.compute_s for one in timed),
-            _sum(one.memory_s for one in timed),
-            _sum(one.network_s for one in timed),
-        )
-
 
 def _sum(values: Any) -> Any:
     from costmodel.sizes import total
 
     return total(values)
+
+
+def _rebatch(op: Op, before: int, batch: int) -> None:
+    """Give an operation of a step the rows of another batch; a capacity is not proportional to it."""
+    tokens = op.tokens * batch
+    op.tokens = tokens // before if isinstance(tokens, int) else tokens / before
+    if isinstance(op, Attend):
+        op.batch = batch
 
 
 def _role(kernel: Kernel) -> str:

@@ -50,7 +50,7 @@ def kernel(
         Size, typer.Option("--dtype", metavar="DTYPE", show_default=False, help="bf16, fp8, fp8-block, nvfp4, ...")
     ] = None,
     kv: Annotated[
-        Size, typer.Option("--kv", metavar="DTYPE", show_default=False, help="attention, mla: of the cache, bf16 or fp8")
+        Size, typer.Option("--kv", metavar="DTYPE", show_default=False, help="attention, mla: the cache's, bf16 or fp8")
     ] = None,
     file: Annotated[Size, typer.Option("--from", metavar="FILE", help="Every row of a CSV, plain or gzipped")] = None,
     specs: Specs = None,

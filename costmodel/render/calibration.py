@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from costmodel.calibrate import Calibrated
     from costmodel.hardware import StepOverhead
     from costmodel.timing.fit import Fit
 
 
+class Fitted(Protocol):
+    """Coefficients of a family and format."""
+
+    @property
+    def family(self) -> str:
+        """Return the family."""
+
+    @property
+    def key(self) -> str:
+        """Return the format."""
+
+    @property
+    def fit(self) -> Fit:
+        """Return the coefficients."""
+
+
 def to_yaml(
-    found: Iterable[Calibrated],
+    found: Iterable[Fitted],
     *,
     source: str | None = None,
     step: StepOverhead | None = None,

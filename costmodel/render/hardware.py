@@ -85,8 +85,8 @@ def _scaled(value: Fraction | None, size: int) -> str:
 
 
 def _list_grid(found: HardwareList) -> Grid:
-    keys = ("memory_bytes", "bandwidth_bytes_per_s", "bf16_flop_per_s", "fp8_flop_per_s", "fp4_flop_per_s")
-    keys = (*keys, "link_bytes_per_s", "power_w")
+    peaks = ("bf16_flop_per_s", "fp8_flop_per_s", "fp4_flop_per_s")
+    keys = ("memory_bytes", "bandwidth_bytes_per_s", *peaks, "link_bytes_per_s", "power_w")
     shown = ("Memory (GB)", "TB/s", "bf16", "fp8", "fp4", "Link (GB/s)", "Power (W)")
     columns = [Column("name", "Name", number=False), Column("title", "Title", number=False)]
     columns += [Column(key, head) for key, head in zip(keys, shown, strict=True)]
@@ -136,8 +136,6 @@ def _compare_grid(found: HardwareComparison) -> Grid:
     rows = []
     for one in found.figures:
         unit = unit_of(one.unit, one.values)
-        values = [
-            Cell(value, amount_text(value, one.unit, unit) if value is not None else "-") for value in one.values
-        ]
+        values = [Cell(value, amount_text(value, one.unit, unit) if value is not None else "-") for value in one.values]
         rows.append([Cell(one.name), Cell(one.unit, unit.name), *values, Cell(one.ratio, _ratio(one.values))])
     return Grid(columns, rows, "Devices side by side; ratio is last / first.", "hardware-compare", [])

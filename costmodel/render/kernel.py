@@ -7,10 +7,10 @@ from fractions import Fraction
 from costmodel.errors import plain
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.hardware_text import coefficients_text, error_text, unit_of
-from costmodel.render.numbers import bytes_text, count_text, fixed, flops_unit, percent, ratio
+from costmodel.render.numbers import bytes_text, count_text, fixed, flops_unit, ratio
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, fit, line, paragraph
-from costmodel.render.times import BOUND, time_text
+from costmodel.render.times import BOUND, percent_text, time_text
 from costmodel.report.kernel import KernelPage
 
 _LABEL = 14
@@ -46,8 +46,7 @@ def _answer(found: KernelPage) -> Line:
 
 def _rows(found: KernelPage) -> Page:
     time, network = found.time, found.time.bound == "network"
-    rate = unit_of("B/s", [Fraction(found.bandwidth)])
-    bandwidth = f"{rate.of(Fraction(found.bandwidth))} {rate.name}"
+    bandwidth = f"{_bytes(found.bandwidth)}/s"
     rows: list[tuple[str, str]] = []
     if not network:
         rows.append(("FLOPs", _flops(found.flops)))
@@ -70,12 +69,12 @@ def _achieved(found: KernelPage, seconds: float) -> str:
     """Return how far the expected time is from the floor, and what that is of the ceilings."""
     parts = [f"{ratio(Fraction(seconds), Fraction(found.time.floor_s))} the floor"]
     sides = (("peak", found.time.compute_s), ("bandwidth", found.time.memory_s), ("link", found.time.network_s))
-    parts += [f"{percent(Fraction(side), Fraction(seconds), 0)} of the {name}" for name, side in sides if side]
+    parts += [f"{percent_text(side / seconds)} of the {name}" for name, side in sides if side]
     return ", ".join(parts)
 
 
 def _flops(value: int | float) -> str:
-    unit = flops_unit([Fraction(value) / 10], least="FLOP")
+    unit = flops_unit([Fraction(value)], least="FLOP")
     return f"{unit.of(Fraction(value))} {unit.name}"
 
 
@@ -92,8 +91,8 @@ def _notes(found: KernelPage, view: View) -> Page:
     out = paragraph(f"floor: no run that reads its operands from memory is faster. {bytes_}", view.columns, "dim")
     one = found.coefficients
     if one is None:
-        text = f"expected: nothing was measured for {found.key.rpartition(':')[2]} on {found.hardware} or a device like it."
-        return out + paragraph(text, view.columns, "dim")
+        what = f"{found.key.rpartition(':')[2]} on {found.hardware} or a device like it"
+        return out + paragraph(f"expected: nothing was measured for {what}.", view.columns, "dim")
     out += paragraph(f"expected: {found.formula}; {coefficients_text(one)}", view.columns, "dim")
     whose = f"of {one.device}, twice as wide here" if one.inherited else f"of {one.device}"
     if one.median_error is None:

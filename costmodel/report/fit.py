@@ -296,8 +296,7 @@ class _Search:
 
         def fits(context: int) -> bool:
             decode = self.found.choices.decode(self.architecture, context)
-            each = memory.held(self.architecture, device, decode, replace(self.work, new_tokens=1))
-            return all(one.cache <= room.capacity - one.weights - room.activations - self.reserve for one in each)
+            return memory.cache_bytes(self.architecture, device, decode) <= room.free
 
         if not fits(1):
             return 0

@@ -11,7 +11,7 @@ from typing import Any
 from costmodel.catalog import asked_folders
 from costmodel.errors import UsageError, quote
 from costmodel.hardware import Hardware, load_hardware
-from costmodel.measured import LATENCY, Evaluated, Table, evaluate, evaluated, read
+from costmodel.measured import LATENCY, Evaluated, Table, evaluated, read, times
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.hardware import RateConventions
 from costmodel.report.kernel_shapes import kind_of
@@ -90,8 +90,9 @@ def kernel_file(
     again = next((name for name in ADDED if name in table.header), None)
     if again is not None:
         raise UsageError(f"{table.where} has a column {quote(again)} already", hint="take it out, or give the input")
-    floors, expected = evaluate(table, device)
-    formats = _errors(table, device) if errors else []
+    found = list(evaluated(table, device))
+    floors, expected = times(table.size, found)
+    formats = _errors(table, found) if errors else []
     measured = LATENCY in table.columns
     return KernelFile(
         kernel, device.name, table.where, table.size, measured, formats,
@@ -99,10 +100,10 @@ def kernel_file(
     )  # fmt: skip
 
 
-def _errors(table: Table, device: Hardware) -> list[FormatErrors]:
+def _errors(table: Table, rows: Sequence[Evaluated]) -> list[FormatErrors]:
     latencies = table.latencies if LATENCY in table.columns else None
     found: dict[str, list[Evaluated]] = {}
-    for one in evaluated(table, device):
+    for one in rows:
         found.setdefault(one.measured.key, []).append(one)
     return [_format(key, its, latencies) for key, its in found.items()]
 

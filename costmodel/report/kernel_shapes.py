@@ -126,10 +126,10 @@ def _gemm(sizes: Mapping[str, int], words: Mapping[str, str], machine: Machine, 
     if dtype in _GEMM_LABELS:
         return GEMM, gemm.measured({"gemm_dtype": _GEMM_LABELS[dtype]}, sizes)
     if dtype in _WIDE:
-        width = _WIDE[dtype]
+        wide = _WIDE[dtype]
         # Profiles of devices without bf16 keep their one fit under bf16, as a roofline looks it up.
         key = "bf16" if dtype == "fp32" and "bf16" not in machine.peaks else dtype
-        return GEMM, Measured(key, dtype, WideGemm(sizes["m"], sizes["n"], sizes["k"], width, width), True)
+        return GEMM, Measured(key, dtype, WideGemm(sizes["m"], sizes["n"], sizes["k"], wide, wide), True)
     form = FORMATS[dtype]
     width = (form.bits + (form.scale_bits / form.group if form.group else 0)) / 8
     shape = gemm.GemmShape(sizes["m"], sizes["n"], sizes["k"], width, width)

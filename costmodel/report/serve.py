@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from costmodel import figures, memory
 from costmodel.errors import ArchcalcError, UsageError, quote
+from costmodel.kernels import Kernel
 from costmodel.mix import mixed_step
 from costmodel.report.choices import CONTEXTS, natural, tokens
 from costmodel.report.conventions import Conventions, conventions
@@ -139,7 +140,9 @@ def serve(
     asked.setdefault("logits", "last")
     found = setup(architecture, hardware, **asked)
     context, mix = _context(found, prompt, output)
-    room = _room(found, context)
+    first = replace(found.choices.prefill(found.architecture, mix[0] if mix else context), batch=1)
+    prefill = found.roofline.step(first)
+    room = _room(found, context, first, prefill)
     largest = room.sequences * found.plan.dp
     if room.sequences < 1:
         raise UsageError(
@@ -149,12 +152,9 @@ def serve(
         )
     guess = _speculation(found, draft, accept, draft_model)
     server = _Server(found, context, mix, guess, draft_model)
-    rows = [server.row(batch) for batch in _batches(batches, largest, found.plan.dp)]
-    first = replace(found.choices.prefill(found.architecture, mix[0] if mix else context), batch=1)
-    prefill = found.roofline.step(first)
+    rows = server.rows(_batches(batches, largest, found.plan.dp))
     step, overhead_from = found.roofline.overhead()
     source = source_of(found.architecture)
-    price = _price(found)
     return ServePage(
         name=found.architecture.name,
         title=found.architecture.title,
@@ -169,7 +169,7 @@ def serve(
         rows=rows,
         limits=_limits(found, context, room, largest, first, prefill),
         power_w=server.power,
-        usd_per_hour=None if price is None else float(price),
+        usd_per_hour=None if server.price is None else float(server.price),
         errors=errors(server.last.rows if server.last else [], found.hardware.name),
         step_error=_step_error(found),
         overhead_from=overhead_from if step else None,
@@ -194,9 +194,12 @@ def _context(found: Setup, prompt: int | str | None, output: int | str | None) -
     return (contexts[0] if found.choices.given else CONTEXTS[0]), None
 
 
-def _room(found: Setup, context: int) -> memory.Room:
+def _room(found: Setup, context: int, first: Workload, prefill: Step) -> memory.Room:
+    """Return what fits; a prompt longer than a step's budget is read in parts, whose operands count."""
     decode = found.choices.decode(found.architecture, context)
-    chunk = replace(found.choices.prefill(found.architecture, min(context, _CHUNK)), logits="last")
+    chunk: Workload | int = replace(first, new_tokens=min(first.new_tokens, _CHUNK))
+    if first.new_tokens <= _CHUNK and found.plan.pp == 1:
+        chunk = memory.activation_bytes(row.work for row in prefill.rows if isinstance(row.work, Kernel))
     each = memory.held(found.architecture, found.roofline.device, decode, chunk, found.choices.include)
     return memory.room(each, found.roofline.machine.capacity, found.reserve)
 
@@ -231,51 +234,64 @@ class _Server:
         self.drafter = _drafter(found, draft_model) if guess and draft_model is not None else None
         watts = found.hardware.power
         self.power = float(watts.amount) if watts else None
+        self.price = _price(found)
         self.last: Step | None = None
 
-    def row(self, batch: int) -> ServeRow:
-        """Return one batch."""
-        floor, serial, expected, bound = self._times(batch)
+    def rows(self, batches: Sequence[int]) -> list[ServeRow]:
+        """Return a row for each batch."""
+        if self.mix is not None:
+            mixed = [mixed_step(self.found.roofline, batch, *self.mix) for batch in batches]
+            pairs = zip(batches, mixed, strict=True)
+            return [self._row(n, float(m.floor_s), float(m.serial_s), m.expected_s, None) for n, m in pairs]
+        load = self._decode()
+        found = []
+        for batch, step in zip(batches, self.found.roofline.steps(load, batches), strict=True):
+            self.last = step
+            drafted = self._drafted(replace(load, batch=batch)) if self.guess else _NOTHING
+            expected = step.expected_s
+            if expected is not None:
+                expected = None if drafted[2] is None else expected + drafted[2]
+            floor, serial = float(step.floor_s) + drafted[0], float(step.serial_s) + drafted[1]
+            found.append(self._row(batch, floor, serial, expected, step.bound))
+        return found
+
+    def _decode(self) -> Workload:
+        """Return the step that gives every sequence its next token, or verifies what was drafted."""
+        load = self.found.choices.decode(self.found.architecture, self.context)
+        if self.guess is None:
+            return load
+        new = 1 + self.guess.draft
+        return replace(load, new_tokens=new, cached_tokens=max(0, self.context - new), logits="all")
+
+    def _drafted(self, load: Workload) -> tuple[float, float, float | None]:
+        """Return floor, serial and expected time of drafting a step's guesses, one after another."""
+        assert self.guess is not None
+        one = replace(load, new_tokens=1, logits="last")
+        step = self.drafter.step(one) if self.drafter else self.found.roofline.component("mtp", one)
+        count = self.guess.draft
+        expected = None if step.expected_s is None else count * float(step.expected_s)
+        return count * float(step.floor_s), count * float(step.serial_s), expected
+
+    def _row(self, batch: int, floor: float, serial: float, expected: float | None, bound: str | None) -> ServeRow:
+        """Return a row; the times are of one step, which gives more than one token where guesses are accepted."""
         each = self.guess.tokens_per_step if self.guess else 1.0
-        floor, serial = floor / each, serial / each
-        devices = self.found.plan.devices
-        expected = None if expected is None else expected / each
-        rate = batch / expected / devices if expected else None
-        price = _price(self.found)
+        expected = None if expected is None else float(expected) / each
+        rate = batch / expected / self.found.plan.devices if expected else None
+        priced = self.price is not None and rate
         return ServeRow(
             batch=batch,
-            floor_s=floor,
-            serial_s=serial,
+            floor_s=floor / each,
+            serial_s=serial / each,
             expected_s=expected,
             bound=bound,
             tokens_per_s_per_user=1 / expected if expected else None,
             tokens_per_s_per_device=rate,
             joule_per_token=self.power / rate if self.power and rate else None,
-            usd_per_million_tokens=float(price) / 3600 / rate * 1e6 if price is not None and rate else None,
+            usd_per_million_tokens=float(self.price or 0) / 3600 / (rate or 1.0) * 1e6 if priced else None,
         )
 
-    def _times(self, batch: int) -> tuple[float, float, float | None, str | None]:
-        roofline = self.found.roofline
-        if self.mix is not None:
-            mixed = mixed_step(roofline, batch, *self.mix)
-            return float(mixed.floor_s), float(mixed.serial_s), mixed.expected_s, None
-        new = 1 + (self.guess.draft if self.guess else 0)
-        load = replace(self.found.choices.decode(self.found.architecture, self.context), batch=batch)
-        if new > 1:
-            load = replace(load, new_tokens=new, cached_tokens=max(0, self.context - new), logits="all")
-        step = roofline.step(load)
-        self.last = step
-        floor, serial, expected = float(step.floor_s), float(step.serial_s), step.expected_s
-        if self.guess is not None:
-            one = replace(load, new_tokens=1, logits="last")
-            drafted = self.drafter.step(one) if self.drafter else roofline.component("mtp", one)
-            floor += self.guess.draft * float(drafted.floor_s)
-            serial += self.guess.draft * float(drafted.serial_s)
-            if expected is not None and drafted.expected_s is not None:
-                expected = expected + self.guess.draft * drafted.expected_s
-            else:
-                expected = None
-        return floor, serial, None if expected is None else float(expected), step.bound
+
+_NOTHING = 0.0, 0.0, 0.0
 
 
 def _drafter(found: Setup, model: Wanted) -> Roofline:
@@ -324,13 +340,8 @@ def _price(found: Setup) -> Fraction | None:
 def _limits(found: Setup, context: int, room: memory.Room, largest: int, first: Workload, prefill: Step) -> Limits:
     """Return what the memory allows and the first token's time, of a prompt alone on its devices."""
     growing = room.cache > 0
-    grow = memory.held(
-        found.architecture,
-        found.roofline.device,
-        found.choices.decode(found.architecture, 2 * context),
-        replace(first, new_tokens=1),
-    )
-    slope = max(one.cache for one in grow) - room.cache
+    twice = found.choices.decode(found.architecture, 2 * context)
+    slope = memory.cache_bytes(found.architecture, found.roofline.device, twice) - room.cache
     cached = room.free * context // slope if slope > 0 else None
     return Limits(
         largest_batch=largest,
