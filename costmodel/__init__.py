@@ -6,10 +6,14 @@
     cm.show(model).params.total                # 671026404352
     cm.cache("gemma-3-27b", context=["128Ki"]).cache[0].bytes
     cm.flops(model, new=1, cached=4095).flops.forward
+    cm.kernel("gemm", hardware="h200-sxm", m=128, n=8192, k=4096, dtype="fp8").time.expected_s
 
 Each function returns the object whose JSON the command of its name prints; ``cm.to_data`` turns it
 into dicts. Everything is imported when it is first used.
 """
+
+import sys
+from types import ModuleType
 
 # Not imported from typing: `archcalc --version` answers in the time of a bare interpreter.
 TYPE_CHECKING = False
@@ -17,11 +21,16 @@ if TYPE_CHECKING:
     from costmodel.architecture import Architecture as Architecture
     from costmodel.catalog import load as load
     from costmodel.errors import ArchcalcError as ArchcalcError
+    from costmodel.hardware import load_hardware as load_hardware
     from costmodel.report.cache import cache as cache
+    from costmodel.report.calibrate import calibrate as calibrate
     from costmodel.report.compare import compare as compare
     from costmodel.report.data import to_data as to_data
     from costmodel.report.explain import explain as explain
     from costmodel.report.flops import flops as flops
+    from costmodel.report.hardware import hardware as hardware
+    from costmodel.report.kernel import kernel as kernel
+    from costmodel.report.kernel_file import kernel_file as kernel_file
     from costmodel.report.listing import list_ as list_
     from costmodel.report.show import show as show
     from costmodel.workload import Workload as Workload
@@ -33,11 +42,16 @@ _EXPORTS = {
     "ArchcalcError": "errors",
     "Workload": "workload",
     "cache": "report.cache",
+    "calibrate": "report.calibrate",
     "compare": "report.compare",
     "explain": "report.explain",
     "flops": "report.flops",
+    "hardware": "report.hardware",
+    "kernel": "report.kernel",
+    "kernel_file": "report.kernel_file",
     "list_": "report.listing",
     "load": "catalog",
+    "load_hardware": "hardware",
     "show": "report.show",
     "to_data": "report.data",
 }
@@ -47,11 +61,16 @@ __all__ = [
     "Workload",
     "__version__",
     "cache",
+    "calibrate",
     "compare",
     "explain",
     "flops",
+    "hardware",
+    "kernel",
+    "kernel_file",
     "list_",
     "load",
+    "load_hardware",
     "show",
     "to_data",
 ]
@@ -72,3 +91,18 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     """Return the public names."""
     return __all__
+
+
+class _Package(ModuleType):
+    """This package, where a command and a module of it have one name: the command's function is the attribute.
+
+    ``costmodel.hardware`` is imported as ever; only importing it does not put the module in the
+    place of ``cm.hardware``.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in ("calibrate", "hardware") and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -18,7 +18,7 @@ from costmodel.machine import Machine
 from costmodel.ops import Attend, Conv, Experts, Lookup, Op, Project, Scan, Vector
 from costmodel.plan import Plan
 from costmodel.routing import busiest_share, touched_skewed, touched_uniform
-from costmodel.sizes import Size, absent, ceil_div, minimum
+from costmodel.sizes import Size, absent, ceil_div, indicator, minimum
 from costmodel.things import State, Weight
 
 
@@ -78,8 +78,11 @@ class Device:
         found: list[Kernel] = []
         together = batch * self.plan.moe_dp if group is None else group
         for op in ops:
-            if (self.fused and isinstance(op, Vector)) or absent(op.tokens):  # without tokens nothing is read
+            rows = op.pairs if isinstance(op, Attend) else op.tokens
+            if (self.fused and isinstance(op, Vector)) or absent(rows):  # without tokens nothing is read
                 continue
+            if hasattr(rows, "shape"):  # in a sweep, at some points only: no runs elsewhere
+                op.runs = op.runs * indicator(rows > 0)
             if isinstance(op, Experts):
                 self._experts(op, found, batch, together)
                 continue
@@ -363,12 +366,8 @@ def _attention_family(op: Attend) -> str:
 
 def _join(first: Kernel, second: Kernel) -> None:
     """Add a projection of the same input to a product."""
-    first.useful += second.useful
-    first.flops += second.flops
-    first.weight_bytes += second.weight_bytes
-    first.output_bytes += second.output_bytes
-    first.state_bytes += second.state_bytes
-    first.written_bytes += second.written_bytes
+    for name in ("useful", "flops", "weight_bytes", "output_bytes", "state_bytes", "written_bytes"):
+        setattr(first, name, getattr(first, name) + getattr(second, name))  # never in place: arrays are shared
     first.sizes["n"] += second.sizes["n"]
 
 

@@ -179,7 +179,7 @@ class Roofline:
         machine = self.machine
         compute = kernel.useful / machine.peak(kernel.dtype)
         memory = kernel.bytes / machine.bandwidth
-        known = kernel.path, kernel.family, kernel.family == "attention" and bool(kernel.sizes["new"] <= _FEW)
+        known = kernel.path, kernel.family, kernel.family == "attention" and _few(kernel.sizes["new"])
         if known not in self._known:
             family, key = self._family(kernel)
             self._known[known] = family, self._fit(family, key)
@@ -208,7 +208,7 @@ class Roofline:
         cached = self.recipe.format("kv").name
         fp8 = FORMATS[cached].bits <= 8
         if kernel.family == "attention":
-            if bool(kernel.sizes["new"] <= _FEW):
+            if _few(kernel.sizes["new"]):
                 return "attention_decode", "fp8" if fp8 else "bf16"
             return "attention_prefill", "fp8" if kernel.dtype == "fp8" else "bf16-fp8" if fp8 else "bf16"
         if kernel.family == "mla_decode":
@@ -251,13 +251,13 @@ class Roofline:
     def _shape(self, kernel: Kernel, family: str) -> Any:
         sizes = kernel.sizes
         if family == "gemm":
-            values = kernel.runs * sizes["batch"] * sizes["n"] * sizes["k"]
+            values = maximum(kernel.runs, 1) * sizes["batch"] * sizes["n"] * sizes["k"]
             width = FORMATS[kernel.dtype].bits / 8 if kernel.dtype in FORMATS else 4
             return GemmShape(sizes["m"], sizes["n"], sizes["k"], width, kernel.weight_bytes / values, sizes["batch"])
         if family == "moe":
             values = sizes["columns"] * sizes["d_in"] + sizes["down_in"] * sizes["d_in"]
             matrices = values / (sizes["d_in"] * sizes["down_in"])
-            width = kernel.weight_bytes / (kernel.runs * sizes["touched"] * values)
+            width = kernel.weight_bytes / (maximum(kernel.runs, 1) * sizes["touched"] * values)
             return MoeShape(
                 sizes["rows"], sizes["likely"], sizes["local"], sizes["tokens"],
                 sizes["d_in"], sizes["down_in"], matrices, width,
@@ -368,6 +368,11 @@ def _rebatch(op: Op, before: int, batch: int) -> None:
         op.batch = batch
 
 
+def _few(new: Size) -> bool:
+    """Say whether the kernel for one query a sequence takes so many; in a sweep, whether it does everywhere."""
+    return bool((new <= _FEW).all()) if hasattr(new, "shape") else bool(new <= _FEW)
+
+
 def _role(kernel: Kernel) -> str:
     op = kernel.op
     return op.weights[0].role if op is not None and op.weights else "weights"
@@ -387,10 +392,14 @@ def _scaled(one: Timed, part: Any) -> Timed:
     if part == 1:
         return one
     factor = float(part)
-    work = replace(one.work, runs=one.work.runs * part)
+
+    def scaled(size: Any) -> Any:
+        return size * (factor if hasattr(size, "shape") else part)
+
+    work = replace(one.work, runs=scaled(one.work.runs))
     if isinstance(work, Kernel):
         for name in ("useful", "flops", "weight_bytes", "state_bytes", "written_bytes", "input_bytes", "output_bytes"):
-            setattr(work, name, getattr(work, name) * part)
+            setattr(work, name, scaled(getattr(work, name)))
     expected = None if one.expected_s is None else one.expected_s * factor
     return Timed(
         work, one.compute_s * factor, one.memory_s * factor, one.network_s * factor, expected, one.fit, one.device

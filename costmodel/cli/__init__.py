@@ -26,7 +26,11 @@ COMMANDS = {
     "schema": "schema:schema",
     "init": "init:init",
 }
-GROUPS = {"look": ("list", "show", "compare", "flops", "cache", "explain"), "design": ("init", "schema")}
+GROUPS = {
+    "look": ("list", "show", "compare", "flops", "cache", "explain"),
+    "run": ("roofline", "serve", "fit", "kernel", "hardware", "calibrate"),
+    "design": ("init", "schema"),
+}
 ROOT = """\
 archcalc  what a language model costs: parameters, FLOPs, cache, time
 

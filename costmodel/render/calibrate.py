@@ -16,14 +16,12 @@ from costmodel.report.calibrate import CalibrationPage, FittedRow
 from costmodel.report.local import CACHED_MB, MEMORY_MB, LocalPage
 
 Answer = CalibrationPage | LocalPage
-_HEADS = ("family", "format", "rows", "judged", "train", "p90", "held out", "p90", "all", "floor", "below")
-_KEYS = (
-    "train_median_error", "train_p90_error", "median_error", "p90_error", "all_median_error", "floor_median_error"
-)  # fmt: skip
+_HEADS = ("fitted", "rows", "train", "p90", "held out", "p90", "floor", "below")
+_KEYS = ("train_median_error", "train_p90_error", "median_error", "p90_error", "floor_median_error")
 _NOTE = (
     "train, held out: median and 90th percentile of |expected / measured - 1| over judged rows, whose shapes models "
-    "have, on the half of the shapes that was fitted to and on the other one; all: the median over every held-out "
-    "row; floor: that of max(FLOPs / peak, bytes / bandwidth) alone. below: rows faster than the floor."
+    "have, on the half of the shapes that was fitted to and on the other one; floor: the median of "
+    "max(FLOPs / peak, bytes / bandwidth) alone, on the other one. below: rows faster than the floor."
 )
 
 
@@ -48,7 +46,7 @@ def page(found: Answer, view: View) -> Page:
 def _fitted(found: CalibrationPage, view: View) -> Page:
     files = count_of(len(found.files), "file")
     out = [line(found.hardware, "bold").add(f"  {count_of(len(found.rows), 'format')} fitted to {files}"), line()]
-    out += table(_HEADS, [_texts(row) for row in found.rows], view, left=(0, 1), gap=1)
+    out += table(_HEADS, [_texts(row) for row in found.rows], view)
     if not view.quiet:
         out += [line(), *paragraph(f"{_NOTE} {_WRITES}", view.columns, "dim")]
     return fit(out, view.width)
@@ -59,7 +57,7 @@ _WRITES = "--out FILE writes the profile, which --hardware FILE takes."
 
 def _texts(row: FittedRow) -> list[str]:
     errors = [error_text(getattr(row, name)) for name in _KEYS]
-    return [row.family, row.key, f"{row.rows:,}", f"{row.judged:,}", *errors, f"{row.below_floor:,}"]
+    return [f"{row.family} {row.key}", f"{row.rows:,}", *errors, f"{row.below_floor:,}"]
 
 
 def _local(found: LocalPage, view: View) -> Page:
@@ -90,7 +88,7 @@ def grid(found: Answer, view: View) -> Grid:  # noqa: ARG001  (every page has th
         return _local_grid(found)
     columns = [Column("family", "Family", number=False), Column("format", "Format", number=False)]
     columns += [Column("rows", "Rows"), Column("judged", "Judged")]
-    heads = ("Train", "Train p90", "Held out", "Held out p90", "All", "Floor")
+    heads = ("Train", "Train p90", "Held out", "Held out p90", "Floor")
     columns += [Column(key, f"{head} (%)") for key, head in zip(_KEYS, heads, strict=True)]
     columns.append(Column("below_floor", "Below floor"))
     rows = []

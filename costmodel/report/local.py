@@ -81,7 +81,7 @@ class LocalPage:
     schema: str = SCHEMA
 
 
-def calibrate_local(*, name: str = "local-cpu", date: str | None = None, rounds: int = 7) -> LocalPage:
+def calibrate_local(*, name: str = "local-cpu", date: str | None = None, rounds: int = 15) -> LocalPage:
     """Measure this machine and return a profile; ``date`` is the day that its source says (today).
 
     Raises:
@@ -114,7 +114,7 @@ def local_page(found: LocalFigures, *, name: str, date: str) -> LocalPage:
             "generation": "cpu",
             "sources": {
                 "local": {
-                    "title": "archcalc calibrate --local on this machine",
+                    "title": "archcalc calibrate --local",
                     "locator": "best CPU time of square fp32 products and of copies through NumPy",
                     "read": date,
                     "note": found.threads,
@@ -143,7 +143,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
 
-def measure(*, rounds: int = 7) -> LocalFigures:
+def measure(*, rounds: int = 15) -> LocalFigures:
     """Measure products, copies and a call on one thread, the best of ``rounds`` timings each."""
     with one_thread() as threads:
         try:
