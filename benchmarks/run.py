@@ -1,4 +1,4 @@
-"""Measure start-up, memory, one evaluation and sweeps; print ratios beside their limits.
+"""Measure start-up, memory, one evaluation, sweeps and files of kernels; print ratios beside their limits.
 
     python benchmarks/run.py [--rounds 9]
 
@@ -129,6 +129,33 @@ def sweeps(rounds: int) -> list[tuple[str, float, float]]:
     ]
 
 
+def files(rounds: int) -> list[tuple[str, float, float]]:
+    """Return (what, thousand rows per CPU second, least): a file of measured kernels read, timed and written."""
+    from costmodel.hardware import load_hardware
+    from costmodel.render.kernel_file import csv_text
+    from costmodel.report.kernel_file import kernel_file
+
+    device = load_hardware("h200-sxm")
+    path = next((HERE / "measured").glob("gemm__h200_sxm__*.csv.gz"))
+
+    def run() -> int:
+        found = kernel_file("gemm", path, hardware=device, errors=False)
+        csv_text(found)
+        return found.rows
+
+    rows, kept = run(), os.environ.get("ARCHCALC_NO_NUMPY")
+    with_numpy = rows / best(run, rounds)
+    os.environ["ARCHCALC_NO_NUMPY"] = "1"
+    without = rows / best(run, rounds)
+    os.environ.pop("ARCHCALC_NO_NUMPY")
+    if kept:
+        os.environ["ARCHCALC_NO_NUMPY"] = kept
+    return [
+        ("thousand rows of measured gemm a CPU second", with_numpy / 1e3, 100),
+        ("the same without NumPy", without / 1e3, 100),
+    ]
+
+
 def main() -> int:
     """Measure, print, and say by the exit status whether every limit is met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -139,6 +166,7 @@ def main() -> int:
         (processes(rounds), 1),
         (evaluations(rounds), 1),
         (sweeps(rounds), -1),
+        (files(rounds), -1),
     ):
         for what, value, limit in rows:
             good = sign * value <= sign * limit

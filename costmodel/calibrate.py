@@ -64,7 +64,7 @@ def calibrate(table: Table, hardware: Hardware) -> list[Calibrated]:
     latencies = np.array(table.latencies)
     if latencies.size and not (np.isfinite(latencies).all() and (latencies > 0).all()):
         raise UsageError(f"{table.where} holds a latency that is not above 0")
-    train = _halves(table)
+    train = halves(table)
     parts: dict[str, list[Part]] = {}
     multiplies: dict[str, str] = {}
     for index, found in table.groups():
@@ -75,7 +75,7 @@ def calibrate(table: Table, hardware: Hardware) -> list[Calibrated]:
     return [_calibrated(table, machine, key, multiplies[key], its) for key, its in parts.items()]
 
 
-def _halves(table: Table) -> Any:
+def halves(table: Table) -> Any:
     """Return which rows are fitted to: shapes by the parity of a digest, so that every format agrees."""
     import numpy as np
 

@@ -11,7 +11,8 @@ A generated part stands between two comments and is never edited by hand:
 The command in the first comment is run as typed, and what it prints is put between the two as a
 console block (as it is for ``--format markdown``). Words that are no command make tables from the
 code: ``fields KIND`` (the fields of a block or of the document), ``kinds``, ``operations``,
-``codes``, ``words``, ``steps``, ``dtypes``, ``claims``, ``exceptions``.
+``codes``, ``words``, ``steps``, ``dtypes``, ``claims``, ``exceptions``, ``measured NAME``,
+``hardware count`` (or ``figures``), ``timing``.
 """
 
 from __future__ import annotations
@@ -227,7 +228,60 @@ def exceptions(_: str) -> str:
     return table(("spec", "why its class does not count it, or counts other than we do"), sorted(rows))
 
 
+def measured(name: str) -> str:
+    """Return a table of expected times against public measurements: kernels, transfer, floors, steps, ..."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    import validation
+
+    return table(*validation.table(name))
+
+
+def hardware(what: str) -> str:
+    """Return every profile: its figures with their basis (``figures``), or how many of each basis (``count``)."""
+    from costmodel.hardware import load_all_hardware
+
+    profiles = list(load_all_hardware())
+    bases = ("datasheet", "derived", "measured", "reported", "unverified")
+    if what == "count":
+        counts = [[q.basis for q in profile.quantities().values()] for profile in profiles]
+        rows = [
+            (f"`{profile.name}`", profile.title, str(len(found)), *(str(found.count(basis)) for basis in bases))
+            for profile, found in zip(profiles, counts, strict=True)
+        ]
+        whole = [str(sum(found.count(basis) for found in counts)) for basis in bases]
+        rows.append(("all", f"{len(profiles)} devices", str(sum(map(len, counts))), *whole))
+        return table(("device", "title", "figures", *bases), rows)
+    rows = [
+        (
+            f"`{profile.name}`",
+            name,
+            str(quantity.value),
+            quantity.basis,
+            profile.sources[quantity.source].title if quantity.source else "",
+            quantity.note or "",
+        )
+        for profile in profiles
+        for name, quantity in profile.quantities().items()
+    ]
+    return table(("device", "figure", "value", "basis", "source", "note"), rows)
+
+
+def timing(_: str) -> str:
+    """Return the formula of every family of kernels and what its coefficients mean."""
+    from costmodel.hardware import FAMILIES, Calibration
+
+    rows = []
+    for name in FAMILIES:
+        fit = get_args(Calibration.model_fields[name].annotation)[1]
+        text = " ".join((fit.__doc__ or "").split()).replace("``", "`")
+        rows.append((f"`{name}`", text))
+    return table(("family", "expected time of one kernel, in microseconds"), rows)
+
+
 TABLES: dict[str, Callable[[str], str]] = {
+    "measured": measured,
+    "hardware": hardware,
+    "timing": timing,
     "fields": fields,
     "kinds": kinds_table,
     "operations": operations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 from costmodel.errors import count_of
@@ -13,7 +14,7 @@ from costmodel.render.sink import View
 from costmodel.render.table import table
 from costmodel.render.text import Page, clean, fit, line, paragraph
 from costmodel.report.calibrate import CalibrationPage, FittedRow
-from costmodel.report.local import CACHED_MB, MEMORY_MB, LocalPage
+from costmodel.report.local import MEMORY_MB, LocalPage
 
 Answer = CalibrationPage | LocalPage
 _HEADS = ("fitted", "rows", "train", "p90", "held out", "p90", "floor", "below")
@@ -63,13 +64,11 @@ def _texts(row: FittedRow) -> list[str]:
 def _local(found: LocalPage, view: View) -> Page:
     measured = found.measured
     out = [line(found.name, "bold").add(f"  one core of {clean(measured.cpu)}; {clean(measured.threads)}"), line()]
-    rows = [[f"  product of {n} x {n}, fp32", *_rate(value, "FLOP/s")] for n, value in measured.flop_per_s.items()]
-    rows += [[f"  copy of {mb} MB", *_rate(value, "B/s")] for mb, value in measured.bytes_per_s.items()]
-    rows.append(["  call of a product", f"{measured.call_s * 1e6:.2f}", "us"])
+    rows = [[f"  {name}", text, unit] for name, _, text, _, unit in _measured(found)]
     out += table(("measured", "best", ""), rows, view, left=(0, 2))
     if not view.quiet:
         text = (
-            f"Least CPU time of {len(rows)} timings in turn. The profile's bandwidth is the best of all copies, so "
+            f"From the least CPU time of many runs. The profile's bandwidth is the best of all copies, so "
             f"that no run beats the floor; memory beyond the caches ({MEMORY_MB} MB) gives "
             f"{found.coefficients['memory']:.0%} of it. {_WRITES}"
         )
@@ -77,9 +76,15 @@ def _local(found: LocalPage, view: View) -> Page:
     return fit(out, view.width)
 
 
-def _rate(value: float, unit: str) -> list[str]:
-    shown = unit_of(unit, [Fraction(value)])
-    return [shown.of(Fraction(value)), shown.name]
+def _measured(found: LocalPage) -> Iterator[tuple[str, float, str, str, str]]:
+    """Yield what was measured: its name, the number with its text, the unit with the text's."""
+    products, copies = found.measured.flop_per_s, found.measured.bytes_per_s
+    rates = [(f"product of {n} x {n}, fp32", "FLOP/s", products, value) for n, value in products.items()]
+    rates += [(f"copy of {mb} MB", "B/s", copies, value) for mb, value in copies.items()]
+    for name, unit, column, value in rates:
+        shown = unit_of(unit, [Fraction(one) for one in column.values()])
+        yield name, value, shown.of(Fraction(value)), unit, shown.name
+    yield "call of a product", found.measured.call_s, f"{found.measured.call_s * 1e6:.2f}", "s", "us"
 
 
 def grid(found: Answer, view: View) -> Grid:  # noqa: ARG001  (every page has the same call)
@@ -101,14 +106,5 @@ def grid(found: Answer, view: View) -> Grid:  # noqa: ARG001  (every page has th
 
 def _local_grid(found: LocalPage) -> Grid:
     columns = [Column("figure", "Figure", number=False), Column("value", "Value"), Column("unit", "Unit", number=False)]
-    rows = []
-    for n, value in found.measured.flop_per_s.items():
-        text, unit = _rate(value, "FLOP/s")
-        rows.append([Cell(f"product of {n} x {n}, fp32"), Cell(value, text), Cell("FLOP/s", unit)])
-    for mb in (*CACHED_MB, MEMORY_MB):
-        value = found.measured.bytes_per_s[mb]
-        text, unit = _rate(value, "B/s")
-        rows.append([Cell(f"copy of {mb} MB"), Cell(value, text), Cell("B/s", unit)])
-    rows.append([Cell("call of a product"), Cell(found.measured.call_s, f"{found.measured.call_s * 1e6:.2f}")])
-    rows[-1].append(Cell("s", "us"))
+    rows = [[Cell(name), Cell(value, text), Cell(unit, shown)] for name, value, text, unit, shown in _measured(found)]
     return Grid(columns, rows, f"One core of {clean(found.measured.cpu)}.", found.name, [])

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.hardware_text import coefficients_text, error_text, unit_of
-from costmodel.render.numbers import fixed
+from costmodel.render.numbers import bytes_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.table import table
 from costmodel.render.text import Page, clean, fit, line, paragraph
@@ -35,8 +35,7 @@ def _answer(found: HardwarePage) -> str:
     row = found.row
     if row is None:
         return found.name
-    rate = unit_of("B/s", [row.bandwidth])
-    parts = [f"{_whole_gb(row.memory_bytes)} at {rate.of(row.bandwidth)} {rate.name}"]
+    parts = [f"{_whole_gb(row.memory_bytes)} at {bytes_text(row.bandwidth)}/s"]
     peaks = {one.name.rpartition(".")[2]: one for one in found.figures if one.name.startswith("dense_peak.")}
     name = "bf16" if "bf16" in peaks else next(iter(peaks))
     peak = peaks[name]
@@ -80,7 +79,7 @@ def _calibration(found: HardwarePage, view: View) -> Page:
     rows = []
     for one in found.calibrations:
         errors = [error_text(one.median_error), error_text(one.p90_error)]
-        rows.append([f"  {one.family}", one.key, one.device, f"{one.rows:,}", *errors])
+        rows.append([f"  {one.family}", one.key, one.device, f"{one.rows:,}" if one.rows else "-", *errors])
     styles = ["yellow" if one.inherited else "" for one in found.calibrations]
     listed = table(heads, rows, view, left=(0, 1, 2), styles=styles)
     if view.verbose and len(listed) == len(rows) + 1:
