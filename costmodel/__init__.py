@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from costmodel.report.compare import compare as compare
     from costmodel.report.data import to_data as to_data
     from costmodel.report.explain import explain as explain
+    from costmodel.report.fit import fit as fit
     from costmodel.report.flops import flops as flops
     from costmodel.report.hardware import hardware as hardware
     from costmodel.report.kernel import kernel as kernel
     from costmodel.report.kernel_file import kernel_file as kernel_file
     from costmodel.report.listing import list_ as list_
+    from costmodel.report.roofline import roofline as roofline
+    from costmodel.report.serve import serve as serve
     from costmodel.report.show import show as show
     from costmodel.workload import Workload as Workload
 
@@ -45,6 +48,7 @@ _EXPORTS = {
     "calibrate": "report.calibrate",
     "compare": "report.compare",
     "explain": "report.explain",
+    "fit": "report.fit",
     "flops": "report.flops",
     "hardware": "report.hardware",
     "kernel": "report.kernel",
@@ -52,6 +56,8 @@ _EXPORTS = {
     "list_": "report.listing",
     "load": "catalog",
     "load_hardware": "hardware",
+    "roofline": "report.roofline",
+    "serve": "report.serve",
     "show": "report.show",
     "to_data": "report.data",
 }
@@ -64,6 +70,7 @@ __all__ = [
     "calibrate",
     "compare",
     "explain",
+    "fit",
     "flops",
     "hardware",
     "kernel",
@@ -71,6 +78,8 @@ __all__ = [
     "list_",
     "load",
     "load_hardware",
+    "roofline",
+    "serve",
     "show",
     "to_data",
 ]

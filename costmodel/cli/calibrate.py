@@ -47,14 +47,14 @@ def calibrate(
     --hardware FILE takes the profile that --out writes. A file local-cpu.yaml in FOLDER/hardware
     replaces the one that ships, with --specs FOLDER.
     """
-    from costmodel.errors import UsageError
+    from costmodel.errors import UsageError, one_of, quote
     from costmodel.render.calibrate import yaml_text
     from costmodel.render.output import Output, PageRenderer, deliver
-    from costmodel.render.sink import write_file, write_text
+    from costmodel.render.sink import FORMATS, write_file, write_text
 
-    printed = Output(output_format, None, quiet, ascii=ascii_only)
-    if output_format != "yaml":
-        printed.check()
+    known = (*FORMATS, "yaml")
+    if output_format not in known:
+        raise UsageError(f"--format is {one_of(known)}, not {quote(output_format)}")
     found: CalibrationPage | LocalPage
     if local:
         if hardware is not None or files:
@@ -75,7 +75,7 @@ def calibrate(
         if out is None:
             write_text(text, sys.stdout)
         return
-    deliver(found, PageRenderer(found, "calibrate"), printed)
+    deliver(found, PageRenderer(found, "calibrate"), Output(output_format, None, quiet, ascii=ascii_only))
 
 
 def _local(out: str | None, date: str | None) -> LocalPage:

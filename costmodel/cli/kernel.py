@@ -66,7 +66,7 @@ def kernel(
     Examples:
         archcalc kernel gemm -H h200-sxm --m 128 --n 8192 --k 4096 --dtype fp8
         archcalc kernel attention -H l40s --batch 32 --cached 4095 --heads 32 --kv-heads 8
-        archcalc kernel moe -H b200-sxm --tokens 128 --d-model 7168 --d-ff 2048 --experts 256 --top-k 8 --ep 8
+        archcalc kernel mla -H b200-sxm --batch 64 --cached 8Ki --kv fp8
         archcalc kernel collective -H h100-sxm --kind all_reduce --bytes 64Mi --devices 8
 
     --from FILE --format csv adds floor_us and expected_us as the last columns; the table shows how

@@ -14,7 +14,7 @@ from costmodel.render.sink import View
 from costmodel.render.table import table
 from costmodel.render.text import Page, clean, fit, line, paragraph
 from costmodel.report.calibrate import CalibrationPage, FittedRow
-from costmodel.report.local import MEMORY_MB, LocalPage
+from costmodel.report.local import KEY_NOTE, MEMORY_MB, LocalPage
 
 Answer = CalibrationPage | LocalPage
 _HEADS = ("fitted", "rows", "train", "p90", "held out", "p90", "floor", "below")
@@ -33,7 +33,7 @@ def yaml_text(found: Answer) -> str:
         return ""
     if isinstance(found, LocalPage):
         head = ["Written by archcalc calibrate --local, which replaces it."]
-        return profile_yaml(profile, to_yaml(found.fitted, source="local"), head)
+        return profile_yaml(profile, to_yaml(found.fitted, source="local", note=KEY_NOTE), head)
     own = profile.calibration
     head = ["Written by archcalc calibrate --from."]
     return profile_yaml(profile, to_yaml(found.fitted, source=own.source, like=own.like), head)

@@ -32,8 +32,9 @@ def to_yaml(
     source: str | None = None,
     step: StepOverhead | None = None,
     like: Iterable[str] = (),
+    note: str | None = None,
 ) -> str:
-    """Return the section; ``source`` is a key of the profile's sources."""
+    """Return the section; ``source`` is a key of the profile's sources, ``note`` plain words."""
     families: dict[str, list[tuple[str, Fit]]] = {}
     for one in found:
         families.setdefault(one.family, []).append((one.key, one.fit))
@@ -42,6 +43,8 @@ def to_yaml(
         lines.append(f"  source: {source}")
     if like := list(like):
         lines.append(f"  like: [{', '.join(like)}]")
+    if note:
+        lines.append(f"  note: {note}")
     for family, sets in families.items():
         lines.append(f"  {family}:")
         for key, fit in sets:

@@ -31,7 +31,7 @@ def page(found: FitPage, view: View) -> Page:
         out += [line(), *_arithmetic(found, name, size)]
     if not view.quiet:
         out += [line(), *_notes(found, view, name, size)]
-        if view.tips and first.plan is not None:
+        if view.tips and first.plan is not None and first.fits:
             plan = "".join(f" --{n} {v}" for n in ("tp", "pp", "ep", "dp", "cp") if (v := getattr(first.plan, n)) > 1)
             tip = f"archcalc serve {found.name} --hardware {found.hardware}{plan}"
             tip += f" --dtype {first.dtype}" if first.dtype != "bf16" else ""
@@ -50,19 +50,19 @@ def _answer(found: FitPage) -> Page:
 
 
 def _table(found: FitPage, size: int) -> Page:
-    width = max(8, *(len(row.dtype) + 2 for row in found.rows))
+    width = max(8, *(len(row.dtype) + 1 for row in found.rows))
     head = line("dtype", "bold")
-    plan_at = width + 11
-    plans = max([12, *(len(row.plan.text) + 2 for row in found.rows if row.plan)])
+    plan_at = width + 10
+    plans = max([11, *(len(row.plan.text) + 1 for row in found.rows if row.plan)])
     edges = {"devices": width + 8}
     edge = plan_at + plans
-    for label, cells in (("weights", 7), ("cache", 7), ("active", 8), ("reserve", 9)):
+    for label, cells in (("weights", 8), ("cache", 7), ("active", 7), ("reserve", 8)):
         edge += cells
         edges[label] = edge
     head.right("devices", edges["devices"], "dim").to(plan_at).add("plan", "dim")
     for label in ("weights", "cache", "active", "reserve"):
         head.right(label, edges[label], "dim")
-    head.add("  used", "dim").right("room", edge + 16, "dim")
+    head.add("  used", "dim").right("room", edge + 15, "dim")
     out, seen = [head], ""
     for row in found.rows:
         one = line(row.dtype if row.dtype != seen else "")
@@ -76,7 +76,7 @@ def _table(found: FitPage, size: int) -> Page:
             one.right(_gigas(value or 0, size), edges[label])
         share = fixed(Fraction(100 * row.used_bytes, row.capacity_bytes), 0)
         one.right(f"{share}%", edge + 6, "" if row.fits else "red")
-        out.append(one.right(f"{count_text(row.sequences or 0)} seq", edge + 16))
+        out.append(one.right(f"{count_text(row.sequences or 0)} seq", edge + 15))
     return out
 
 

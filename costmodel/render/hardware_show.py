@@ -92,6 +92,8 @@ def _calibration(found: HardwarePage, view: View) -> Page:
         whose = "" if found.overhead_from == found.name else f", from {found.overhead_from}"
         each = f"{found.overhead['step_us']:g} us a step and {found.overhead['layer_us']:g} us a layer"
         out.append(line(f"  an engine adds {each}{whose}"))
+    if found.calibration_note:
+        out += paragraph(clean(found.calibration_note), view.columns, indent="  ")
     if not view.quiet:
         out += [line(), *paragraph(_errors_note(found.calibrations), view.columns, "dim")]
     return out

@@ -14,6 +14,7 @@ from costmodel.render.times import BOUND, percent_text, time_text
 from costmodel.report.kernel import KernelPage
 
 _LABEL = 14
+_NOTHING = {"tp": 1, "ep": 1, "window": 0}  # sizes that say nothing
 
 
 def page(found: KernelPage, view: View) -> Page:
@@ -29,7 +30,11 @@ def page(found: KernelPage, view: View) -> Page:
 
 def shape_text(found: KernelPage) -> str:
     """Return sizes and choices: ``m 128, n 8192, k 4096, fp8``."""
-    sizes = [f"{name.replace('_', '-')} {count_text(value)}" for name, value in found.sizes.items()]
+    sizes = [
+        f"{name.replace('_', '-')} {count_text(value)}"
+        for name, value in found.sizes.items()
+        if value != _NOTHING.get(name)
+    ]
     words = [word if name in ("dtype", "kind") else f"{name} {word}" for name, word in found.choices.items()]
     return ", ".join([*sizes, *words])
 

@@ -66,35 +66,39 @@ def _formats(found: RooflinePage) -> str:
 
 def _answer(found: RooflinePage) -> Line:
     time = found.time
-    out = line("  ")
     unit = "a token" if found.workload["new_tokens"] == 1 else "a step"
-    if time.expected_s is not None:
-        out.add(f"expected {time_text(time.expected_s)} {unit}", "bold")
+    serial, floor = (time_text(value).removesuffix(" ms") for value in (time.serial_s, time.floor_s))
+    if time.expected_s is None:
+        parts = [(f"floor {time_text(time.floor_s)} {unit}", "bold"), (f"serial {serial}", "")]
+        parts += [("not measured on such a device", "yellow")]
     else:
-        out.add(f"floor {time_text(time.floor_s)} {unit}", "bold").add("  not measured on such a device", "yellow")
-    out.add(f"  serial {time_text(time.serial_s).removesuffix(' ms')}")
-    if time.expected_s is not None:
-        out.add(f"  floor {time_text(time.floor_s).removesuffix(' ms')}")
-        out.add(f"  {rate_text(time.tokens_per_s_per_device)} tokens/s a device")
-    return out.add("  ").add(time.bound, BOUND[time.bound])
+        parts = [(f"expected {time_text(time.expected_s)} {unit}", "bold"), (f"serial {serial}", "")]
+        parts += [(f"floor {floor}", ""), (f"{rate_text(time.tokens_per_s_per_device)} tokens/s a device", "")]
+    parts.append((time.bound, BOUND[time.bound]))
+    gap = "  " if sum(len(text) + 2 for text, _ in parts) <= 80 else " "
+    out = line(" ")
+    for index, (text, style) in enumerate(parts):
+        out.add(gap if index else " ").add(text, style)
+    return out
 
 
 def _table(found: RooflinePage, view: View) -> Page:
     rows = found.groups
     known = found.time.expected_s is not None
     unit = time_unit([row.expected_s if known else row.serial_s for row in rows])
-    head = line(f"one step, one device, {unit.name}" if unit.name != "ms" else "one step, one device", "bold")
+    what = "one micro-batch" if found.plan.pp > 1 else "one device"
+    head = line(what if unit.name == "ms" else f"{what}, {unit.name}", "bold")
     for text, edge in (("TFLOP", 28), ("GB", 36), ("FLOP/B", 44), ("serial", 52), ("expected", 61), ("bound", 70)):
         head.right(text, edge, "dim")
     head.right("share", 76, "dim")
     out = [head]
-    bar = 5 if view.columns >= 80 else 0
+    bar = 0 if view.columns < 80 else 8 if view.columns >= 100 else 4
     for row in rows:
         one = line(f"  {row.group}").right(_tera(row.flops), 28).right(_giga(row.bytes + row.wire_bytes), 36)
         one.right(_intensity(row), 44).right(unit.of(row.serial_s), 52)
         one.right(unit.of(row.expected_s) if row.expected_s is not None else "-", 61)
         one.right(row.bound, 70, BOUND[row.bound]).right(percent_text(row.share), 75).add(" ")
-        out.append(one.add(view.marks.bar(round(row.share * 1000), 1000, 2 * bar), "cyan"))
+        out.append(one.add(view.marks.bar(round(row.share * 1000), 1000, bar), "cyan"))
     if known and found.time.overhead_s:
         share = found.time.overhead_s / found.time.expected_s if found.time.expected_s else 0.0
         one = line("  engine").right("-", 28).right("-", 36).right("-", 44).right("-", 52)

@@ -128,7 +128,7 @@ def _limits(found: ServePage) -> Page:
     prompt = f"first token, {context_text(limits.prompt)} prompt"
     text = f"{time_text(limits.first_token_floor_s)} floor"
     if limits.first_token_expected_s is not None:
-        text += f", {time_text(limits.first_token_expected_s)} expected, nothing waiting before it"
+        text += f", {time_text(limits.first_token_expected_s)} expected, nothing waiting"
     if found.plan.dp > 1:
         text += f" (on {found.plan.devices // found.plan.dp} of {found.plan.devices} under dp)"
     rows.append((prompt, text))

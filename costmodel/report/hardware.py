@@ -134,6 +134,7 @@ class HardwarePage:
     overhead: dict[str, float] | None
     overhead_from: str | None
     like: list[str]
+    calibration_note: str | None
     sources: list[SourceRow]
     conventions: RateConventions = field(default_factory=RateConventions)
     row: HardwareRow | None = field(default=None, metadata=PRIVATE)
@@ -224,6 +225,7 @@ def hardware_show(wanted: str | Hardware, *, specs: Sequence[str | Path] = ()) -
         overhead=step.model_dump(exclude_none=True) if step else None,
         overhead_from=step_from,
         like=list(found.calibration.like),
+        calibration_note=found.calibration.note,
         sources=[
             SourceRow(key, one.title, one.url, one.locator, one.read, one.note) for key, one in found.sources.items()
         ],

@@ -28,6 +28,7 @@ SQUARES = (512, 1024, 2048)
 CACHED_MB = (1, 2, 4, 8, 16)
 MEMORY_MB = 256
 KEY = "bf16"  # where rooflines look up products of fp32 too
+KEY_NOTE = "products are of fp32; a roofline looks them up as bf16"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LEAST_S = 0.002  # CPU seconds of one timing: many ticks of the clock
 _DIGITS = 3

@@ -322,7 +322,7 @@ def _speculation(
     if draft_model is None and "mtp" not in found.architecture.extra_components:
         raise UsageError(
             f"{found.architecture.name} has no MTP layers to draft with",
-            hint="name a smaller model: --draft-model NAME",
+            hint="a smaller model: --draft-model NAME",
         )
     if count < 1:
         raise UsageError("--draft 0 guesses nothing", hint="leave it out, or --draft 1")

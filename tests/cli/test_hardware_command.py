@@ -174,7 +174,7 @@ MISTAKES = {
     ),
     ("hardware", "show", "h201-sxm"): (
         'error: no hardware "h201-sxm"\n'
-        "  did you mean h200-sxm, h20, h100-sxm? All names: archcalc hardware list\n"
+        "  did you mean h20, h200-sxm, h800-sxm? All names: archcalc hardware list\n"
     ),
     ("hardware", "list", "--specs", "no-such-folder"): (
         'error: --specs "no-such-folder" is not a folder\n  name the folder of your spec files\n'
