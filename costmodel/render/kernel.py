@@ -19,8 +19,13 @@ _NOTHING = {"tp": 1, "ep": 1, "window": 0}  # sizes that say nothing
 
 def page(found: KernelPage, view: View) -> Page:
     """Return the whole page."""
-    out = [line(f"{found.kernel} on {found.hardware}", "bold").add(f"  {shape_text(found)}"), line()]
-    out += [_answer(found), line(), *_rows(found)]
+    out = [line(f"{found.kernel} on {found.hardware}", "bold")]
+    shape = shape_text(found)
+    if view.width is None or out[0].width + 2 + len(shape) <= view.width:
+        out[0].add(f"  {shape}")
+    else:
+        out += paragraph(shape, view.width)
+    out += [line(), _answer(found), line(), *_rows(found)]
     if not view.quiet:
         out += [line(), *_notes(found, view)]
         if view.tips:
