@@ -49,14 +49,14 @@ def unit(ep: int, redundant: int, overlap: int) -> Roofline:
 def decode(ep: int, redundant: int, context: int, sequences: int) -> Batch:
     """Return decoding with so many sequences a device."""
     load = Workload(batch=sequences * ep, cached_tokens=context - 1, logits="last")
-    return _batch(f"decode EP{ep}, {redundant} redundant", ep, redundant, load, sequences)
+    return _batch(f"decode EP{ep}", ep, redundant, load, sequences)
 
 
 def prefill(cached: int) -> Batch:
     """Return reading prompts of which ``cached`` tokens are there already: rates of the tokens that are computed."""
     new = PROMPT - cached
     load = Workload(batch=CHUNK // new * 32, new_tokens=new, cached_tokens=cached, logits="last")
-    return _batch(f"prefill EP32, 32 redundant, {new:,} new of {PROMPT:,}", 32, 32, load, CHUNK // new)
+    return _batch(f"prefill EP32, {new:,} of {PROMPT:,} new", 32, 32, load, CHUNK // new)
 
 
 def _batch(name: str, ep: int, redundant: int, load: Workload, sequences: int) -> Batch:
@@ -106,7 +106,7 @@ def rows() -> Found:
         if line["phase"] == "decode serving":
             implied = round(rate / NODE / SPEED)
             ours, bound = decode(144, 32, CONTEXT, implied), decode(144, 32, CONTEXT, largest()).bound
-            text, expected = f"EP144, KV {CONTEXT:,}, {implied} a device implied", ours.hidden
+            text, expected = f"EP144, KV {CONTEXT:,}, {implied} each", ours.hidden
         else:
             ours = prefill(round(PROMPT * HITS))
             more = PROMPT / (PROMPT - round(PROMPT * HITS))

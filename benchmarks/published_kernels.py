@@ -71,7 +71,7 @@ def _attention(line: Line) -> Published:
     heads = _HIDDEN // head
     pairs = causal_pairs(length, 0) if causal else length * length
     shape = AttentionShape(batch, length, length, pairs, heads, heads, head, head, 2.0, 2.0)
-    return _timed(line, "attention_prefill", "bf16", shape, f"{batch} x {length:,}, {heads} heads")
+    return _timed(line, "attention_prefill", "bf16", shape, f"{batch} x {length:,}")
 
 
 def _product(line: Line) -> Published:
@@ -82,7 +82,7 @@ def _product(line: Line) -> Published:
     m, n, k = map(int, found.groups())
     form = line["dtype_weights"]
     width = 2.0 if form == "bf16" else 1.0
-    return _timed(line, "gemm", form, GemmShape(m, n, k, width, width), f"{form}, {m} x {n} x {k}")
+    return _timed(line, "gemm", form, GemmShape(m, n, k, width, width), f"{form}, {m}x{n}x{k}")
 
 
 def _timed(line: Line, family: str, form: str, shape: Shape, conditions: str) -> Published:
@@ -92,7 +92,7 @@ def _timed(line: Line, family: str, form: str, shape: Shape, conditions: str) ->
     found = device.fit_from(family, form)
     expected = None if found is None else shape.flops / found[0].expected_us(shape, rates) / 1e6
     bound = shape.flops / floor_us(shape, rates) / 1e6
-    name = "best GEMM" if family == "gemm" else line["model"]
+    name = "GEMM" if family == "gemm" else line["model"]
     return _row(line, device, name, conditions, bound, expected, found[1] if found else None)
 
 
@@ -102,7 +102,7 @@ def _ceiling(line: Line) -> Published:
     machine = Machine.of(device)
     form = "fp8" if line["dtype_weights"].startswith("fp8") else "bf16"
     bound = machine.bandwidth / 1e9 if line["unit"] == "GB/s" else machine.peak(form) / 1e12
-    return _row(line, device, line["model"], f"{form}, best shape, not printed", bound, None, None)
+    return _row(line, device, line["model"], form, bound, None, None)
 
 
 def _exchange(line: Line) -> Published:

@@ -62,7 +62,7 @@ def _prefill(line: Line, own: Roofline) -> Published:
 def _row(line: Line, own: Roofline, what: str, bound: float, expected: float | None) -> Published:
     count = int(line["n_devices"])
     name = f"{line['model']} {line['dtype_weights']}"
-    device = own.hardware.name if count == 1 else f"{count} x {own.hardware.name}"
+    device = own.hardware.name if count == 1 else f"{count} {own.hardware.name}"
     likely = own.hardware.fit_from("gemm", "bf16")
     like = likely[1] if expected and likely and likely[1] != own.hardware.name else None
     return Published(

@@ -45,7 +45,7 @@ def throughput() -> Found:
         at_most, expected = (mixed_step(own, batch, prompt, output) for batch in (most, steady))
         found.append(
             Published(
-                "serving", f"{line['model']} FP8", device, f"tp {tp}, {prompt}/{output}, batch {steady}",
+                "serving", line["model"], device, f"tp {tp}, {prompt}/{output}, {steady}",
                 float(line["value"]), "tokens/s", most / float(at_most.floor_s), steady / _expected(expected),
                 line["source"],
             )
@@ -102,7 +102,5 @@ def _latency(line: Line, run: steps.Run, floor: float, expected: float | None) -
 
 
 def _first_ms(run: steps.Run) -> float:
-    own = roofline(
-        run.architecture, run.hardware, run.dtype, (("tp", run.tp), ("dp", run.dp), ("ep", run.ep))
-    )
+    own = roofline(run.architecture, run.hardware, run.dtype, (("tp", run.tp), ("dp", run.dp), ("ep", run.ep)))
     return 1e3 * float(own.step(Workload(batch=1, new_tokens=run.prompt, logits="last")).floor_s)

@@ -78,18 +78,15 @@ def _count(line: Line) -> str:
             theirs = 1e12 * float(line["value"]) / float(other["value"])
             tokens = int(line["input_len"])
             ours = 3 * flops(load(ARCHITECTURES[line["model"]]).lower(Workload(new_tokens=tokens))).forward / tokens
-            return f"counts {theirs / ours:.2f} of ours"
+            return f"counts {theirs / ours:.2f}"
     return ""
 
 
 def _row(line: Line, unit: str, bound: float, more: str) -> Published:
     device = DEVICES[line["hardware"]]
-    length = f"S {int(line['input_len']):,}" if line["input_len"] else "length not printed"
+    length = f"{int(line['input_len']) // 1024}Ki" if line["input_len"] else ""
     kind = line["phase"].partition(": ")[2].split()[0]
-    kind = "" if kind in ("pretrain", "Pre-Training") else kind
-    plan = line["parallelism"].replace("VPn/a ", "").replace("EPn/a", "").replace("FSDP0 ", "").replace("CP1 ", "")
-    extra = "async TP" if line["conditions"].startswith("async TP") else ""
-    text = texts(line["dtype_weights"], kind, f"{line['n_devices']} devices", plan.strip(), length, extra, more)
-    return Published(
-        "training", line["model"], device, text, float(line["value"]), unit, bound, None, line["source"]
-    )
+    words = [line["dtype_weights"], "" if kind in ("pretrain", "Pre-Training") else kind, f"{line['n_devices']}x"]
+    words += [word for word in line["parallelism"].split() if word not in ("VPn/a", "EPn/a", "FSDP0", "CP1")]
+    text = texts(" ".join(filter(None, (*words, length))), more)
+    return Published("training", line["model"], device, text, float(line["value"]), unit, bound, None, line["source"])

@@ -10,7 +10,7 @@ from typing import Any
 from costmodel.errors import UsageError
 from costmodel.hardware import Hardware
 from costmodel.machine import Machine
-from costmodel.measured import Table, ceilings, multiplied
+from costmodel.measured import Table, ceilings, multiplied, numpy_or_none
 from costmodel.timing.fit import Ceilings, Fit, floor_us
 from costmodel.timing.gemm import DYNAMIC
 
@@ -53,17 +53,20 @@ def calibrate(table: Table, hardware: Hardware) -> list[Calibrated]:
     """Fit every format of a file.
 
     Raises:
-        UsageError: nothing was measured, NumPy or SciPy is missing, or the device lacks a format.
+        UsageError: nothing or too little was measured, NumPy or SciPy is missing, or the device lacks a format.
     """
     try:
         import numpy as np
         import scipy  # noqa: F401
+
+        if numpy_or_none() is None:  # ARCHCALC_NO_NUMPY
+            raise ImportError
     except ImportError:
         raise UsageError("calibrate needs NumPy and SciPy", hint='pip install "archcalc[calibrate]"') from None
     machine = Machine.of(hardware)
     latencies = np.array(table.latencies)
-    if latencies.size and not (np.isfinite(latencies).all() and (latencies > 0).all()):
-        raise UsageError(f"{table.where} holds a latency that is not above 0")
+    if not latencies.size:
+        raise UsageError(f"{table.where} has no rows", hint="calibrate needs what was measured")
     train = halves(table)
     parts: dict[str, list[Part]] = {}
     multiplies: dict[str, str] = {}
@@ -98,6 +101,12 @@ def _calibrated(table: Table, machine: Machine, key: str, multiplies: str, parts
     free = [one for one in kind.start if one != "quantise" or name in DYNAMIC]
     if kind.family == "attention_decode" and name != "fp8":
         free = [one for one in free if one not in ("whole_ps", "chain_ns")]
+    half, rest = (sum(int((part.train == side).sum()) for part in fitted) for side in (True, False))
+    if half <= len(free) or not rest:
+        raise UsageError(
+            f"{table.where} has {half + rest} rows of {kind.family} {name}, {half} in the half that is fitted to",
+            hint=f"{len(free)} coefficients need {2 * len(free) + 2} shapes or more; or take these rows out",
+        )
     values = _fitted(kind, multiplies, rates, fitted, free)
     fit = kind.of(multiplies, values)
     held, train, every, floors, below, n_judged = [], [], [], [], 0, 0

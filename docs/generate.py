@@ -12,7 +12,7 @@ The command in the first comment is run as typed, and what it prints is put betw
 console block (as it is for ``--format markdown``). Words that are no command make tables from the
 code: ``fields KIND`` (the fields of a block or of the document), ``kinds``, ``operations``,
 ``codes``, ``words``, ``steps``, ``dtypes``, ``claims``, ``exceptions``, ``measured NAME``,
-``hardware count`` (or ``figures``), ``timing``.
+``hardware count`` (or ``figures``), ``timing``, ``published GROUP``.
 """
 
 from __future__ import annotations
@@ -278,6 +278,14 @@ def timing(_: str) -> str:
     return table(("family", "expected time of one kernel, in microseconds"), rows)
 
 
+def published(group: str) -> str:
+    """Return figures that others published beside our floor and expectation: a table of benchmarks/published.py."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from published import TABLES as PUBLISHED
+
+    return table(*PUBLISHED[group]())
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     "measured": measured,
     "hardware": hardware,
@@ -291,6 +299,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "dtypes": dtypes,
     "claims": claims,
     "exceptions": exceptions,
+    "published": published,
 }
 
 

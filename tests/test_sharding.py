@@ -102,7 +102,8 @@ def test_columns_and_heads_of_all_devices_are_those_of_one(drawn: tuple[str, dic
     name, asked = drawn
     plan = resolve(SPECS[name], asked)
     for load in STEPS.values():
-        ops = [op for op in SPECS[name].lower(load) if isinstance(op, Project | Attend)]
+        ops = [op for op in SPECS[name].lower(load) if isinstance(op, Project | Attend) and op.tokens]
+        ops = [op for op in ops if not isinstance(op, Attend) or op.pairs]
         kernels = device(plan, fused=False).kernels(ops, load.batch)
         for op, kernel in zip(ops, kernels, strict=True):
             sizes = kernel.sizes

@@ -13,7 +13,8 @@ from costmodel.render.numbers import fixed, ratio
 from costmodel.render.sink import View
 from costmodel.render.table import table
 from costmodel.render.text import Page, clean, fit, line, paragraph
-from costmodel.report.hardware import HardwareComparison, HardwareList, HardwarePage, HardwareRow
+from costmodel.report.device import HardwareRow
+from costmodel.report.hardware import HardwareComparison, HardwareList, HardwarePage
 
 Answer = HardwareList | HardwarePage | HardwareComparison
 _HEADS = ["name", "GB", "TB/s", "bf16", "fp8", "fp4", "link", "W", "unver.", "calibrated"]
@@ -65,15 +66,15 @@ def _nothing(wanted: str | None) -> str:
 
 
 def _texts(row: HardwareRow) -> list[str]:
-    peaks = [_scaled(value, 10**12) for value in (row.bf16, row.fp8, row.fp4)]
+    peaks = [_scaled(value, 10**12) for value in (row.bf16_flop_per_s, row.fp8_flop_per_s, row.fp4_flop_per_s)]
     unverified = f"{row.unverified}/{row.figures}" if row.unverified else "0"
     return [
         row.name,
         _scaled(row.memory_bytes, 10**9),
-        fixed(row.bandwidth / 10**12, 2),
+        fixed(row.bandwidth_bytes_per_s / 10**12, 2),
         *peaks,
-        _scaled(row.link, 10**9),
-        _scaled(row.power, 1),
+        _scaled(row.link_bytes_per_s, 10**9),
+        _scaled(row.power_w, 1),
         unverified,
         calibrated_text(row),
     ]
@@ -94,7 +95,7 @@ def _list_grid(found: HardwareList) -> Grid:
     columns += [Column("calibrated", "Calibrated", number=False)]
     rows = []
     for row in found.rows:
-        values = (row.memory_bytes, row.bandwidth, row.bf16, row.fp8, row.fp4, row.link, row.power)
+        values = [getattr(row, key) for key in keys]
         numbers = [Cell(value, text) for value, text in zip(values, _texts(row)[1:8], strict=True)]
         counts = [Cell(row.figures), Cell(row.unverified), Cell(calibrated_text(row))]
         rows.append([Cell(row.name), Cell(row.title), *numbers, *counts])

@@ -10,7 +10,8 @@ from costmodel.render.numbers import bytes_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.table import table
 from costmodel.render.text import Page, clean, fit, line, paragraph
-from costmodel.report.hardware import CalibrationRow, FigureRow, HardwarePage
+from costmodel.report.device import CalibrationRow, FigureRow
+from costmodel.report.hardware import HardwarePage
 
 
 def page(found: HardwarePage, view: View) -> Page:
@@ -35,14 +36,16 @@ def _answer(found: HardwarePage) -> str:
     row = found.row
     if row is None:
         return found.name
-    parts = [f"{_whole_gb(row.memory_bytes)} at {bytes_text(row.bandwidth)}/s"]
+    parts = [f"{_whole_gb(row.memory_bytes)} at {bytes_text(row.bandwidth_bytes_per_s)}/s"]
     peaks = {one.name.rpartition(".")[2]: one for one in found.figures if one.name.startswith("dense_peak.")}
     name = "bf16" if "bf16" in peaks else next(iter(peaks))
     peak = peaks[name]
     unit = unit_of(peak.unit, [peak.amount])
-    parts.append(f"{unit.of(peak.amount)} {unit.name} {name} (ridge {fixed(peak.amount / row.bandwidth, 0)} FLOP/B)")
-    if row.power:
-        parts.append(f"{fixed(row.power, 0)} W")
+    parts.append(
+        f"{unit.of(peak.amount)} {unit.name} {name} (ridge {fixed(peak.amount / row.bandwidth_bytes_per_s, 0)} FLOP/B)"
+    )
+    if row.power_w:
+        parts.append(f"{fixed(row.power_w, 0)} W")
     return "     ".join(parts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from costmodel.render.numbers import Unit, bytes_unit, fixed, flops_unit
-from costmodel.report.hardware import CalibrationRow, HardwareRow
+from costmodel.report.device import CalibrationRow, HardwareRow
 
 
 def unit_of(unit: str, values: Iterable[Fraction | None]) -> Unit:

@@ -56,14 +56,14 @@ def _answer(found: KernelPage) -> Line:
 
 def _rows(found: KernelPage) -> Page:
     time, network = found.time, found.time.bound == "network"
-    bandwidth = f"{_bytes(found.bandwidth)}/s"
+    bandwidth = f"{_bytes(found.bandwidth_bytes_per_s)}/s"
     rows: list[tuple[str, str]] = []
     if not network:
         rows.append(("FLOPs", _flops(found.flops)))
     rows.append(("bytes", _bytes(found.bytes) + (" sent by a device" if network else "")))
-    if found.intensity is not None and found.ridge is not None and found.peak is not None:
-        peak = unit_of("FLOP/s", [Fraction(found.peak)])
-        rates = f"{peak.of(Fraction(found.peak))} {peak.name} {found.multiplies} over {bandwidth}"
+    if found.intensity is not None and found.ridge is not None and found.peak_flop_per_s is not None:
+        peak = unit_of("FLOP/s", [Fraction(found.peak_flop_per_s)])
+        rates = f"{peak.of(Fraction(found.peak_flop_per_s))} {peak.name} {found.multiplies} over {bandwidth}"
         rows += [("intensity", f"{_ratio_text(found.intensity)} FLOP/B")]
         rows += [("ridge", f"{_ratio_text(found.ridge)} FLOP/B: {rates}")]
         rows += [("compute", time_text(time.compute_s)), ("memory", time_text(time.memory_s))]

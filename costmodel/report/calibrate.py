@@ -12,7 +12,7 @@ from costmodel.catalog import asked_folders, names
 from costmodel.errors import UsageError, quote
 from costmodel.hardware import SHELF, Calibration, Hardware, load_hardware
 from costmodel.report.data import PRIVATE, SCHEMA
-from costmodel.report.hardware import RateConventions
+from costmodel.report.device import RateConventions
 
 if TYPE_CHECKING:
     from costmodel.calibrate import Calibrated

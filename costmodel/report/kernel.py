@@ -12,7 +12,7 @@ from costmodel.hardware import Hardware, load_hardware
 from costmodel.machine import Machine
 from costmodel.measured import adds_in_switch, ceilings, fit_ceilings, multiplied
 from costmodel.report.data import SCHEMA
-from costmodel.report.hardware import CalibrationRow, RateConventions, calibration_row
+from costmodel.report.device import CalibrationRow, RateConventions, calibration_row
 from costmodel.report.kernel_shapes import Read, read
 from costmodel.timing.fit import floor_us
 
@@ -57,8 +57,8 @@ class KernelPage:
     bytes: int | float
     intensity: float | None
     ridge: float | None
-    peak: float | None
-    bandwidth: float
+    peak_flop_per_s: float | None
+    bandwidth_bytes_per_s: float
     time: KernelTime
     formula: str | None
     coefficients: CalibrationRow | None
@@ -110,8 +110,8 @@ def _page(kernel: str, found: Read, device: Hardware, machine: Machine) -> Kerne
         bytes=moved,
         intensity=None if network else flops / moved,
         ridge=None if network else rates.flop_per_us / rates.bytes_per_us,
-        peak=None if network else machine.peak(multiplies),
-        bandwidth=rates.bytes_per_us * 1e6,
+        peak_flop_per_s=None if network else machine.peak(multiplies),
+        bandwidth_bytes_per_s=rates.bytes_per_us * 1e6,
         time=KernelTime(
             floor_s=floor / 1e6,
             expected_s=None if expected is None else expected / 1e6,

@@ -13,7 +13,7 @@ from costmodel.errors import UsageError, quote
 from costmodel.hardware import Hardware, load_hardware
 from costmodel.measured import LATENCY, Evaluated, Table, evaluated, read, times
 from costmodel.report.data import PRIVATE, SCHEMA
-from costmodel.report.hardware import RateConventions
+from costmodel.report.device import RateConventions
 from costmodel.report.kernel_shapes import kind_of
 
 ADDED = ("floor_us", "expected_us")

@@ -21,7 +21,7 @@ from costmodel.errors import UsageError, plain
 from costmodel.hardware import Hardware
 from costmodel.report.calibrate import day_of
 from costmodel.report.data import PRIVATE, SCHEMA
-from costmodel.report.hardware import RateConventions
+from costmodel.report.device import RateConventions
 from costmodel.timing.gemm import GemmTime
 
 SQUARES = (512, 1024, 2048)

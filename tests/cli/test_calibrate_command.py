@@ -202,6 +202,14 @@ MISTAKES = {
     ("-H", "h200-sxm", "--from", "one.csv", "--format", "xml"): (
         '--format is table, json, markdown, csv, latex or yaml, not "xml"'
     ),
+    ("-H", "h200-sxm", "--from", "none.csv"): "none.csv has no rows\n  calibrate needs what was measured",
+    ("-H", "h200-sxm", "--from", "few.csv"): (
+        "few.csv has 2 rows of gemm bf16, 2 in the half that is fitted to\n"
+        "  5 coefficients need 12 shapes or more; or take these rows out"
+    ),
+    ("-H", "h200-sxm", "--from", "zero.csv"): (
+        'zero.csv:2: latency_us "0" is not a number above 0 to 2^60'
+    ),
     ("-H", "l4", "--from", "fp4.csv"): (
         "l4 has no nvfp4 matmul (it has fp32, tf32, bf16, fp16, fp8, int8, int4)\n"
         "  archcalc hardware list shows what others multiply"
@@ -216,10 +224,20 @@ def test_a_mistake(arguments: tuple[str, ...], archcalc, tmp_path, monkeypatch) 
     rows = "".join(f"all_gather,half,8,{1024 * 2**i},{10 + 2**i}\n" for i in range(12))
     for name in ("one.csv", "two.csv"):
         Path(name).write_text("op_name,nccl_dtype,num_gpus,message_size,latency_us\n" + rows)
+    Path("none.csv").write_text("gemm_dtype,m,n,k,latency_us\n")
+    Path("few.csv").write_text("gemm_dtype,m,n,k,latency_us\nbfloat16,1,2048,3072,5\nbfloat16,1,2048,3072,6\n")
+    Path("zero.csv").write_text("gemm_dtype,m,n,k,latency_us\nbfloat16,1,2048,3072,0\n")
     Path("bare.csv").write_text("gemm_dtype,m,n,k\nbfloat16,1,2,3\n")
     Path("fp4.csv").write_text("gemm_dtype,m,n,k,latency_us\nnvfp4,1,2,3,4\n")
     answer = archcalc("calibrate", *arguments)
     assert (answer.status, answer.out, answer.err) == (2, "", f"error: {MISTAKES[arguments]}\n")
+
+
+def test_without_numpy_it_says_what_to_install(archcalc, kernels, monkeypatch) -> None:
+    monkeypatch.setenv("ARCHCALC_NO_NUMPY", "1")
+    answer = archcalc("calibrate", "-H", "h200-sxm", "--from", str(kernels))
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err == 'error: calibrate needs NumPy and SciPy\n  pip install "archcalc[calibrate]"\n'
 
 
 def test_a_file_that_cannot_be_written_prints_no_table(archcalc, kernels, tmp_path) -> None:

@@ -77,13 +77,13 @@ def test_list_keys(archcalc) -> None:
     assert list(rows) == [row.name for row in cm.hardware("list").rows]
     h200 = rows["h200-sxm"]
     assert h200["title"] == "NVIDIA H200 SXM 141 GB"
-    assert (h200["memory_bytes"], h200["bandwidth"]) == (141 * 10**9, 4800 * 10**9)
-    assert (h200["bf16"], h200["fp8"], h200["fp4"]) == (989 * 10**12, 1979 * 10**12, None)
-    assert (h200["link"], h200["power"], h200["unverified"]) == (450 * 10**9, 700, 2)
+    assert (h200["memory_bytes"], h200["bandwidth_bytes_per_s"]) == (141 * 10**9, 4800 * 10**9)
+    assert tuple(h200[f"{name}_flop_per_s"] for name in ("bf16", "fp8", "fp4")) == (989 * 10**12, 1979 * 10**12, None)
+    assert (h200["link_bytes_per_s"], h200["power_w"], h200["unverified"]) == (450 * 10**9, 700, 2)
     assert (h200["calibrated"], h200["like"]) == ("own", [])
     assert (rows["h100-pcie"]["calibrated"], rows["h100-pcie"]["like"]) == ("like", ["h100-sxm"])
     assert rows["mi300x"]["calibrated"] == "none"
-    assert rows["b200-sxm"]["fp4"] == 9000 * 10**12
+    assert rows["b200-sxm"]["fp4_flop_per_s"] == 9000 * 10**12
 
 
 def test_show_has_every_figure_with_its_source(archcalc) -> None:
@@ -219,3 +219,12 @@ def test_a_write_to_a_file_is_whole(archcalc, tmp_path) -> None:
     shutil.rmtree(tmp_path)
     assert archcalc("hardware", "list", "--out", str(target)).status == 2
     assert not Path(target).exists()
+
+
+def test_functions_keep_their_names_where_modules_have_them_too() -> None:
+    import importlib
+
+    for name in ("hardware", "calibrate"):
+        module = importlib.import_module(f"costmodel.{name}")
+        assert getattr(cm, name) is not module
+        assert getattr(cm, name).__module__ == f"costmodel.report.{name}"

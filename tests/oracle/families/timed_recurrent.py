@@ -121,7 +121,14 @@ vocab_size: 4000
 n_layers: 4
 blocks:
   kda: {kind: kda, n_heads: 8, head_dim: 64, d_conv: 4}
-  mla: {kind: mla, n_heads: 8, kv_lora_rank: 128, qk_nope_head_dim: 64, qk_rope_head_dim: 32, v_head_dim: 64, rope: false}
+  mla:
+    kind: mla
+    n_heads: 8
+    kv_lora_rank: 128
+    qk_nope_head_dim: 64
+    qk_rope_head_dim: 32
+    v_head_dim: 64
+    rope: false
   dense: {kind: ffn, d_ff: 1408}
   moe:
     kind: moe
