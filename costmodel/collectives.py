@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costmodel.dtypes import FORMATS, Format, Recipe
-from costmodel.machine import Link, Machine
+from costmodel.machine import Machine
 from costmodel.ops import Attend, Experts, Lookup, Op, Project
-from costmodel.sizes import Size, ceil_div
+from costmodel.sizes import Size, ceil_div, minimum
 from costmodel.timing.collective import Exchange, Message, copies, message
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class Collective:
     """One kind of communication in all its ``runs``: a message within the domain, bytes beyond it.
 
     ``payload``: bytes of one run, the whole result or what one device sends. ``wire``: bytes one
-    device sends in a run within the scale-up domain, ``wire_out`` across domains.
+    device sends in a run within the scale-up domain, ``wire_out`` the least it sends across domains,
+    ``sent_out`` what the kernels that are used do.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Collective:
     payload: Size
     message: Message
     wire_out: Size = 0
+    sent_out: Size = 0
 
     @property
     def wire(self) -> Size:
@@ -79,21 +81,34 @@ class Network:
             part = payload / inside  # reduced within the domain first
             out = (2 if kind == "all_reduce" else 1) * part * (outside - 1) / outside
         family = "all_reduce" if kind == "all_reduce" else "nccl"
-        return Collective(path, group or kind.replace("_", "-"), family, kind, runs, devices, payload, found, out)
+        name = group or kind.replace("_", "-")
+        return Collective(path, name, family, kind, runs, devices, payload, found, out, out)
 
-    def exchange(self, path: str, key: str, runs: Size, devices: int, tokens: Size, sent: Size) -> Collective:
-        """Return a dispatch or combine of ``sent`` bytes by one device, spread evenly over the others."""
+    def exchange(
+        self, path: str, key: str, runs: Size, devices: int, tokens: Size, each: Size, chosen: float
+    ) -> Collective:
+        """Return a dispatch or combine of ``tokens`` of one device, ``each`` bytes, to the experts they choose.
+
+        Within a domain a token goes once to each device that has one of its experts. Across domains
+        it need not cross more than once to each, and be forwarded there; low-latency kernels send a
+        copy to every device all the same.
+        """
         others = max(1, devices - 1)
         near = min(devices, self.domain) - 1
-        inside, outside = sent * near / others, sent * (others - near) / others
+        domains = ceil_div(devices, self.domain)
+        sent = copies(devices, chosen) * tokens * each
+        inside, apart = sent * near / others, sent * (others - near) / others
+        least = minimum(apart, copies(domains, chosen) * tokens * each)
         found = Exchange(inside, devices, inside, inside, tokens)
-        return Collective(path, "all-to-all", "moe_a2a", key, runs, devices, sent, found, outside)
+        used = apart if key.endswith("low-latency") else least
+        return Collective(path, "all-to-all", "moe_a2a", key, runs, devices, sent, found, least, used)
 
     def send(self, path: str, runs: Size, payload: Size, *, crosses: bool) -> Collective:
         """Return what goes from one pipeline stage to the next."""
         inside = 0 * payload if crosses else payload
         found = Message(payload, 2, inside, inside)
-        return Collective(path, "pipeline", "nccl", "alltoall", runs, 2, payload, found, payload if crosses else 0)
+        out = payload if crosses else 0
+        return Collective(path, "pipeline", "nccl", "alltoall", runs, 2, payload, found, out, out)
 
 
 def collectives(
@@ -196,10 +211,10 @@ def _experts(ops: list[Op], plan: Plan, recipe: Recipe, network: Network) -> Ite
         if not isinstance(op, Experts) or not op.shared_input:
             continue
         tokens = ceil_div(op.tokens, plan.tp * plan.cp)
-        each = copies(plan.ep, float(op.chosen)) * tokens
         for key, form in (("dispatch", sent_as), ("combine", back_as)):
             kind = f"{key}-{'low-latency' if _few(tokens) else 'throughput'}"
-            yield network.exchange(f"{op.path}.{key}", kind, op.runs, plan.ep, tokens, form.bytes(1) * each * op.d_in)
+            width = form.bytes(op.d_in)
+            yield network.exchange(f"{op.path}.{key}", kind, op.runs, plan.ep, tokens, width, float(op.chosen))
 
 
 def _few(tokens: Size) -> bool:
@@ -236,6 +251,3 @@ def _larger(a: Size, b: Size) -> Size:
     return maximum(a, b)
 
 
-def link_text(link: Link | None) -> str:
-    """Return a fabric's name for notes."""
-    return link.name if link else "no link"

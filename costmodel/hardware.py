@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -49,7 +50,7 @@ class Quantity(Model):
     source: str | None = None
     note: str | None = None
 
-    @property
+    @cached_property
     def amount(self) -> Fraction:
         """Return the value in the unit of its class, exact."""
         return parse_amount(str(self.value), self.unit)

@@ -66,8 +66,10 @@ def held(
             part = share(architecture, stage, op)
             if not part:
                 continue
-            weights += sum(_stored(w, op, part, architecture) * _bytes(device, w) for w in op.weights)
-            cache += sum(_kept(state, part, plan, device) for state in op.states)
+            if op.weights:
+                weights += sum(_stored(w, op, part, architecture) * _bytes(device, w) for w in op.weights)
+            if op.states:
+                cache += sum(_kept(state, part, plan, device) for state in op.states)
         weights += _tied_copy(architecture, stage, device, ops)
         found.append(Held(stage.index, weights, cache, active))
     return found

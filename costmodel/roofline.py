@@ -13,25 +13,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.collectives import Collective, Network, collectives
-from costmodel.dtypes import FORMATS, Recipe
+from costmodel.dtypes import Recipe
+from costmodel.expected import Expected
 from costmodel.kernels import Device, Kernel
 from costmodel.machine import Machine
 from costmodel.ops import Attend
 from costmodel.plan import Plan, Stage, share, stages
 from costmodel.sizes import Size, ceil_div, maximum, minimum
-from costmodel.timing.attention import AttentionShape
-from costmodel.timing.fit import Ceilings, Fit, both
-from costmodel.timing.gemm import GemmShape
-from costmodel.timing.mla import AbsorbedShape
-from costmodel.timing.moe import MoeShape
+from costmodel.timing.fit import Fit
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
     from costmodel.hardware import Hardware, StepOverhead
     from costmodel.ops import Op
     from costmodel.workload import Workload
-
-_FEW = 8  # new tokens of a sequence that the kernel for one query still takes, as in verification
 
 
 @dataclass(slots=True)
@@ -107,9 +102,7 @@ class Roofline:
         switched = bool(hardware.scale_up and hardware.scale_up.reduces)
         self.network = Network(self.machine, in_switch=switched)
         self.include = include
-        self._rates: dict[str, Ceilings] = {}
-        self._fits: dict[tuple[str, str], tuple[Fit, str] | None] = {}
-        self._known: dict[tuple[str, str, bool], tuple[str, tuple[Fit, str] | None]] = {}
+        self.expected = Expected(hardware, self.machine, recipe)
         self._stages = stages(architecture.n_layers, plan.pp)
 
     def local(self, load: Workload) -> tuple[Workload, Size]:
@@ -176,117 +169,19 @@ class Roofline:
     # One kernel
 
     def _kernel(self, kernel: Kernel) -> Timed:
-        machine = self.machine
-        compute = kernel.useful / machine.peak(kernel.dtype)
-        memory = kernel.bytes / machine.bandwidth
-        known = kernel.path, kernel.family, kernel.family == "attention" and _few(kernel.sizes["new"])
-        if known not in self._known:
-            family, key = self._family(kernel)
-            self._known[known] = family, self._fit(family, key)
-        family, found = self._known[known]
+        compute = kernel.useful / self.machine.peak(kernel.dtype)
+        memory = kernel.bytes / self.machine.bandwidth
+        found = self.expected.kernel(kernel)
         if found is None:
             return Timed(kernel, compute, memory, 0, None)
-        fit, device = found
-        rates = self._ceilings(fit.multiplies or kernel.dtype)
-        if family == "generic":
-            rates = self._ceilings(kernel.dtype)
-            us = kernel.runs * fit.fixed_us + both(  # type: ignore[attr-defined]
-                kernel.flops / (fit.compute * rates.flop_per_us),  # type: ignore[attr-defined]
-                kernel.bytes / (fit.memory * rates.bytes_per_us),  # type: ignore[attr-defined]
-            )
-        else:
-            us = kernel.runs * fit.time_us(self._shape(kernel, family), rates)
-        least = maximum(memory, kernel.useful / (rates.flop_per_us * 1e6))
-        return Timed(kernel, compute, memory, 0, maximum(us / 1e6, least), fit, device)
-
-    def _family(self, kernel: Kernel) -> tuple[str, str]:
-        """Return the coefficients' family and key for a kernel."""
-        if kernel.family == "gemm":
-            return "gemm", self._key(kernel, "gemm")
-        if kernel.family == "moe":
-            return "moe", self._key(kernel, "moe")
-        cached = self.recipe.format("kv").name
-        fp8 = FORMATS[cached].bits <= 8
-        if kernel.family == "attention":
-            if _few(kernel.sizes["new"]):
-                return "attention_decode", "fp8" if fp8 else "bf16"
-            return "attention_prefill", "fp8" if kernel.dtype == "fp8" else "bf16-fp8" if fp8 else "bf16"
-        if kernel.family == "mla_decode":
-            return "mla_absorbed", "fp8" if fp8 else "bf16"
-        if kernel.family == "mla_prefill":
-            return "mla_expanded", "fp8" if fp8 else "bf16"
-        return "generic", "bf16"
-
-    def _key(self, kernel: Kernel, family: str) -> str:
-        """Return the format of a kernel's weights, marked where they are expanded before the product."""
-        form = self.recipe.format(_role(kernel))
-        name = "bf16" if form.name in ("fp16", "fp32") else form.name
-        key = name if form.multiplied == kernel.dtype or name == "bf16" else f"{name}-weights"
-        if self._fit(family, key) is None:
-            bits = {8: "fp8", 4: "nvfp4"}.get(form.bits, "bf16")
-            key = bits if form.multiplied == kernel.dtype and self._fit(family, bits) is not None else "bf16"
-        return key
-
-    def _fit(self, family: str, key: str) -> tuple[Fit, str] | None:
-        name = "gemm" if family == "generic" else family
-        if (name, key) not in self._fits:
-            found = self.hardware.fit_from(name, key)
-            if found is None and key != "bf16" and name not in ("gemm", "moe", "moe_a2a", "nccl", "all_reduce"):
-                found = self.hardware.fit_from(name, "bf16")
-            self._fits[name, key] = found
-        return self._fits[name, key]
-
-    def _ceilings(self, dtype: str) -> Ceilings:
-        if dtype not in self._rates:
-            machine = self.machine
-            known = (
-                dtype if dtype in machine.peaks else "bf16" if "bf16" in machine.peaks else next(iter(machine.peaks))
-            )
-            link = machine.scale_up.bandwidth / 1e6 if machine.scale_up else 0.0
-            self._rates[dtype] = Ceilings(
-                machine.peak(known) / 1e6, machine.bandwidth / 1e6, machine.compute_units or 1, 0.0, link
-            )
-        return self._rates[dtype]
-
-    def _shape(self, kernel: Kernel, family: str) -> Any:
-        sizes = kernel.sizes
-        if family == "gemm":
-            values = maximum(kernel.runs, 1) * sizes["batch"] * sizes["n"] * sizes["k"]
-            width = FORMATS[kernel.dtype].bits / 8 if kernel.dtype in FORMATS else 4
-            return GemmShape(sizes["m"], sizes["n"], sizes["k"], width, kernel.weight_bytes / values, sizes["batch"])
-        if family == "moe":
-            values = sizes["columns"] * sizes["d_in"] + sizes["down_in"] * sizes["d_in"]
-            matrices = values / (sizes["d_in"] * sizes["down_in"])
-            width = kernel.weight_bytes / (maximum(kernel.runs, 1) * sizes["touched"] * values)
-            return MoeShape(
-                sizes["rows"], sizes["likely"], sizes["local"], sizes["tokens"],
-                sizes["d_in"], sizes["down_in"], matrices, width,
-            )  # fmt: skip
-        width = self.recipe.format("kv").bits / 8
-        own = (sizes["batch"], sizes["new"], sizes["keys"], sizes["pairs"], sizes["heads"], sizes["kv_heads"])
-        if family == "mla_absorbed":
-            return AbsorbedShape(*own, sizes["qk"], sizes["v"], 2.0, width)
-        if family == "mla_expanded":
-            width = 2.0
-        return AttentionShape(*own, sizes["qk"], sizes["v"], 2.0, width)
+        return Timed(kernel, compute, memory, 0, found[0], found[1], found[2])
 
     def _collective(self, one: Collective) -> Timed:
         floor = one.floor_s(self.machine)
-        found = self._fit(one.family, one.key)
-        if found is None and one.family == "moe_a2a":
-            found = self._fit("nccl", "alltoall")
-        if found is None and one.family == "all_reduce":
-            found = self._fit("nccl", "all_reduce")
+        found = self.expected.collective(one, floor)
         if found is None:
             return Timed(one, 0, 0, floor, None)
-        fit, device = found
-        us: Size = 0.0
-        if self.machine.scale_up and one.message.devices > 1:
-            us = fit.time_us(one.message, self._ceilings("link"))
-        if self.machine.scale_out:
-            wire = one.wire_out / (getattr(fit, "link", 0.7) * self.machine.scale_out.bandwidth)
-            us = us + (wire + (self.machine.scale_out.latency_s if bool(_any(one.wire_out)) else 0.0)) * 1e6
-        return Timed(one, 0, 0, floor, maximum(one.runs * us / 1e6, floor), fit, device)
+        return Timed(one, 0, 0, floor, found[0], found[1], found[2])
 
     # Sums
 
@@ -368,23 +263,9 @@ def _rebatch(op: Op, before: int, batch: int) -> None:
         op.batch = batch
 
 
-def _few(new: Size) -> bool:
-    """Say whether the kernel for one query a sequence takes so many; in a sweep, whether it does everywhere."""
-    return bool((new <= _FEW).all()) if hasattr(new, "shape") else bool(new <= _FEW)
-
-
-def _role(kernel: Kernel) -> str:
-    op = kernel.op
-    return op.weights[0].role if op is not None and op.weights else "weights"
-
-
 def _op(one: Timed) -> Any:
     """Return what places a row in the stack: its operation, or the path of its collective."""
     return one.work.op if isinstance(one.work, Kernel) else one.work
-
-
-def _any(size: Size) -> bool:
-    return bool(size.any()) if hasattr(size, "any") else bool(size)
 
 
 def _scaled(one: Timed, part: Any) -> Timed:

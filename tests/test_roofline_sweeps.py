@@ -152,3 +152,17 @@ def test_no_plan_is_expected_below_its_own_bound(name: str, asked: dict[str, Any
         assert found.expected_s is not None
         assert found.floor_s <= found.serial_s * (1 + 1e-12)
         assert found.serial_s <= found.expected_s * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("device", ["h100-sxm", "mi300x"])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_naive_program_takes_longer(name: str, device: str) -> None:
+    for load in LOADS:
+        fused, naive = (
+            Roofline(SPECS[name], load_hardware(device), Plan(), BF16, fused=fused).step(load)
+            for fused in (True, False)
+        )
+        assert naive.compute_s == pytest.approx(fused.compute_s, rel=1e-12)
+        assert naive.memory_s > fused.memory_s
+        assert naive.serial_s > fused.serial_s
+        assert naive.floor_s >= fused.floor_s * (1 - 1e-12)

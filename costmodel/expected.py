@@ -1,0 +1,160 @@
+"""Expected times of kernels and collectives: whose coefficients, which formula, which sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from costmodel.collectives import Collective
+from costmodel.dtypes import FORMATS, Recipe
+from costmodel.kernels import Kernel
+from costmodel.machine import Machine
+from costmodel.sizes import Size, maximum
+from costmodel.timing.attention import AttentionShape
+from costmodel.timing.fit import Ceilings, Fit, both
+from costmodel.timing.gemm import GemmShape
+from costmodel.timing.mla import AbsorbedShape
+from costmodel.timing.moe import MoeShape
+
+if TYPE_CHECKING:
+    from costmodel.hardware import Hardware
+
+_FEW = 8  # new tokens of a sequence that the kernel for one query still takes, as in verification
+_LINK = 0.7  # of the link beyond the domain, where coefficients name no share of one
+
+
+# An expected time in seconds, the coefficients it has, and the device they were measured on.
+Found = tuple[Size, Fit, str]
+
+
+class Expected:
+    """A device's coefficients, or those of the devices it is like, for a recipe of formats."""
+
+    def __init__(self, hardware: Hardware, machine: Machine, recipe: Recipe) -> None:
+        self.hardware, self.machine, self.recipe = hardware, machine, recipe
+        self._rates: dict[str, Ceilings] = {}
+        self._fits: dict[tuple[str, str], tuple[Fit, str] | None] = {}
+        self._known: dict[tuple[str, str, bool], tuple[str, tuple[Fit, str] | None]] = {}
+
+    def kernel(self, kernel: Kernel) -> Found | None:
+        """Return the time of a kernel in all its runs; None where nothing was measured."""
+        known = kernel.path, kernel.family, kernel.family == "attention" and _few(kernel.sizes["new"])
+        if known not in self._known:
+            family, key = self._family(kernel)
+            self._known[known] = family, self._fit(family, key)
+        family, found = self._known[known]
+        if found is None:
+            return None
+        fit, device = found
+        rates = self._ceilings(fit.multiplies or kernel.dtype)
+        if family == "generic":
+            rates = self._ceilings(kernel.dtype)
+            us = kernel.runs * fit.fixed_us + both(  # type: ignore[attr-defined]
+                kernel.flops / (fit.compute * rates.flop_per_us),  # type: ignore[attr-defined]
+                kernel.bytes / (fit.memory * rates.bytes_per_us),  # type: ignore[attr-defined]
+            )
+        else:
+            us = kernel.runs * fit.time_us(self._shape(kernel, family), rates)
+        least = maximum(kernel.bytes / self.machine.bandwidth, kernel.useful / (rates.flop_per_us * 1e6))
+        return maximum(us / 1e6, least), fit, device
+
+    def collective(self, one: Collective, floor_s: Size) -> Found | None:
+        """Return the time of a collective in all its runs, not below its floor."""
+        others = {"moe_a2a": "alltoall", "all_reduce": "all_reduce"}
+        found = self._fit(one.family, one.key)
+        if found is None and one.family in others:
+            found = self._fit("nccl", others[one.family])
+        if found is None:
+            return None
+        fit, device = found
+        us: Size = 0.0
+        if self.machine.scale_up and one.message.devices > 1:
+            us = fit.time_us(one.message, self._ceilings("link"))
+        if self.machine.scale_out:
+            wire = one.sent_out / (getattr(fit, "link", _LINK) * self.machine.scale_out.bandwidth)
+            us = us + (wire + (self.machine.scale_out.latency_s if _any(one.sent_out) else 0.0)) * 1e6
+        return maximum(one.runs * us / 1e6, floor_s), fit, device
+
+    def _family(self, kernel: Kernel) -> tuple[str, str]:
+        """Return the coefficients' family and key for a kernel."""
+        if kernel.family == "gemm":
+            return "gemm", self._key(kernel, "gemm")
+        if kernel.family == "moe":
+            return "moe", self._key(kernel, "moe")
+        cached = self.recipe.format("kv").name
+        fp8 = FORMATS[cached].bits <= 8
+        if kernel.family == "attention":
+            if _few(kernel.sizes["new"]):
+                return "attention_decode", "fp8" if fp8 else "bf16"
+            return "attention_prefill", "fp8" if kernel.dtype == "fp8" else "bf16-fp8" if fp8 else "bf16"
+        if kernel.family == "mla_decode":
+            return "mla_absorbed", "fp8" if fp8 else "bf16"
+        if kernel.family == "mla_prefill":
+            return "mla_expanded", "fp8" if fp8 else "bf16"
+        return "generic", "bf16"
+
+    def _key(self, kernel: Kernel, family: str) -> str:
+        """Return the format of a kernel's weights, marked where they are expanded before the product."""
+        form = self.recipe.format(_role(kernel))
+        name = "bf16" if form.name in ("fp16", "fp32") else form.name
+        key = name if form.multiplied == kernel.dtype or name == "bf16" else f"{name}-weights"
+        if self._fit(family, key) is None:
+            bits = {8: "fp8", 4: "nvfp4"}.get(form.bits, "bf16")
+            key = bits if form.multiplied == kernel.dtype and self._fit(family, bits) is not None else "bf16"
+        return key
+
+    def _fit(self, family: str, key: str) -> tuple[Fit, str] | None:
+        name = "gemm" if family == "generic" else family
+        if (name, key) not in self._fits:
+            found = self.hardware.fit_from(name, key)
+            if found is None and key != "bf16" and name not in ("gemm", "moe", "moe_a2a", "nccl", "all_reduce"):
+                found = self.hardware.fit_from(name, "bf16")
+            self._fits[name, key] = found
+        return self._fits[name, key]
+
+    def _ceilings(self, dtype: str) -> Ceilings:
+        if dtype not in self._rates:
+            machine = self.machine
+            known = (
+                dtype if dtype in machine.peaks else "bf16" if "bf16" in machine.peaks else next(iter(machine.peaks))
+            )
+            link = machine.scale_up.bandwidth / 1e6 if machine.scale_up else 0.0
+            self._rates[dtype] = Ceilings(
+                machine.peak(known) / 1e6, machine.bandwidth / 1e6, machine.compute_units or 1, 0.0, link
+            )
+        return self._rates[dtype]
+
+    def _shape(self, kernel: Kernel, family: str) -> Any:
+        sizes = kernel.sizes
+        if family == "gemm":
+            values = maximum(kernel.runs, 1) * sizes["batch"] * sizes["n"] * sizes["k"]
+            width = FORMATS[kernel.dtype].bits / 8 if kernel.dtype in FORMATS else 4
+            return GemmShape(sizes["m"], sizes["n"], sizes["k"], width, kernel.weight_bytes / values, sizes["batch"])
+        if family == "moe":
+            values = sizes["columns"] * sizes["d_in"] + sizes["down_in"] * sizes["d_in"]
+            matrices = values / (sizes["d_in"] * sizes["down_in"])
+            width = kernel.weight_bytes / (maximum(kernel.runs, 1) * sizes["touched"] * values)
+            return MoeShape(
+                sizes["rows"], sizes["likely"], sizes["local"], sizes["tokens"],
+                sizes["d_in"], sizes["down_in"], matrices, width,
+            )  # fmt: skip
+        width = self.recipe.format("kv").bits / 8
+        own = (sizes["batch"], sizes["new"], sizes["keys"], sizes["pairs"], sizes["heads"], sizes["kv_heads"])
+        if family == "mla_absorbed":
+            return AbsorbedShape(*own, sizes["qk"], sizes["v"], 2.0, width)
+        if family == "mla_expanded":
+            width = 2.0
+        return AttentionShape(*own, sizes["qk"], sizes["v"], 2.0, width)
+
+
+def _few(new: Size) -> bool:
+    """Say whether the kernel for one query a sequence takes so many; in a sweep, whether it does everywhere."""
+    return bool((new <= _FEW).all()) if hasattr(new, "shape") else bool(new <= _FEW)
+
+
+def _role(kernel: Kernel) -> str:
+    op = kernel.op
+    return op.weights[0].role if op is not None and op.weights else "weights"
+
+
+def _any(size: Size) -> bool:
+    return bool(size.any()) if hasattr(size, "any") else bool(size)
