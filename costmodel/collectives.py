@@ -249,5 +249,3 @@ def _larger(a: Size, b: Size) -> Size:
     from costmodel.sizes import maximum
 
     return maximum(a, b)
-
-

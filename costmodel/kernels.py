@@ -44,13 +44,15 @@ class Kernel:
     written_bytes: Size = 0  # added to what is kept
     input_bytes: Size = 0
     output_bytes: Size = 0
+    norm_bytes: Size = 0  # weights of steps on single values that run inside it
     sizes: dict[str, Any] = field(default_factory=dict)
     op: Op | None = None
 
     @property
     def bytes(self) -> Size:
         """Return everything that is moved."""
-        return self.weight_bytes + self.state_bytes + self.written_bytes + self.input_bytes + self.output_bytes
+        weights = self.weight_bytes + self.norm_bytes
+        return weights + self.state_bytes + self.written_bytes + self.input_bytes + self.output_bytes
 
 
 class Device:
@@ -80,7 +82,11 @@ class Device:
         together = batch * self.plan.moe_dp if group is None else group
         for op in ops:
             rows = op.pairs if isinstance(op, Attend) else op.tokens
-            if (self.fused and isinstance(op, Vector)) or absent(rows):  # without tokens nothing is read
+            if absent(rows):  # without tokens nothing is read
+                continue
+            if self.fused and isinstance(op, Vector):
+                if op.weights and found:
+                    found[-1].norm_bytes = found[-1].norm_bytes + op.runs * self._read(op)
                 continue
             if hasattr(rows, "shape"):  # in a sweep, at some points only: no runs elsewhere
                 op.runs = op.runs * indicator(rows > 0)
@@ -144,9 +150,10 @@ class Device:
 
     def part(self, weight: Weight) -> Size:
         """Return the values of one device's part of one copy of a tensor."""
-        if weight.split == "experts":
+        if weight.split in ("experts", "experts-whole"):
             each = weight.values // weight.shape[0]
-            return self.plan.experts(weight.shape[0]) * ceil_div(each, self.plan.moe_tp)
+            cut = self.plan.moe_tp if weight.split == "experts" else 1
+            return self.plan.experts(weight.shape[0]) * ceil_div(each, cut)
         if weight.split == "none" or (weight.split == "in" and len(weight.shape) == 1):
             return weight.values
         size = weight.shape[-1 if weight.split == "in" else 0]
@@ -221,7 +228,8 @@ class Device:
         plan = self.plan
         n_local = plan.experts(op.n_experts)
         n_all = op.n_experts + plan.redundant_experts
-        tokens = op.tokens * together // batch
+        tokens = op.tokens * together
+        tokens = tokens // batch if isinstance(tokens, int) else tokens / batch
         if plan.cp > 1 and plan.ep <= plan.tp:
             tokens = ceil_div(tokens, plan.cp)
         rows = tokens * op.chosen / plan.ep if plan.ep > 1 else tokens * op.chosen

@@ -61,8 +61,8 @@ class Machine:
         asked = recipe.compute
         name = asked or ("bf16" if role == "compute" else FORMATS[recipe.format(role).name].multiplied)
         if name in self.emulated and name not in self.peaks:
-            name = FORMATS[recipe.format("activations").name].multiplied
-        if name not in self.peaks and role == "compute" and not asked:
+            name = "bf16"
+        if name not in self.peaks and not asked and (role == "compute" or name == "bf16"):
             name = next((one for one in ("fp16", "fp32") if one in self.peaks), name)
         if name not in self.peaks:
             raise UsageError(

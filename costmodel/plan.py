@@ -153,13 +153,20 @@ def _limits(architecture: Architecture) -> list[tuple[str, int, bool]]:
         from costmodel.workload import Workload
 
         architecture.kept[key] = sorted(
-            set(_pieces(architecture.lower(Workload()))), key=lambda one: (one[0] != "n_heads", one[2], one)
+            set(_pieces(architecture, architecture.lower(Workload()))),
+            key=_first,
         )
     found: list[tuple[str, int, bool]] = architecture.kept[key]
     return found
 
 
-def _pieces(ops: list[Op]) -> Iterator[tuple[str, int, bool]]:
+def _first(limit: tuple[str, int, bool]) -> tuple[bool, bool, bool, str, int]:
+    """Return the order in which limits are checked: heads first, since they are what people divide."""
+    name, units, shared = limit
+    return name != "n_heads", "head" not in name, shared, name, units
+
+
+def _pieces(architecture: Architecture, ops: list[Op]) -> Iterator[tuple[str, int, bool]]:
     for op in ops:
         if isinstance(op, Attend) and any(weight.split != "none" for weight in op.weights):
             yield "n_heads", op.n_heads, False
@@ -170,16 +177,24 @@ def _pieces(ops: list[Op]) -> Iterator[tuple[str, int, bool]]:
                     inner = weight.shape[2] if op.path.endswith("down") else weight.shape[1]
                     yield "expert columns", inner, False
             elif weight.split == "in":
-                yield _unit_name(op), weight.units, False
+                yield _unit_name(architecture, op, weight.units), weight.units, False
             elif weight.split == "out" and op.component != "lm_head":
-                yield _unit_name(op), weight.units, True
+                yield _unit_name(architecture, op, weight.units), weight.units, True
 
 
-def _unit_name(op: Op) -> str:
-    """Return what the pieces of an operation's matrices are, in the words of the spec."""
-    if op.component in ("ffn.dense", "moe.shared"):
+def _unit_name(architecture: Architecture, op: Op, units: int) -> str:
+    """Return what the pieces of an operation's matrices are: the field of its block that says how many."""
+    if op.component == "moe.shared":
         return "d_ff"
-    return "n_kv_heads" if op.path.endswith(".kv") else "n_heads"
+    names = op.path.split(".")[1:3]
+    for name in reversed(names):
+        block = architecture.blocks.get(name)
+        fields = [field for field in type(block).model_fields if getattr(block, field) == units] if block else []
+        if op.path.endswith(".kv") and "n_kv_heads" in fields:
+            return "n_kv_heads"
+        if fields:
+            return str(min(fields, key=lambda field: ("head" not in field, fields.index(field))))
+    return "n_heads"
 
 
 def _divisors(number: int) -> list[int]:

@@ -80,6 +80,12 @@ class Step:
         return "compute" if self.compute_s >= self.memory_s else "memory"
 
 
+# What of a kernel is proportional to its runs.
+_ADDED = (
+    "useful", "flops", "weight_bytes", "norm_bytes", "state_bytes", "written_bytes", "input_bytes", "output_bytes",
+)  # fmt: skip
+
+
 class Roofline:
     """A machine, a plan and number formats: times any step of a model."""
 
@@ -279,7 +285,7 @@ def _scaled(one: Timed, part: Any) -> Timed:
 
     work = replace(one.work, runs=scaled(one.work.runs))
     if isinstance(work, Kernel):
-        for name in ("useful", "flops", "weight_bytes", "state_bytes", "written_bytes", "input_bytes", "output_bytes"):
+        for name in _ADDED:
             setattr(work, name, scaled(getattr(work, name)))
     expected = None if one.expected_s is None else one.expected_s * factor
     return Timed(

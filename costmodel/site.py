@@ -298,7 +298,9 @@ class Site:
             common: dict[str, Any] = {"chosen": chosen, "split": "experts", "units": n_experts}
             weights.append(self.weight(out, n_experts, columns, d_in, role="experts", **common))
             if bias:
-                weights.append(self.weight(f"{out}.bias", n_experts, columns, role="experts", **common))
+                # Of a matrix that is cut along its input, every device has the whole bias.
+                whole = common if shared_input else {**common, "split": "experts-whole"}
+                weights.append(self.weight(f"{out}.bias", n_experts, columns, role="experts", **whole))
             d_out = columns if not d_out else d_out + columns
         if chosen_range is not None:
             for weight in weights:

@@ -224,7 +224,7 @@ def op_time(row: Timed, device: str) -> OpTime:
         return found
     found.dtype = work.dtype
     found.flops, found.bytes = _whole(work.useful), _whole(work.bytes)
-    found.weight_bytes = _whole(work.weight_bytes)
+    found.weight_bytes = _whole(work.weight_bytes + work.norm_bytes)
     found.state_bytes = _whole(work.state_bytes + work.written_bytes)
     found.activation_bytes = _whole(work.input_bytes + work.output_bytes)
     found.intensity = float(work.useful / work.bytes) if work.bytes else None

@@ -217,7 +217,7 @@ def test_experts_are_cut_as_a_whole() -> None:
         "experts.up": ((6, 7, 10), "experts", 6, "experts"),
         "experts.up.bias": ((6, 7), "experts", 6, "experts"),
         "experts.down": ((6, 10, 7), "experts", 6, "experts"),
-        "experts.down.bias": ((6, 10), "experts", 6, "experts"),
+        "experts.down.bias": ((6, 10), "experts-whole", 6, "experts"),
         "shared.gate": ((5, 10), "out", 5, "ffn"),
         "shared.gate.bias": ((5,), "out", 5, "ffn"),
         "shared.up": ((5, 10), "out", 5, "ffn"),
