@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from costmodel.dtypes import FORMATS, Format, Recipe
 from costmodel.machine import Machine
 from costmodel.ops import Attend, Experts, Lookup, Op, Project
-from costmodel.sizes import Size, ceil_div, minimum
+from costmodel.sizes import Size, absent, ceil_div, indicator, minimum
 from costmodel.timing.collective import Exchange, Message, copies, message
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def collectives(
     architecture: Architecture, ops: Iterable[Op], plan: Plan, recipe: Recipe, network: Network, batch: Size
 ) -> Iterator[Collective]:
     """Yield the communication of one step of one group of sequences, ``ops`` lowered with its ``batch``."""
-    listed = list(ops)
+    listed = [op for op in ops if not absent(op.tokens)]
     act = recipe.format("activations")
     if plan.tp > 1:
         yield from _tensor(architecture, listed, plan, act, network)
@@ -211,16 +211,19 @@ def _experts(ops: list[Op], plan: Plan, recipe: Recipe, network: Network) -> Ite
         if not isinstance(op, Experts) or not op.shared_input:
             continue
         tokens = ceil_div(op.tokens, plan.tp * plan.cp)
+        few = _few(tokens)
         for key, form in (("dispatch", sent_as), ("combine", back_as)):
-            kind = f"{key}-{'low-latency' if _few(tokens) else 'throughput'}"
             width = form.bytes(op.d_in)
-            yield network.exchange(f"{op.path}.{key}", kind, op.runs, plan.ep, tokens, width, float(op.chosen))
+            for kind, taken in (("low-latency", few), ("throughput", 1 - few)):
+                if not absent(taken):
+                    name, runs = f"{key}-{kind}", op.runs * taken
+                    path = f"{op.path}.{key}"
+                    yield network.exchange(path, name, runs, plan.ep, tokens, width, float(op.chosen))
 
 
-def _few(tokens: Size) -> bool:
-    """Say whether engines take their low-latency kernels: up to 128 tokens a device (DeepEP's limit)."""
-    most = tokens.max() if hasattr(tokens, "max") else tokens
-    return bool(most <= 128)
+def _few(tokens: Size) -> Size:
+    """Return 1 where engines take their low-latency kernels: up to 128 tokens a device (DeepEP's limit)."""
+    return indicator(tokens <= 128)
 
 
 def _narrower(first: Format, second: Format) -> Format:
@@ -232,17 +235,17 @@ def _narrower(first: Format, second: Format) -> Format:
 def _context(ops: list[Op], plan: Plan, recipe: Recipe, network: Network, batch: Size) -> Iterator[Collective]:
     """Yield what cutting sequences adds: keys travel to queries, or partial results are merged."""
     for op in ops:
-        if not isinstance(op, Attend) or not op.states:
+        if not isinstance(op, Attend) or not op.states or absent(op.pairs):
             continue
-        new = op.tokens // op.batch
-        if bool(new >= plan.cp):
+        own = indicator(op.tokens // op.batch >= plan.cp)
+        if not absent(own):
             kept = sum(recipe.format(s.role).bytes(s.width * (s.read + s.fresh)) for s in op.states)
             path = f"{op.path}.keys"
-            yield network.collective(path, "all_gather", op.runs, plan.cp, batch * kept, stride=plan.tp)
-        else:
+            yield network.collective(path, "all_gather", op.runs * own, plan.cp, batch * kept, stride=plan.tp)
+        if not absent(1 - own):
             values = op.tokens * ceil_div(op.n_heads, plan.tp) * (op.v_head_dim + 1)
-            path = f"{op.path}.merge"
-            yield network.collective(path, "all_reduce", op.runs, plan.cp, 4 * values, group="merge", stride=plan.tp)
+            path, runs = f"{op.path}.merge", op.runs * (1 - own)
+            yield network.collective(path, "all_reduce", runs, plan.cp, 4 * values, group="merge", stride=plan.tp)
 
 
 def _larger(a: Size, b: Size) -> Size:

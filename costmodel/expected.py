@@ -8,7 +8,7 @@ from costmodel.collectives import Collective
 from costmodel.dtypes import FORMATS, Recipe
 from costmodel.kernels import Kernel
 from costmodel.machine import Machine
-from costmodel.sizes import Size, maximum
+from costmodel.sizes import Size, indicator, maximum
 from costmodel.timing.attention import AttentionShape
 from costmodel.timing.fit import Ceilings, Fit, both
 from costmodel.timing.gemm import GemmShape
@@ -33,29 +33,56 @@ class Expected:
         self.hardware, self.machine, self.recipe = hardware, machine, recipe
         self._rates: dict[str, Ceilings] = {}
         self._fits: dict[tuple[str, str], tuple[Fit, str] | None] = {}
-        self._known: dict[tuple[str, str, bool], tuple[str, tuple[Fit, str] | None]] = {}
+        self._known: dict[tuple[str, str, bool], tuple[str, Fit, str, Ceilings] | None] = {}
 
     def kernel(self, kernel: Kernel) -> Found | None:
-        """Return the time of a kernel in all its runs; None where nothing was measured."""
-        known = kernel.path, kernel.family, kernel.family == "attention" and _few(kernel.sizes["new"])
+        """Return the time of a kernel in all its runs, not below its own bound; None where nothing was measured."""
+        few = _few(kernel.sizes["new"]) if kernel.family == "attention" else False
+        if hasattr(few, "shape"):  # in a sweep, both kernels for queries, each where it is taken
+            return self._either(kernel, few)
+        known = kernel.path, kernel.family, few
         if known not in self._known:
-            family, key = self._family(kernel)
-            self._known[known] = family, self._fit(family, key)
-        family, found = self._known[known]
-        if found is None:
-            return None
-        fit, device = found
-        rates = self._ceilings(fit.multiplies or kernel.dtype)
+            family, key = self._family(kernel, few=few)
+            found = self._fit(family, key)
+            self._known[known] = None if found is None else (family, *found, self._rates_of(kernel, family, found[0]))
+        chosen = self._known[known]
+        return None if chosen is None else self._timed(kernel, *chosen)
+
+    def _either(self, kernel: Kernel, few: Any) -> Found | None:
+        import numpy as np
+
+        times: list[Found] = []
+        for choice in (True, False):
+            family, key = self._family(kernel, few=choice)
+            found = self._fit(family, key)
+            if found is None:
+                return None
+            times.append(self._timed(kernel, family, *found, self._rates_of(kernel, family, found[0])))
+        return np.where(few, times[0][0], times[1][0]), times[1][1], times[1][2]
+
+    def _rates_of(self, kernel: Kernel, family: str, fit: Fit) -> Ceilings:
+        """Return the rates that a kernel's coefficients divide by: those of the format they were measured in."""
+        if family == "generic" or self._borrowed(kernel, family, fit):
+            return self._ceilings(kernel.dtype)
+        return self._ceilings(fit.multiplies or kernel.dtype)
+
+    def _timed(self, kernel: Kernel, family: str, fit: Fit, device: str, rates: Ceilings) -> Found:
         if family == "generic":
-            rates = self._ceilings(kernel.dtype)
             us = kernel.runs * fit.fixed_us + both(  # type: ignore[attr-defined]
                 kernel.flops / (fit.compute * rates.flop_per_us),  # type: ignore[attr-defined]
                 kernel.bytes / (fit.memory * rates.bytes_per_us),  # type: ignore[attr-defined]
             )
         else:
             us = kernel.runs * fit.time_us(self._shape(kernel, family), rates)
-        least = maximum(kernel.bytes / self.machine.bandwidth, kernel.useful / (rates.flop_per_us * 1e6))
+        least = maximum(kernel.bytes / self.machine.bandwidth, kernel.useful / self.machine.peak(kernel.dtype))
         return maximum(us / 1e6, least), fit, device
+
+    def _borrowed(self, kernel: Kernel, family: str, fit: Fit) -> bool:
+        """Say whether a product's coefficients are another format's, whose peak is not this one's."""
+        if family not in ("gemm", "moe"):
+            return False
+        form = self.recipe.format(_role(kernel)).name
+        return self._fit(family, form) is None or fit is not self._fit(family, form)[0]  # type: ignore[index]
 
     def collective(self, one: Collective, floor_s: Size) -> Found | None:
         """Return the time of a collective in all its runs, not below its floor."""
@@ -74,7 +101,7 @@ class Expected:
             us = us + (wire + (self.machine.scale_out.latency_s if _any(one.sent_out) else 0.0)) * 1e6
         return maximum(one.runs * us / 1e6, floor_s), fit, device
 
-    def _family(self, kernel: Kernel) -> tuple[str, str]:
+    def _family(self, kernel: Kernel, *, few: bool) -> tuple[str, str]:
         """Return the coefficients' family and key for a kernel."""
         if kernel.family == "gemm":
             return "gemm", self._key(kernel, "gemm")
@@ -83,7 +110,7 @@ class Expected:
         cached = self.recipe.format("kv").name
         fp8 = FORMATS[cached].bits <= 8
         if kernel.family == "attention":
-            if _few(kernel.sizes["new"]):
+            if few:
                 return "attention_decode", "fp8" if fp8 else "bf16"
             return "attention_prefill", "fp8" if kernel.dtype == "fp8" else "bf16-fp8" if fp8 else "bf16"
         if kernel.family == "mla_decode":
@@ -132,7 +159,8 @@ class Expected:
         if family == "moe":
             values = sizes["columns"] * sizes["d_in"] + sizes["down_in"] * sizes["d_in"]
             matrices = values / (sizes["d_in"] * sizes["down_in"])
-            width = kernel.weight_bytes / (maximum(kernel.runs, 1) * sizes["touched"] * values)
+            read = maximum(kernel.runs, 1) * sizes["touched"] * values
+            width = kernel.weight_bytes / (read + indicator(read == 0))
             return MoeShape(
                 sizes["rows"], sizes["likely"], sizes["local"], sizes["tokens"],
                 sizes["d_in"], sizes["down_in"], matrices, width,
@@ -146,9 +174,12 @@ class Expected:
         return AttentionShape(*own, sizes["qk"], sizes["v"], 2.0, width)
 
 
-def _few(new: Size) -> bool:
-    """Say whether the kernel for one query a sequence takes so many; in a sweep, whether it does everywhere."""
-    return bool((new <= _FEW).all()) if hasattr(new, "shape") else bool(new <= _FEW)
+def _few(new: Size) -> Any:
+    """Say whether the kernel for one query a sequence takes so many; a mask where points of a sweep differ."""
+    few = new <= _FEW
+    if hasattr(few, "shape"):
+        return bool(few.all()) if few.all() or not few.any() else few
+    return bool(few)
 
 
 def _role(kernel: Kernel) -> str:

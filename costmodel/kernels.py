@@ -19,7 +19,7 @@ from costmodel.machine import Machine
 from costmodel.ops import Attend, Conv, Experts, Lookup, Op, Project, Scan, Vector
 from costmodel.plan import Plan
 from costmodel.routing import busiest_share, touched_skewed, touched_uniform
-from costmodel.sizes import Size, absent, ceil_div, indicator, minimum
+from costmodel.sizes import Size, ceil_div, indicator, maximum, minimum
 from costmodel.things import State, Weight
 
 
@@ -81,15 +81,18 @@ class Device:
         found: list[Kernel] = []
         together = batch * self.plan.moe_dp if group is None else group
         for op in ops:
-            rows = op.pairs if isinstance(op, Attend) else op.tokens
-            if absent(rows):  # without tokens nothing is read
+            beside = self.fused and isinstance(op, Vector)
+            if beside and not op.weights:
                 continue
-            if self.fused and isinstance(op, Vector):
-                if op.weights and found:
+            rows = op.pairs if isinstance(op, Attend) else op.tokens
+            if type(rows) is not int and hasattr(rows, "shape"):  # at some points of a sweep: no runs elsewhere
+                op.runs = op.runs * indicator(rows > 0)
+            elif not rows:  # without tokens nothing is read
+                continue
+            if beside:
+                if found:
                     found[-1].norm_bytes = found[-1].norm_bytes + op.runs * self._read(op)
                 continue
-            if hasattr(rows, "shape"):  # in a sweep, at some points only: no runs elsewhere
-                op.runs = op.runs * indicator(rows > 0)
             if isinstance(op, Experts):
                 self._experts(op, found, batch, together)
                 continue
@@ -198,14 +201,15 @@ class Device:
         kv_heads = ceil_div(op.n_kv_heads, plan.tp) if heads != op.n_heads else op.n_kv_heads
         kernel = self._new(op, _attention_family(op), self.computes("compute"))
         pairs = op.pairs if plan.cp == 1 else ceil_div(op.pairs, plan.cp)
-        own_queries = plan.cp == 1 or bool(new >= plan.cp)
-        rows = self.rows(op.tokens, batch) if own_queries else op.tokens
+        # Where a step has a query for every device of cp, each has its own; else each has its own keys.
+        own: Size = 1 if plan.cp == 1 else indicator(new >= plan.cp)
+        rows = own * self.rows(op.tokens, batch) + (1 - own) * op.tokens
         kernel.useful = kernel.flops = 2 * op.runs * heads * (op.qk_head_dim + op.v_head_dim) * op.batch * pairs
         kernel.input_bytes = op.runs * self._values(rows * heads * op.qk_head_dim)
         kernel.output_bytes = op.runs * self._values(rows * heads * op.v_head_dim)
         kernel.weight_bytes = op.runs * self._read(op)
         if op.states:
-            self._states(kernel, op, batch, own_queries=own_queries)
+            self._states(kernel, op, batch, own)
         else:
             kernel.input_bytes += op.runs * self._values(
                 op.batch * op.keys * kv_heads * (op.qk_head_dim + op.v_head_dim)
@@ -238,7 +242,7 @@ class Device:
         d_out = ceil_div(op.d_out, plan.moe_tp) if up else op.d_out
         touched, busiest = self._touched(n_local, n_all, op.chosen, tokens, plan)
         each = self._read(op) / n_local
-        kernel = found[-1] if found and found[-1].family == "moe" and not up else None
+        kernel = None if up else next((one for one in reversed(found) if one.family == "moe"), None)
         if kernel is None:
             kernel = self._new(op, "moe", self.computes("experts"))
             likely = touched
@@ -256,7 +260,7 @@ class Device:
             found.append(kernel)
         work = 2 * op.runs * d_in * d_out * rows * busiest
         kernel.useful += 2 * op.runs * d_in * d_out * rows
-        kernel.flops += work if op.slots is None else work * op.slots / (op.chosen * op.tokens)
+        kernel.flops += work if op.slots is None else work * op.slots / maximum(op.chosen * op.tokens, 1)
         kernel.weight_bytes += op.runs * touched * each
         if up:
             kernel.sizes |= {"d_in": d_in, "inner": d_out}
@@ -309,14 +313,15 @@ class Device:
         kernel.sizes = {"rows": tokens}
         return kernel
 
-    def _states(self, kernel: Kernel, op: Op, batch: Size, *, own_queries: bool = True) -> None:
+    def _states(self, kernel: Kernel, op: Op, batch: Size, own: Size = 1) -> None:
+        """Count what is read and added of what is kept; ``own``: 1 where a device has queries of its own."""
         for state in op.states:
             each = op.runs * batch
             read = state.read + state.fresh
-            if self.plan.cp > 1 and not own_queries:
-                read = ceil_div(read, self.plan.cp)
-            kernel.state_bytes += each * self.state_bytes(state, read)
-            kernel.written_bytes += each * self.state_bytes(state, state.written)
+            if self.plan.cp > 1:
+                read = own * read + (1 - own) * ceil_div(read, self.plan.cp)
+            kernel.state_bytes = kernel.state_bytes + each * self.state_bytes(state, read)
+            kernel.written_bytes = kernel.written_bytes + each * self.state_bytes(state, state.written)
 
     def state_bytes(self, state: State, entries: Size) -> Size:
         """Return the bytes of so many entries of one layer and sequence on one device."""

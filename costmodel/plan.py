@@ -143,6 +143,11 @@ def check(architecture: Architecture, plan: Plan) -> None:
         if name == "n_experts" or units % degree == 0 or (shared and degree % units == 0):
             continue
         near = ", ".join(str(n) for n in _divisors(units)[:8])
+        if name == "expert columns":
+            raise UsageError(
+                f"tp {plan.tp} over ep {plan.ep} cuts each expert into {degree}, and they are {units} wide",
+                hint=f"ep {plan.tp} leaves them whole",
+            )
         raise UsageError(f"tp {degree} does not divide {name} {units}", hint=f"tp that does: {near}")
 
 

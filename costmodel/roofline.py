@@ -17,7 +17,7 @@ from costmodel.dtypes import Recipe
 from costmodel.expected import Expected
 from costmodel.kernels import Device, Kernel
 from costmodel.machine import Machine
-from costmodel.ops import Attend
+from costmodel.ops import Attend, Conv, Experts, Lookup, Project, Scan, Vector
 from costmodel.plan import Plan, Stage, share, stages
 from costmodel.sizes import Size, ceil_div, maximum, minimum
 from costmodel.timing.fit import Fit
@@ -126,11 +126,13 @@ class Roofline:
     def steps(self, load: Workload, batches: Iterable[int]) -> Iterator[Step]:
         """Yield the same step of growing batches. It is lowered once: rows are proportional to sequences."""
         ops: list[Op] = []
+        proportional = False
         before = 0
         for batch in batches:
             mine, micro = self.local(replace(load, batch=batch))
-            if not ops or any(getattr(op, "slots", None) is not None for op in ops):
+            if not proportional:
                 ops = self.lower(mine)
+                proportional = all(map(_proportional, ops))
             else:
                 for op in ops:
                     _rebatch(op, before, mine.batch)
@@ -261,12 +263,21 @@ def _sum(values: Any) -> Any:
     return total(values)
 
 
+def _proportional(op: Op) -> bool:
+    """Say whether an operation's rows are proportional to the sequences, and nothing else of it depends on them."""
+    if isinstance(op, Experts):
+        return op.slots is None  # a capacity is rounded up
+    return isinstance(op, Project | Attend | Scan | Conv | Lookup | Vector)
+
+
 def _rebatch(op: Op, before: int, batch: int) -> None:
-    """Give an operation of a step the rows of another batch; a capacity is not proportional to it."""
+    """Give a proportional operation the rows of another batch."""
     tokens = op.tokens * batch
     op.tokens = tokens // before if isinstance(tokens, int) else tokens / before
     if isinstance(op, Attend):
         op.batch = batch
+    elif isinstance(op, Scan) and op.chunked is not None:
+        op.chunked = op.chunked * batch // before
 
 
 def _op(one: Timed) -> Any:

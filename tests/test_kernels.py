@@ -89,6 +89,7 @@ def test_one_token_reads_its_active_weights_once(fused: bool) -> None:
     for name in ONCE:
         found = kernels(SPECS[name].lower(step), fused=fused)
         read = sum(kernel.weight_bytes for kernel in found if kernel.family != "lookup")
+        read += sum(kernel.norm_bytes for kernel in found)
         active = 2 * figures.params(SPECS[name]).active_without_lookup
         chosen = any(block.kind == "moe" for block in SPECS[name].blocks.values())
         if abs(read - active) > (1e-14 * active if chosen else 0):  # a share of the experts is a float

@@ -36,7 +36,7 @@ def device(plan: Plan, *, fused: bool = True) -> Device:
 
 def copies_of(weight: Weight, plan: Plan) -> int:
     """How many devices of a stage hold the same values, from what parallelism means."""
-    if weight.split == "experts":
+    if weight.split.startswith("experts"):
         inner_sum = weight.name.startswith("down") and len(weight.shape) == 2  # a bias of the sum
         return plan.stage_devices // plan.ep // (1 if inner_sum else plan.moe_tp)
     whole = weight.split == "none" or (weight.split == "in" and len(weight.shape) == 1)

@@ -156,7 +156,7 @@ class LatentAttention(Block):
         states = self._states(at)
         if not absent(absorbed):
             yield from self._absorbed(at, absorbed, pairs, keys, states)
-            states = ()  # kept once, however it is read
+            states = tuple(replace(state, stored=0) for state in states)  # kept once, however it is read
         if not absent(expanded):
             yield from self._expanded(at, expanded, pairs, keys, states)
 
