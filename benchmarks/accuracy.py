@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.calibrate import halves
-from costmodel.hardware import Hardware, load_hardware
+from costmodel.calibration import halves
 from costmodel.machine import Machine
 from costmodel.measured import Table, ceilings, read
+from costmodel.profiles import Hardware, load_hardware
 from costmodel.timing.fit import Fit, floor_us
 
 HERE = Path(__file__).parent

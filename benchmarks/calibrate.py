@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from costmodel.calibrate import Calibrated, calibrate
-from costmodel.hardware import Hardware, load_hardware
+from costmodel.calibration import Calibrated, calibrate
 from costmodel.measured import read
+from costmodel.profiles import Hardware, load_hardware
 
 HERE = Path(__file__).parent
 PROFILES = HERE.parent / "specs" / "hardware"

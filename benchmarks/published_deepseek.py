@@ -14,7 +14,7 @@ from fractions import Fraction
 from published_row import Found, Published, of_phase, roofline
 
 from costmodel import memory
-from costmodel.roofline import Roofline, Step
+from costmodel.times import Roofline, Step
 from costmodel.workload import Workload
 
 MODEL, DEVICE, DTYPE = "deepseek-v3", "h800-sxm", "weights=fp8-block"
@@ -75,7 +75,8 @@ def largest() -> int:
     """Return the sequences of the mean context that fit a device of a decode unit, with nothing held back."""
     load = Workload(batch=1, cached_tokens=CONTEXT - 1, logits="last")
     found = unit(144, 32, 1)
-    return memory.room(memory.held(found.architecture, found.device, load, 0), found.machine.capacity, 0).sequences
+    held = memory.held(found.architecture, found.device, found.lower(load), 0)
+    return memory.room(held, found.machine.capacity, 0).sequences
 
 
 def batches() -> list[Batch]:

@@ -11,9 +11,9 @@ from math import inf
 
 from published_row import Found, Line, Published, hardware, of_phase
 
-from costmodel.hardware import Hardware
 from costmodel.machine import Machine
 from costmodel.measured import ceilings
+from costmodel.profiles import Hardware
 from costmodel.sizes import Size
 from costmodel.spans import causal_pairs
 from costmodel.timing.attention import AttentionShape

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from published_row import Found, Line, Published, of_phase, roofline, unstated
 
-from costmodel.roofline import Roofline
+from costmodel.times import Roofline
 from costmodel.workload import Workload
 
 DEVICES = {

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from costmodel.catalog import load
 from costmodel.dtypes import Recipe
-from costmodel.hardware import Hardware, load_hardware
 from costmodel.plan import resolve
-from costmodel.roofline import Roofline
+from costmodel.profiles import Hardware, load_hardware
+from costmodel.times import Roofline
 
 MEASURED = Path(__file__).parent / "measured" / "endtoend.csv"
 

@@ -10,7 +10,7 @@ from published_row import Found, Line, Published, hardware, of_phase, roofline, 
 from costmodel import memory
 from costmodel.mix import Mixed, mixed_step
 from costmodel.report.setup import RESERVE
-from costmodel.roofline import Roofline
+from costmodel.times import Roofline
 from costmodel.units import parse_amount
 from costmodel.workload import Workload
 
@@ -56,8 +56,9 @@ def throughput() -> Found:
 def _fits(own: Roofline, context: int, chunk: int, reserve: int, part: float) -> int:
     """Return how many sequences of a context a part of the free memory holds."""
     load = Workload(batch=1, cached_tokens=context - 1, logits="last")
-    step: Workload | int = replace(load, new_tokens=chunk, cached_tokens=0) if chunk else 0
-    room = memory.room(memory.held(own.architecture, own.device, load, step), own.machine.capacity, reserve)
+    step = own.lower(replace(load, new_tokens=chunk, cached_tokens=0)) if chunk else []
+    held = memory.held(own.architecture, own.device, own.lower(load), memory.operands(own.device.kernels(step, 1)))
+    room = memory.room(held, own.machine.capacity, reserve)
     return int(part * room.free // room.cache)
 
 

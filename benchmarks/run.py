@@ -131,7 +131,7 @@ def sweeps(rounds: int) -> list[tuple[str, float, float]]:
 
 def files(rounds: int) -> list[tuple[str, float, float]]:
     """Return (what, thousand rows per CPU second, least): a file of measured kernels read, timed and written."""
-    from costmodel.hardware import load_hardware
+    from costmodel.profiles import load_hardware
     from costmodel.render.kernel_file import csv_text
     from costmodel.report.kernel_file import kernel_file
 

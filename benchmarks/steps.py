@@ -21,10 +21,10 @@ from pathlib import Path
 
 from costmodel.catalog import load
 from costmodel.dtypes import Recipe
-from costmodel.hardware import StepOverhead, load_hardware
 from costmodel.mix import mixed_step
 from costmodel.plan import resolve
-from costmodel.roofline import Roofline
+from costmodel.profiles import StepOverhead, load_hardware
+from costmodel.times import Roofline
 from costmodel.workload import Workload
 
 MEASURED = Path(__file__).parent / "measured" / "endtoend.csv"

@@ -42,7 +42,7 @@ def kernels() -> Named:
 
 def transfer() -> Named:
     """Return the errors of devices that are predicted from another's coefficients."""
-    from costmodel.hardware import load_hardware
+    from costmodel.profiles import load_hardware
 
     rows: Rows = []
     for name, other in accuracy.STAND_INS.items():
@@ -62,7 +62,13 @@ def floors() -> Named:
         total, below, large = accuracy.floors(name)
         holds = f"{100 * (total - below) / total:.3f} %"
         rows.append((device(name), f"{total:,}", f"{below:,}", holds, f"{large:,}"))
-    return ("device", "GEMM and attention rows", "faster than the floor", "floor holds", "larger than on-chip memory"), rows
+    return (
+        "device",
+        "GEMM and attention rows",
+        "faster than the floor",
+        "floor holds",
+        "larger than on-chip memory",
+    ), rows
 
 
 def regions() -> Named:

@@ -12,16 +12,13 @@ Each function returns the object whose JSON the command of its name prints; ``cm
 into dicts. Everything is imported when it is first used.
 """
 
-import sys
-from types import ModuleType
-
 # Not imported from typing: `archcalc --version` answers in the time of a bare interpreter.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture as Architecture
     from costmodel.catalog import load as load
     from costmodel.errors import ArchcalcError as ArchcalcError
-    from costmodel.hardware import load_hardware as load_hardware
+    from costmodel.profiles import load_hardware as load_hardware
     from costmodel.report.cache import cache as cache
     from costmodel.report.calibrate import calibrate as calibrate
     from costmodel.report.compare import compare as compare
@@ -55,7 +52,7 @@ _EXPORTS = {
     "kernel_file": "report.kernel_file",
     "list_": "report.listing",
     "load": "catalog",
-    "load_hardware": "hardware",
+    "load_hardware": "profiles",
     "roofline": "report.roofline",
     "serve": "report.serve",
     "show": "report.show",
@@ -100,18 +97,3 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     """Return the public names."""
     return __all__
-
-
-class _Package(ModuleType):
-    """This package, where a command and a module of it have one name: the command's function is the attribute.
-
-    ``costmodel.hardware`` is imported as ever; only importing it does not put the module in the
-    place of ``cm.hardware``.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in ("calibrate", "hardware") and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

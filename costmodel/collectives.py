@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from costmodel.dtypes import FORMATS, Format, Recipe
 from costmodel.machine import Machine
 from costmodel.ops import Attend, Experts, Lookup, Op, Project
-from costmodel.sizes import Size, absent, ceil_div, indicator, minimum
+from costmodel.share import present
+from costmodel.sizes import Size, absent, ceil_div, indicator, maximum, minimum
 from costmodel.timing.collective import Exchange, Message, copies, message
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Collective:
         """Return the time on the wire of all runs: both fabrics work at once."""
         inside = self.wire / machine.scale_up.bandwidth if machine.scale_up else 0.0
         outside = self.wire_out / machine.scale_out.bandwidth if machine.scale_out else 0.0
-        return self.runs * (inside + outside if self.family != "moe_a2a" else _larger(inside, outside))
+        return self.runs * (inside + outside if self.family != "moe_a2a" else maximum(inside, outside))
 
 
 class Network:
@@ -115,7 +116,7 @@ def collectives(
     architecture: Architecture, ops: Iterable[Op], plan: Plan, recipe: Recipe, network: Network, batch: Size
 ) -> Iterator[Collective]:
     """Yield the communication of one step of one group of sequences, ``ops`` lowered with its ``batch``."""
-    listed = [op for op in ops if not absent(op.tokens)]
+    listed = list(present(ops))
     act = recipe.format("activations")
     if plan.tp > 1:
         yield from _tensor(architecture, listed, plan, act, network)
@@ -154,7 +155,8 @@ def _tensor(
         names = {name for name, _ in its}
         layout = _layout(architecture, stack)
         runs = _sublayers(architecture, layout, names) if layout else sum(found.runs for _, found in its)
-        if runs:
+        runs = runs * indicator(op.tokens > 0)
+        if not absent(runs):
             yield network.collective(f"{stack}.all_reduce", "all_reduce", runs, tp, act.bytes(_width(op) * _rows(op)))
 
 
@@ -246,9 +248,3 @@ def _context(ops: list[Op], plan: Plan, recipe: Recipe, network: Network, batch:
             values = op.tokens * ceil_div(op.n_heads, plan.tp) * (op.v_head_dim + 1)
             path, runs = f"{op.path}.merge", op.runs * (1 - own)
             yield network.collective(path, "all_reduce", runs, plan.cp, 4 * values, group="merge", stride=plan.tp)
-
-
-def _larger(a: Size, b: Size) -> Size:
-    from costmodel.sizes import maximum
-
-    return maximum(a, b)

@@ -16,7 +16,7 @@ from costmodel.timing.mla import AbsorbedShape
 from costmodel.timing.moe import MoeShape
 
 if TYPE_CHECKING:
-    from costmodel.hardware import Hardware
+    from costmodel.profiles import Hardware
 
 _FEW = 8  # new tokens of a sequence that the kernel for one query still takes, as in verification
 _LINK = 0.7  # of the link beyond the domain, where coefficients name no share of one
@@ -35,20 +35,20 @@ class Expected:
         self._fits: dict[tuple[str, str], tuple[Fit, str] | None] = {}
         self._known: dict[tuple[str, str, bool], tuple[str, Fit, str, Ceilings] | None] = {}
 
-    def kernel(self, kernel: Kernel) -> Found | None:
-        """Return the time of a kernel in all its runs, not below its own bound; None where nothing was measured."""
+    def kernel(self, kernel: Kernel, floor_s: Size) -> Found | None:
+        """Return the time of a kernel in all its runs, not below its floor; None where nothing was measured."""
         few = _few(kernel.sizes["new"]) if kernel.family == "attention" else False
         if hasattr(few, "shape"):  # in a sweep, both kernels for queries, each where it is taken
-            return self._either(kernel, few)
+            return self._either(kernel, few, floor_s)
         known = kernel.path, kernel.family, few
         if known not in self._known:
             family, key = self._family(kernel, few=few)
             found = self._fit(family, key)
             self._known[known] = None if found is None else (family, *found, self._rates_of(kernel, family, found[0]))
         chosen = self._known[known]
-        return None if chosen is None else self._timed(kernel, *chosen)
+        return None if chosen is None else self._timed(kernel, floor_s, *chosen)
 
-    def _either(self, kernel: Kernel, few: Any) -> Found | None:
+    def _either(self, kernel: Kernel, few: Any, floor_s: Size) -> Found | None:
         import numpy as np
 
         times: list[Found] = []
@@ -57,7 +57,7 @@ class Expected:
             found = self._fit(family, key)
             if found is None:
                 return None
-            times.append(self._timed(kernel, family, *found, self._rates_of(kernel, family, found[0])))
+            times.append(self._timed(kernel, floor_s, family, *found, self._rates_of(kernel, family, found[0])))
         return np.where(few, times[0][0], times[1][0]), times[1][1], times[1][2]
 
     def _rates_of(self, kernel: Kernel, family: str, fit: Fit) -> Ceilings:
@@ -66,7 +66,7 @@ class Expected:
             return self._ceilings(kernel.dtype)
         return self._ceilings(fit.multiplies or kernel.dtype)
 
-    def _timed(self, kernel: Kernel, family: str, fit: Fit, device: str, rates: Ceilings) -> Found:
+    def _timed(self, kernel: Kernel, floor_s: Size, family: str, fit: Fit, device: str, rates: Ceilings) -> Found:
         if family == "generic":
             us = kernel.runs * fit.fixed_us + both(  # type: ignore[attr-defined]
                 kernel.flops / (fit.compute * rates.flop_per_us),  # type: ignore[attr-defined]
@@ -74,8 +74,7 @@ class Expected:
             )
         else:
             us = kernel.runs * fit.time_us(self._shape(kernel, family), rates)
-        least = maximum(kernel.bytes / self.machine.bandwidth, kernel.useful / self.machine.peak(kernel.dtype))
-        return maximum(us / 1e6, least), fit, device
+        return maximum(us / 1e6, floor_s), fit, device
 
     def _borrowed(self, kernel: Kernel, family: str, fit: Fit) -> bool:
         """Say whether a product's coefficients are another format's, whose peak is not this one's."""

@@ -19,8 +19,8 @@ from costmodel.machine import Machine
 from costmodel.ops import Attend, Conv, Experts, Lookup, Op, Project, Scan, Vector
 from costmodel.plan import Plan
 from costmodel.routing import busiest_share, touched_skewed, touched_uniform
+from costmodel.share import Share, of, present
 from costmodel.sizes import Size, ceil_div, indicator, maximum, minimum
-from costmodel.things import State, Weight
 
 
 @dataclass(slots=True)
@@ -55,20 +55,17 @@ class Kernel:
         return weights + self.state_bytes + self.written_bytes + self.input_bytes + self.output_bytes
 
 
-class Device:
+class Device(Share):
     """One device of a plan: turns the operations of its sequences into its kernels.
 
     ``ops`` are lowered with the sequences of one device's group (the batch over dp).
     """
 
     def __init__(self, machine: Machine, plan: Plan, recipe: Recipe, *, fused: bool = True) -> None:
-        self.machine, self.plan, self.recipe, self.fused = machine, plan, recipe, fused
-        self._act = recipe.format("activations")
-        self._act_width = self._act.bits // 8 if self._act.whole_bytes else 0
+        super().__init__(machine, plan, recipe)
+        self.fused = fused
         self.routing_shape: float | None = None  # of experts' popularity in runs, for expected times
         self._cut = False  # naive: whether values on the way are cut by heads or inner columns
-        self._computed: dict[str, str] = {}
-        self._weights: dict[str, Size] = {}
         self._projects: dict[str, tuple[Size, Size, Size, Size, str]] = {}
         self._groups: dict[str, str] = {}
 
@@ -80,18 +77,10 @@ class Device:
         """
         found: list[Kernel] = []
         together = batch * self.plan.moe_dp if group is None else group
-        for op in ops:
-            beside = self.fused and isinstance(op, Vector)
-            if beside and not op.weights:
-                continue
-            rows = op.pairs if isinstance(op, Attend) else op.tokens
-            if type(rows) is not int and hasattr(rows, "shape"):  # at some points of a sweep: no runs elsewhere
-                op.runs = op.runs * indicator(rows > 0)
-            elif not rows:  # without tokens nothing is read
-                continue
-            if beside:
-                if found:
-                    found[-1].norm_bytes = found[-1].norm_bytes + op.runs * self._read(op)
+        for op in present(ops):
+            if self.fused and isinstance(op, Vector):
+                if op.weights and found:
+                    found[-1].norm_bytes = found[-1].norm_bytes + op.runs * self.read_bytes(op)
                 continue
             if isinstance(op, Experts):
                 self._experts(op, found, batch, together)
@@ -106,16 +95,6 @@ class Device:
                 found.append(kernel)
         return found
 
-    def computes(self, role: str) -> str:
-        """Return the format in which weights of a role are multiplied; ``compute`` for attention.
-
-        Raises:
-            UsageError: the device multiplies no such format, and nobody asked to emulate it.
-        """
-        if role not in self._computed:
-            self._computed[role] = self.machine.computes(self.recipe, role)
-        return self._computed[role]
-
     def _kernel(self, op: Op, batch: Size) -> Kernel | None:
         if isinstance(op, Project):
             return self._project(op, batch)
@@ -124,43 +103,6 @@ class Device:
         if isinstance(op, Vector):
             return None if self.fused else self._vector(op, batch)
         return self._other(op, batch)
-
-    def rows(self, tokens: Size, batch: Size) -> Size:
-        """Return one device's share of the rows where sequences are cut."""
-        if self.plan.cp == 1:
-            return tokens
-        return batch * ceil_div(ceil_div(tokens, batch), self.plan.cp)
-
-    def weight_bytes(self, weight: Weight) -> Size:
-        """Return the bytes of one device's part of one copy of a tensor."""
-        return self.recipe.format(weight.role).bytes(self.part(weight))
-
-    def _read(self, op: Op) -> Size:
-        """Return the bytes of all weights that one run of an operation reads; experts', all of them.
-
-        They are the same in every step of a model, so they are worked out once.
-        """
-        if op.path not in self._weights:
-            self._weights[op.path] = sum(self._used_bytes(w, op) for w in op.weights if w.role != "buffer")
-        return self._weights[op.path]
-
-    def _used_bytes(self, weight: Weight, op: Op) -> Size:
-        """Return the bytes of a tensor; where declared work chooses among its slices, of those."""
-        size = self.weight_bytes(weight)
-        if weight.chosen is None or isinstance(op, Experts):
-            return size
-        return _of(size, Fraction(weight.chosen) / weight.shape[0])
-
-    def part(self, weight: Weight) -> Size:
-        """Return the values of one device's part of one copy of a tensor."""
-        if weight.split in ("experts", "experts-whole"):
-            each = weight.values // weight.shape[0]
-            cut = self.plan.moe_tp if weight.split == "experts" else 1
-            return self.plan.experts(weight.shape[0]) * ceil_div(each, cut)
-        if weight.split == "none" or (weight.split == "in" and len(weight.shape) == 1):
-            return weight.values
-        size = weight.shape[-1 if weight.split == "in" else 0]
-        return weight.values // size * self.plan.columns(size, weight.split, weight.units)
 
     def _project(self, op: Project, batch: Size) -> Kernel:
         if op.path not in self._projects:
@@ -171,8 +113,8 @@ class Device:
         kernel = self._new(op, "gemm", dtype)
         kernel.useful = kernel.flops = 2 * op.runs * groups * d_in * d_out * tokens
         kernel.weight_bytes = op.runs * weights
-        kernel.input_bytes = 0 if op.from_states else op.runs * self._values(groups * d_in * tokens)
-        kernel.output_bytes = op.runs * self._values(groups * d_out * tokens)
+        kernel.input_bytes = 0 if op.from_states else op.runs * self.values(groups * d_in * tokens)
+        kernel.output_bytes = op.runs * self.values(groups * d_out * tokens)
         if op.states:
             self._states(kernel, op, batch)
         kernel.sizes = {"m": tokens, "n": d_out, "k": d_in, "batch": groups}
@@ -188,15 +130,11 @@ class Device:
             d_in = plan.columns(d_in, "in", first.units)
         elif first.split == "out":
             d_out = sum(plan.columns(w.shape[-2], w.split, w.units) for w in op.weights if len(w.shape) > 1)
-        return groups, d_in, d_out, self._read(op), self.computes(first.role)
-
-    def _values(self, values: Size) -> Size:
-        """Return the bytes of so many activations."""
-        return values * self._act_width if self._act_width else self._act.bytes(values)
+        return groups, d_in, d_out, self.read_bytes(op), self.computes(first.role)
 
     def _attend(self, op: Attend, batch: Size) -> Kernel:
         plan = self.plan
-        heads = ceil_div(op.n_heads, plan.tp) if self._is_cut(op) else op.n_heads
+        heads = ceil_div(op.n_heads, plan.tp) if self.is_cut(op) else op.n_heads
         new = op.tokens // op.batch
         kv_heads = ceil_div(op.n_kv_heads, plan.tp) if heads != op.n_heads else op.n_kv_heads
         kernel = self._new(op, _attention_family(op), self.computes("compute"))
@@ -205,27 +143,23 @@ class Device:
         own: Size = 1 if plan.cp == 1 else indicator(new >= plan.cp)
         rows = own * self.rows(op.tokens, batch) + (1 - own) * op.tokens
         kernel.useful = kernel.flops = 2 * op.runs * heads * (op.qk_head_dim + op.v_head_dim) * op.batch * pairs
-        kernel.input_bytes = op.runs * self._values(rows * heads * op.qk_head_dim)
-        kernel.output_bytes = op.runs * self._values(rows * heads * op.v_head_dim)
-        kernel.weight_bytes = op.runs * self._read(op)
+        kernel.input_bytes = op.runs * self.values(rows * heads * op.qk_head_dim)
+        kernel.output_bytes = op.runs * self.values(rows * heads * op.v_head_dim)
+        kernel.weight_bytes = op.runs * self.read_bytes(op)
         if op.states:
             self._states(kernel, op, batch, own)
         else:
-            kernel.input_bytes += op.runs * self._values(
+            kernel.input_bytes += op.runs * self.values(
                 op.batch * op.keys * kv_heads * (op.qk_head_dim + op.v_head_dim)
             )
         if not self.fused:  # scores out and in, probabilities out and in
-            kernel.output_bytes += 4 * op.runs * self._values(heads * op.batch * pairs)
+            kernel.output_bytes += 4 * op.runs * self.values(heads * op.batch * pairs)
         kernel.sizes = {
             "batch": op.batch, "new": new, "keys": op.keys, "heads": heads, "kv_heads": kv_heads,
             "qk": op.qk_head_dim, "v": op.v_head_dim, "pairs": pairs,
         }  # fmt: skip
         self._cut = heads != op.n_heads
         return kernel
-
-    def _is_cut(self, op: Attend) -> bool:
-        """Say whether a device has some of the heads: an indexer's it has all."""
-        return op.variant != "index" and self.plan.tp > 1
 
     def _experts(self, op: Experts, found: list[Kernel], batch: Size, together: Size) -> None:
         """Add an expert operation to the grouped kernel of its layer, or begin that."""
@@ -241,7 +175,7 @@ class Device:
         d_in = op.d_in if up else ceil_div(op.d_in, plan.moe_tp)
         d_out = ceil_div(op.d_out, plan.moe_tp) if up else op.d_out
         touched, busiest = self._touched(n_local, n_all, op.chosen, tokens, plan)
-        each = self._read(op) / n_local
+        each = self.read_bytes(op) / n_local
         kernel = None if up else next((one for one in reversed(found) if one.family == "moe"), None)
         if kernel is None:
             kernel = self._new(op, "moe", self.computes("experts"))
@@ -256,7 +190,7 @@ class Device:
                 "tokens": tokens,
                 "columns": 0,
             }
-            kernel.input_bytes = op.runs * minimum(tokens, rows) * self._act.bits * d_in / 8
+            kernel.input_bytes = op.runs * minimum(tokens, rows) * self.act.bits * d_in / 8
             found.append(kernel)
         work = 2 * op.runs * d_in * d_out * rows * busiest
         kernel.useful += 2 * op.runs * d_in * d_out * rows
@@ -267,7 +201,7 @@ class Device:
             kernel.sizes["columns"] = d_out
         else:
             kernel.sizes["down_in"] = d_in
-            kernel.output_bytes = op.runs * minimum(tokens, rows) * self._act.bits * d_out / 8
+            kernel.output_bytes = op.runs * minimum(tokens, rows) * self.act.bits * d_out / 8
 
     def _touched(self, n_local: Size, n_all: Size, chosen: Size, tokens: Size, plan: Plan) -> tuple[Size, Size]:
         """Return the expected distinct experts that a device reads, and the busiest device's load over the mean.
@@ -290,15 +224,15 @@ class Device:
         cut = Fraction(1) if plan.cp == 1 else Fraction(1, plan.cp)
         role = op.weights[0].role if family == "declared" and op.weights else "compute"
         kernel = self._new(op, family, self.computes(role))
-        kernel.useful, kernel.flops = _of(op.flops, part * cut), _of(op.executed, part * cut)
+        kernel.useful, kernel.flops = of(op.flops, part * cut), of(op.executed, part * cut)
         kernel.sizes = {"rows": rows}
-        gives = _of(op.runs * self._values(op.gives), part * cut)
+        gives = of(op.runs * self.values(op.gives), part * cut)
         kernel.output_bytes = gives
         if family == "lookup":  # rows of the table, at its own format
             kernel.weight_bytes = op.runs * self.recipe.format(op.weights[0].role).bytes(op.takes)
         else:
-            kernel.input_bytes = _of(op.runs * self._values(op.takes), part * cut)
-            kernel.weight_bytes = op.runs * self._read(op)
+            kernel.input_bytes = of(op.runs * self.values(op.takes), part * cut)
+            kernel.weight_bytes = op.runs * self.read_bytes(op)
         self._states(kernel, op, batch)
         self._cut = part != 1
         return kernel
@@ -307,9 +241,9 @@ class Device:
         tokens = self.rows(op.tokens, batch)
         part = Fraction(1, self.plan.tp) if self._cut else Fraction(1)
         kernel = self._new(op, "vector", self.computes("compute"))
-        kernel.input_bytes = _of(op.runs * self._values(op.inputs * op.width * tokens), part)
-        kernel.output_bytes = _of(op.runs * self._values(op.width * tokens), part)
-        kernel.weight_bytes = op.runs * self._read(op)
+        kernel.input_bytes = of(op.runs * self.values(op.inputs * op.width * tokens), part)
+        kernel.output_bytes = of(op.runs * self.values(op.width * tokens), part)
+        kernel.weight_bytes = op.runs * self.read_bytes(op)
         kernel.sizes = {"rows": tokens}
         return kernel
 
@@ -322,13 +256,6 @@ class Device:
                 read = own * read + (1 - own) * ceil_div(read, self.plan.cp)
             kernel.state_bytes = kernel.state_bytes + each * self.state_bytes(state, read)
             kernel.written_bytes = kernel.written_bytes + each * self.state_bytes(state, state.written)
-
-    def state_bytes(self, state: State, entries: Size) -> Size:
-        """Return the bytes of so many entries of one layer and sequence on one device."""
-        width = state.width
-        if state.units != 1:
-            width = state.width // state.units * self.plan.pieces(state.units)
-        return self.recipe.format(state.role).bytes(width * entries)
 
     def _new(self, op: Op, family: str, dtype: str) -> Kernel:
         path = op.path
@@ -351,10 +278,3 @@ def _join(first: Kernel, second: Kernel) -> None:
     for name in ("useful", "flops", "weight_bytes", "output_bytes", "state_bytes", "written_bytes"):
         setattr(first, name, getattr(first, name) + getattr(second, name))  # never in place: arrays are shared
     first.sizes["n"] += second.sizes["n"]
-
-
-def _of(size: Size, part: Fraction) -> Size:
-    """Return a part of a size, whole where it is one."""
-    if part == 1:
-        return size
-    return size * part.numerator // part.denominator

@@ -9,7 +9,7 @@ from costmodel.dtypes import FORMATS, Recipe
 from costmodel.errors import UsageError
 
 if TYPE_CHECKING:
-    from costmodel.hardware import Fabric, Hardware
+    from costmodel.profiles import Fabric, Hardware
 
 
 @dataclass(slots=True, frozen=True)

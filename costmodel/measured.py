@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from costmodel.csv_columns import columns_of, line_of
 from costmodel.errors import UsageError, plain, quote
-from costmodel.hardware import Hardware
 from costmodel.machine import Machine
+from costmodel.profiles import Hardware
 from costmodel.sizes import maximum
 from costmodel.timing.families import Family, families, family_of
 from costmodel.timing.fit import Ceilings, Fit, Measured, floor_us

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -31,34 +31,18 @@ class Held:
     activations: int
 
 
-def activation_bytes(kernels: Iterable[Kernel]) -> int:
-    """Return the inputs and outputs of the largest kernel."""
+def operands(kernels: Iterable[Kernel]) -> int:
+    """Return the bytes of the inputs and outputs of the largest kernel."""
     return max((_per_run(one.input_bytes + one.output_bytes, one.runs) for one in kernels), default=0)
 
 
-def held(
-    architecture: Architecture,
-    device: Device,
-    decode: Workload,
-    chunk: Workload | int,
-    include: tuple[str, ...] = (),
-) -> list[Held]:
+def held(architecture: Architecture, device: Device, decode: list[Op], activations: int) -> list[Held]:
     """Return what a device of each stage holds.
 
-    ``decode`` is a step of one sequence that ends at the context, ``chunk`` one of the most tokens
-    that a step computes, or the activations of that step in bytes.
+    ``decode`` are the operations of a step of one sequence that ends at the context, ``activations``
+    the bytes of the largest step's operands.
     """
-    plan = device.plan
-    ops = architecture.lower(decode)
-    for name in include:
-        ops += architecture.lower_component(name, decode)
-    if isinstance(chunk, int):
-        active = chunk
-    else:
-        work = architecture.lower(chunk)
-        for name in include:
-            work += architecture.lower_component(name, chunk)
-        active = activation_bytes(device.kernels(work, chunk.batch))
+    plan, ops = device.plan, decode
     found = []
     for stage in stages(architecture.n_layers, plan.pp):
         weights = cache = 0
@@ -71,7 +55,7 @@ def held(
             if op.states:
                 cache += sum(_kept(state, part, plan, device) for state in op.states)
         weights += _tied_copy(architecture, stage, device, ops)
-        found.append(Held(stage.index, weights, cache, active))
+        found.append(Held(stage.index, weights, cache, activations))
     return found
 
 
@@ -153,13 +137,3 @@ def room(found: list[Held], capacity: int, reserve: int) -> Room:
     """Return the tightest stage's room: the one that holds the fewest sequences."""
     rooms = [Room(one.weights, one.cache, one.activations, reserve, capacity) for one in found]
     return min(rooms, key=lambda one: (one.sequences, one.free))
-
-
-def with_plan(device: Device, plan: Plan) -> Device:
-    """Return the same device under another plan."""
-    return Device(device.machine, plan, device.recipe, fused=device.fused)
-
-
-def at_context(load: Workload, context: int) -> Workload:
-    """Return the decode step of one sequence that ends at a context."""
-    return replace(load, batch=1, new_tokens=1, cached_tokens=context - 1)

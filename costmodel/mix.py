@@ -21,7 +21,7 @@ from costmodel.sizes import Size, maximum
 from costmodel.workload import Workload
 
 if TYPE_CHECKING:
-    from costmodel.roofline import Roofline, Step
+    from costmodel.times import Roofline, Step
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)

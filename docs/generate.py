@@ -238,7 +238,7 @@ def measured(name: str) -> str:
 
 def hardware(what: str) -> str:
     """Return every profile: its figures with their basis (``figures``), or how many of each basis (``count``)."""
-    from costmodel.hardware import load_all_hardware
+    from costmodel.profiles import load_all_hardware
 
     profiles = list(load_all_hardware())
     bases = ("datasheet", "derived", "measured", "reported", "unverified")
@@ -268,7 +268,7 @@ def hardware(what: str) -> str:
 
 def timing(_: str) -> str:
     """Return the formula of every family of kernels and what its coefficients mean."""
-    from costmodel.hardware import FAMILIES, Calibration
+    from costmodel.profiles import FAMILIES, Calibration
 
     rows = []
     for name in FAMILIES:

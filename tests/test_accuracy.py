@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import accuracy
 import steps
 
-from costmodel.hardware import load_all_hardware, load_hardware
+from costmodel.profiles import load_all_hardware, load_hardware
 
 JUDGED = [
     (row.device, row.family, row.key, row.limit)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from costmodel.errors import UsageError
-from costmodel.hardware import load_hardware
 from costmodel.measured import Table, evaluate, read
+from costmodel.profiles import load_hardware
 from costmodel.timing.gemm import GemmTime
 
 MEASURED = Path(__file__).parent.parent / "benchmarks" / "measured"

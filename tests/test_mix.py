@@ -7,11 +7,11 @@ import pytest
 from costmodel.catalog import load, names
 from costmodel.dtypes import BF16
 from costmodel.errors import UsageError
-from costmodel.hardware import load_hardware
 from costmodel.kernels import Kernel
 from costmodel.mix import _fused, _joined, mixed_step
 from costmodel.plan import resolve
-from costmodel.roofline import Roofline
+from costmodel.profiles import load_hardware
+from costmodel.times import Roofline
 from costmodel.workload import Workload
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from costmodel.architecture import Architecture
 from costmodel.dtypes import BF16
-from costmodel.hardware import Hardware
 from costmodel.plan import resolve
-from costmodel.roofline import Roofline, Step
+from costmodel.profiles import Hardware
+from costmodel.times import Roofline, Step
 from costmodel.workload import Workload
 from tests.reading import read
 from tests.small import spec

@@ -12,9 +12,9 @@ from costmodel import catalog
 from costmodel.architecture import Architecture
 from costmodel.dtypes import BF16, Recipe
 from costmodel.errors import UsageError
-from costmodel.hardware import load_all_hardware, load_hardware
 from costmodel.plan import Plan, resolve
-from costmodel.roofline import Roofline
+from costmodel.profiles import load_all_hardware, load_hardware
+from costmodel.times import Roofline
 from costmodel.workload import Workload
 
 SPECS = {found.name: found for found in catalog.load_all() if isinstance(found, Architecture)}

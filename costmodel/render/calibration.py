@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from costmodel.hardware import StepOverhead
+    from costmodel.profiles import StepOverhead
     from costmodel.timing.fit import Fit
 
 

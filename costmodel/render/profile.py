@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from costmodel.hardware import Fabric, Hardware, Quantity
+    from costmodel.profiles import Fabric, Hardware, Quantity
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ._/()+-]*[A-Za-z0-9.)]|[A-Za-z]")
 _WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "nan", "inf"))

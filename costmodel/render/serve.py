@@ -128,9 +128,9 @@ def _limits(found: ServePage) -> Page:
     prompt = f"first token, {context_text(limits.prompt)} prompt"
     text = f"{time_text(limits.first_token_floor_s)} floor"
     if limits.first_token_expected_s is not None:
-        text += f", {time_text(limits.first_token_expected_s)} expected, nothing waiting"
+        text += f", {time_text(limits.first_token_expected_s)} expected"
     if found.plan.dp > 1:
-        text += f" (on {found.plan.devices // found.plan.dp} of {found.plan.devices} under dp)"
+        text += f" (on {found.plan.devices // found.plan.dp} of {found.plan.devices})"
     rows.append((prompt, text))
     return [line("limits", "bold"), *(line(f"  {label}").to(28).add(text) for label, text in rows)]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from costmodel.dtypes import Recipe
 from costmodel.errors import UsageError
 from costmodel.plan import Plan, check
-from costmodel.roofline import Roofline
+from costmodel.times import Roofline
 
 if TYPE_CHECKING:
     from costmodel.report.setup import Setup
-    from costmodel.roofline import Step
+    from costmodel.times import Step
     from costmodel.workload import Workload
 
 _WORTH = 1.1  # times faster, a token or a device

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from costmodel.catalog import asked_folders, names
 from costmodel.errors import UsageError, quote
-from costmodel.hardware import SHELF, Calibration, Hardware, load_hardware
+from costmodel.profiles import SHELF, Calibration, Hardware, load_hardware
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.device import RateConventions
 
 if TYPE_CHECKING:
-    from costmodel.calibrate import Calibrated
+    from costmodel.calibration import Calibrated
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}"
 SOURCE = "fitted"  # the key of the files in a profile's sources
@@ -81,7 +81,7 @@ def calibrate(
         UnknownSpecError: there is no such device.
         SpecError: its profile says something impossible.
     """
-    from costmodel.calibrate import calibrate as fit
+    from costmodel.calibration import calibrate as fit
     from costmodel.measured import read
 
     folders = asked_folders(specs)

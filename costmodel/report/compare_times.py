@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from costmodel import memory
 from costmodel.errors import UsageError
-from costmodel.hardware import Hardware, load_hardware
 from costmodel.plan import Plan, check
+from costmodel.profiles import Hardware, load_hardware
 from costmodel.report.roofline import groups
-from costmodel.roofline import Roofline, Step
+from costmodel.times import Roofline, Step
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
@@ -74,7 +74,8 @@ def _point(
             f"no plan of {devices} devices suits {model.name}", hint="a number of devices that divides its heads"
         )
     roofline, step = best
-    held = memory.held(model, roofline.device, replace(load, batch=1), replace(load, batch=1))
+    ops = roofline.lower(replace(load, batch=1))
+    held = memory.held(model, roofline.device, ops, memory.operands(roofline.device.kernels(ops, 1)))
     room = memory.room(held, roofline.machine.capacity, 0)
     longest = groups(step.rows)[0]
     return TimePoint(

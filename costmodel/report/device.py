@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from costmodel.hardware import FAMILIES, Hardware
+from costmodel.profiles import FAMILIES, Hardware
 
 if TYPE_CHECKING:
-    from costmodel.hardware import Quantity
+    from costmodel.profiles import Quantity
     from costmodel.timing.fit import Fit
 
 WIDER = 2  # errors of coefficients from another device are printed so many times as wide

@@ -16,7 +16,6 @@ from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, plan_row, setup
 from costmodel.report.source import SourceRow, Wanted, source_of
-from costmodel.workload import Workload
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
@@ -142,7 +141,10 @@ class _Search:
         self.architecture: Architecture = found.architecture
         choices, machine = found.choices, found.roofline.machine
         self.decode = choices.decode(found.architecture, context)
-        self.work: Workload = replace(choices.prefill(found.architecture, chunk), logits="last")
+        work = replace(choices.prefill(found.architecture, chunk), logits="last")
+        self.ops, self.work, self.sequences = (
+            found.roofline.lower(self.decode), found.roofline.lower(work), work.batch,
+        )  # fmt: skip
         self.capacity, self.reserve = machine.capacity, found.reserve
         domain = found.roofline.network.domain
         self.widths = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= domain] or [1]
@@ -158,7 +160,7 @@ class _Search:
         """Return the smallest plan, and where it is no whole node, the next that is."""
         try:
             device = self._device(recipe, Plan())
-            device.kernels(self.architecture.lower(self.decode), 1)  # raises where a format is missing
+            device.kernels(self.ops, 1)  # raises where a format is missing
         except UsageError as error:
             if asked_for:
                 raise
@@ -241,7 +243,8 @@ class _Search:
 
     def _held(self, recipe: Recipe, plan: Plan) -> list[memory.Held]:
         device = self._device(recipe, plan)
-        return memory.held(self.architecture, device, self.decode, self.work, self.found.choices.include)
+        active = memory.operands(device.kernels(self.work, self.sequences))
+        return memory.held(self.architecture, device, self.ops, active)
 
     def _room(self, recipe: Recipe, plan: Plan) -> memory.Room:
         return memory.room(self._held(recipe, plan), self.capacity, self.reserve)

@@ -10,7 +10,7 @@ from typing import Any
 
 from costmodel.catalog import asked_folders, names
 from costmodel.errors import UsageError, did_you_mean, quote
-from costmodel.hardware import SHELF, Hardware, load_hardware
+from costmodel.profiles import SHELF, Hardware, load_hardware
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.device import (
     CalibrationRow,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel.catalog import asked_folders
-from costmodel.hardware import Hardware, load_hardware
 from costmodel.machine import Machine
 from costmodel.measured import adds_in_switch, ceilings, fit_ceilings, multiplied
+from costmodel.profiles import Hardware, load_hardware
 from costmodel.report.data import SCHEMA
 from costmodel.report.device import CalibrationRow, RateConventions, calibration_row
 from costmodel.report.kernel_shapes import Read, read

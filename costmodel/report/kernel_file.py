@@ -10,8 +10,8 @@ from typing import Any
 
 from costmodel.catalog import asked_folders
 from costmodel.errors import UsageError, quote
-from costmodel.hardware import Hardware, load_hardware
 from costmodel.measured import LATENCY, Evaluated, Table, evaluated, read, times
+from costmodel.profiles import Hardware, load_hardware
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.device import RateConventions
 from costmodel.report.kernel_shapes import kind_of

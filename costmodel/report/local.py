@@ -18,7 +18,7 @@ from time import process_time
 from typing import Any
 
 from costmodel.errors import UsageError, plain
-from costmodel.hardware import Hardware
+from costmodel.profiles import Hardware
 from costmodel.report.calibrate import day_of
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.device import RateConventions

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Unpack
 
-from costmodel import roofline as engine
 from costmodel.kernels import Kernel
 from costmodel.report.advice import Change, advice
 from costmodel.report.choices import Choices, natural, tokens
@@ -16,7 +15,7 @@ from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, 
 from costmodel.report.source import SourceRow, Wanted, source_of
 
 if TYPE_CHECKING:
-    from costmodel.roofline import Step, Timed
+    from costmodel.times import Step, Timed
     from costmodel.workload import Workload
 
 
@@ -298,4 +297,4 @@ def errors(rows: list[Timed], device: str) -> dict[str, float]:
     }
 
 
-__all__ = ["Choices", "RooflinePage", "engine", "roofline"]
+__all__ = ["Choices", "RooflinePage", "roofline"]

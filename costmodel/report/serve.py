@@ -7,36 +7,24 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Unpack
 
-from costmodel import figures, memory
-from costmodel.errors import ArchcalcError, UsageError, quote
-from costmodel.kernels import Kernel
+from costmodel import figures
+from costmodel.errors import UsageError
 from costmodel.mix import mixed_step
-from costmodel.report.choices import CONTEXTS, natural, tokens
+from costmodel.report.choices import CONTEXTS, tokens
 from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
+from costmodel.report.limits import Limits, ServeMemory, limits, room_of
 from costmodel.report.roofline import errors
 from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, setup
 from costmodel.report.source import SourceRow, Wanted, source_of
-from costmodel.roofline import Roofline, Step
-from costmodel.units import parse_fraction
+from costmodel.report.speculation import Speculation, drafter, speculation
+from costmodel.times import Step
 
 if TYPE_CHECKING:
+    from costmodel.ops import Op
     from costmodel.workload import Workload
 
 _ROWS = 6
-_CHUNK = 8192  # tokens of a prompt that a step reads at once
-
-
-@dataclass(slots=True)
-class ServeMemory:
-    """Bytes of the fullest device; ``cache_bytes`` is of one sequence at the context."""
-
-    capacity_bytes: int
-    weights_bytes: int
-    cache_bytes: int
-    activation_bytes: int
-    reserve_bytes: int
-    cache_room_bytes: int
 
 
 @dataclass(slots=True)
@@ -55,32 +43,6 @@ class ServeRow:
     tokens_per_s_per_device: float | None
     joule_per_token: float | None
     usd_per_million_tokens: float | None
-
-
-@dataclass(slots=True)
-class Limits:
-    """What the memory allows, and how soon a prompt of the context can give its first token.
-
-    ``bound_by``: what keeps the batch from growing: cache memory, or nothing that grows.
-    """
-
-    largest_batch: int
-    bound_by: str
-    cache_room_tokens: int | None
-    longest_context: int | None
-    prompt: int
-    first_token_floor_s: float
-    first_token_expected_s: float | None
-
-
-@dataclass(slots=True)
-class Speculation:
-    """Drafting ``draft`` tokens that are each accepted with ``accept``, and verifying them in one step."""
-
-    draft: int
-    accept: float
-    tokens_per_step: float
-    drafter: str
 
 
 @dataclass(slots=True)
@@ -142,7 +104,8 @@ def serve(
     context, mix = _context(found, prompt, output)
     first = replace(found.choices.prefill(found.architecture, mix[0] if mix else context), batch=1)
     prefill = found.roofline.step(first)
-    room = _room(found, context, first, prefill)
+    one = found.roofline.lower(found.choices.decode(found.architecture, context))
+    room = room_of(found, one, first, prefill)
     largest = room.sequences * found.plan.dp
     if room.sequences < 1:
         raise UsageError(
@@ -150,9 +113,9 @@ def serve(
             f"{room.used / 1e9:,.1f} GB a device of {room.capacity / 1e9:,.1f}",
             hint=f"archcalc fit {found.architecture.name} --hardware {found.hardware.name} finds a plan",
         )
-    guess = _speculation(found, draft, accept, draft_model)
+    guess = speculation(found, draft, accept, draft_model)
     server = _Server(found, context, mix, guess, draft_model)
-    rows = server.rows(_batches(batches, largest, found.plan.dp))
+    rows = server.rows(_batches(batches, largest, found.plan.dp), one)
     step, overhead_from = found.roofline.overhead()
     source = source_of(found.architecture)
     return ServePage(
@@ -167,7 +130,7 @@ def serve(
         dtype=found.choices.recipe.text,
         memory=ServeMemory(room.capacity, room.weights, room.cache, room.activations, room.reserve, max(0, room.free)),
         rows=rows,
-        limits=_limits(found, context, room, largest, first, prefill),
+        limits=limits(found, context, room, largest, first, prefill),
         power_w=server.power,
         usd_per_hour=None if server.price is None else float(server.price),
         errors=errors(server.last.rows if server.last else [], found.hardware.name),
@@ -192,16 +155,6 @@ def _context(found: Setup, prompt: int | str | None, output: int | str | None) -
     if found.choices.given and len(contexts) > 1:
         raise UsageError("serve takes one context", hint=f"--context {contexts[0]}")
     return (contexts[0] if found.choices.given else CONTEXTS[0]), None
-
-
-def _room(found: Setup, context: int, first: Workload, prefill: Step) -> memory.Room:
-    """Return what fits; a prompt longer than a step's budget is read in parts, whose operands count."""
-    decode = found.choices.decode(found.architecture, context)
-    chunk: Workload | int = replace(first, new_tokens=min(first.new_tokens, _CHUNK))
-    if first.new_tokens <= _CHUNK and found.plan.pp == 1:
-        chunk = memory.activation_bytes(row.work for row in prefill.rows if isinstance(row.work, Kernel))
-    each = memory.held(found.architecture, found.roofline.device, decode, chunk, found.choices.include)
-    return memory.room(each, found.roofline.machine.capacity, found.reserve)
 
 
 def _batches(asked: Sequence[int | str] | None, largest: int, dp: int) -> list[int]:
@@ -231,21 +184,23 @@ class _Server:
         draft_model: Wanted | None,
     ) -> None:
         self.found, self.context, self.mix, self.guess = found, context, mix, guess
-        self.drafter = _drafter(found, draft_model) if guess and draft_model is not None else None
+        self.drafter = drafter(found, draft_model) if guess and draft_model is not None else None
         watts = found.hardware.power
         self.power = float(watts.amount) if watts else None
         self.price = _price(found)
         self.last: Step | None = None
 
-    def rows(self, batches: Sequence[int]) -> list[ServeRow]:
-        """Return a row for each batch."""
+    def rows(self, batches: Sequence[int], one: list[Op]) -> list[ServeRow]:
+        """Return a row for each batch; ``one`` is a sequence's step without speculation."""
         if self.mix is not None:
             mixed = [mixed_step(self.found.roofline, batch, *self.mix) for batch in batches]
             pairs = zip(batches, mixed, strict=True)
             return [self._row(n, float(m.floor_s), float(m.serial_s), m.expected_s, None) for n, m in pairs]
         load = self._decode()
         found = []
-        for batch, step in zip(batches, self.found.roofline.steps(load, batches), strict=True):
+        for batch, step in zip(
+            batches, self.found.roofline.steps(load, batches, None if self.guess else one), strict=True
+        ):
             self.last = step
             drafted = self._drafted(replace(load, batch=batch)) if self.guess else _NOTHING
             expected = step.expected_s
@@ -294,64 +249,10 @@ class _Server:
 _NOTHING = 0.0, 0.0, 0.0
 
 
-def _drafter(found: Setup, model: Wanted) -> Roofline:
-    """Return the model that drafts, on the same devices and formats."""
-    from costmodel.plan import check
-    from costmodel.report.source import architecture_of
-
-    drafts = architecture_of(model, found.choices.specs)
-    plan = replace(found.plan, ep=1) if found.plan.ep > 1 else found.plan
-    check(drafts, plan)
-    old = found.roofline
-    return Roofline(drafts, found.hardware, plan, old.recipe, emulated=old.machine.emulated)
-
-
-def _speculation(
-    found: Setup, draft: int | str | None, accept: str | float | None, draft_model: Wanted | None
-) -> Speculation | None:
-    """Return the speculation that was asked for: with acceptance p, (1 - p^(k+1)) / (1 - p) tokens a step."""
-    if draft is None and accept is None and draft_model is None:
-        return None
-    count = natural(draft if draft is not None else 1, "draft")
-    if accept is None:
-        raise UsageError("speculation needs the share of drafted tokens that is accepted", hint="--accept 0.8")
-    try:
-        share = parse_fraction(str(accept))
-    except ArchcalcError as error:
-        raise UsageError(f"--accept {quote(str(accept))} is not a share", hint=error.hint) from None
-    if draft_model is None and "mtp" not in found.architecture.extra_components:
-        raise UsageError(
-            f"{found.architecture.name} has no MTP layers to draft with",
-            hint="a smaller model: --draft-model NAME",
-        )
-    if count < 1:
-        raise UsageError("--draft 0 guesses nothing", hint="leave it out, or --draft 1")
-    per_step = float(sum((share**i for i in range(count + 1)), Fraction(0)))
-    name = "mtp" if draft_model is None else draft_model if isinstance(draft_model, str) else draft_model.name
-    return Speculation(count, float(share), per_step, name)
-
-
 def _price(found: Setup) -> Fraction | None:
     if found.price is not None:
         return found.price
     return found.hardware.price.amount if found.hardware.price else None
-
-
-def _limits(found: Setup, context: int, room: memory.Room, largest: int, first: Workload, prefill: Step) -> Limits:
-    """Return what the memory allows and the first token's time, of a prompt alone on its devices."""
-    growing = room.cache > 0
-    twice = found.choices.decode(found.architecture, 2 * context)
-    slope = memory.cache_bytes(found.architecture, found.roofline.device, twice) - room.cache
-    cached = room.free * context // slope if slope > 0 else None
-    return Limits(
-        largest_batch=largest,
-        bound_by="cache memory" if growing else "nothing that grows with the batch",
-        cache_room_tokens=cached,
-        longest_context=None if slope <= 0 else max(0, (room.free - room.cache) * context // slope + context),
-        prompt=first.new_tokens,
-        first_token_floor_s=float(prefill.floor_s),
-        first_token_expected_s=None if prefill.expected_s is None else float(prefill.expected_s),
-    )
 
 
 def _step_error(found: Setup) -> float | None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from costmodel.block import Model, Natural
 from costmodel.dtypes import FORMATS
 from costmodel.errors import ArchcalcError, InvalidSpec, UnknownSpecError, UsageError, one_of, quote
-from costmodel.hardware import Hardware, load_hardware
 from costmodel.plan import DEGREES, Plan, resolve
+from costmodel.profiles import Hardware, load_hardware
 from costmodel.report.choices import Asked, Choices, natural, tokens
 from costmodel.report.source import SourceRow, Wanted, architecture_of, check_components
-from costmodel.roofline import Roofline
+from costmodel.times import Roofline
 from costmodel.units import parse_fraction, parse_quantity
 
 if TYPE_CHECKING:

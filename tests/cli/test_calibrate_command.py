@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import costmodel as cm
-from costmodel.hardware import load_hardware
 from costmodel.machine import Machine
 from costmodel.measured import ceilings
+from costmodel.profiles import load_hardware
 from costmodel.render.calibrate import yaml_text
 from costmodel.render.profile import profile_yaml
 from costmodel.report import local

@@ -14,7 +14,7 @@ import pytest
 import costmodel as cm
 from costmodel.catalog import spec_root
 from costmodel.cli.app import _sections, build
-from costmodel.hardware import SHELF, load_hardware
+from costmodel.profiles import SHELF, load_hardware
 
 PAGES = {
     "hardware-help.txt": (("hardware", "--help"), {}),

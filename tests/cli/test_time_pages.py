@@ -68,7 +68,7 @@ def test_roofline_keys_and_sums(archcalc) -> None:
 
 
 def test_roofline_explains_what_binds(archcalc) -> None:
-    """16 sequences a device, 32 of 256 experts: 32 x (1 - (31/32)^128) = 31.45 of them are read, 44,040,192 bytes each."""
+    """16 sequences a device, 32 of 256 experts: 32 x (1 - (31/32)^128) = 31.45 are read, 44,040,192 bytes each."""
     data = json.loads(archcalc(*CALLS["roofline"], "--format", "json").out)
     experts = next(op for op in data["ops"] if op["group"] == "experts")
     assert experts["weight_bytes"] == pytest.approx(58 * 32 * (1 - (31 / 32) ** 128) * 44_040_192, abs=1)

@@ -25,11 +25,11 @@ import pytest
 
 from costmodel.architecture import Architecture
 from costmodel.dtypes import Recipe
-from costmodel.hardware import Hardware
 from costmodel.kernels import Kernel
 from costmodel.plan import Plan
-from costmodel.roofline import Roofline
-from costmodel.roofline import Step as Estimate
+from costmodel.profiles import Hardware
+from costmodel.times import Roofline
+from costmodel.times import Step as Estimate
 
 from .clock import PHASES, SIZE, Forwards, Times, listed, measure, replay
 from .families import Family

@@ -8,9 +8,9 @@ from hashlib import md5
 from typing import Any
 
 from costmodel.errors import UsageError
-from costmodel.hardware import Hardware
 from costmodel.machine import Machine
 from costmodel.measured import Table, ceilings, multiplied, numpy_or_none
+from costmodel.profiles import Hardware
 from costmodel.timing.fit import Ceilings, Fit, floor_us
 from costmodel.timing.gemm import DYNAMIC
 

@@ -24,8 +24,8 @@ from costmodel.timing.fit import Fit
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
-    from costmodel.hardware import Hardware, StepOverhead
     from costmodel.ops import Op
+    from costmodel.profiles import Hardware, StepOverhead
     from costmodel.workload import Workload
 
 
@@ -111,11 +111,14 @@ class Roofline:
         self.expected = Expected(hardware, self.machine, recipe)
         self._stages = stages(architecture.n_layers, plan.pp)
 
-    def local(self, load: Workload) -> tuple[Workload, Size]:
-        """Return one micro-batch of one group of devices, and how many micro-batches there are."""
-        batch = ceil_div(load.batch, self.plan.dp)
-        micro = minimum(batch, self.plan.pp)
-        return replace(load, batch=ceil_div(batch, micro)), micro
+    def local(self, load: Workload, batch: Size | None = None) -> tuple[Workload, Size]:
+        """Return one micro-batch of one group of devices, and how many micro-batches there are.
+
+        ``batch``: sequences of the whole deployment, where they are not the load's.
+        """
+        each = ceil_div(load.batch if batch is None else batch, self.plan.dp)
+        micro = minimum(each, self.plan.pp)
+        return replace(load, batch=ceil_div(each, micro)), micro
 
     def step(self, load: Workload) -> Step:
         """Return the times of one step of the whole deployment's batch."""
@@ -123,19 +126,21 @@ class Roofline:
         group = minimum(ceil_div(load.batch, micro), mine.batch * self.plan.moe_dp)
         return self.total(self.rows(self.lower(mine), mine.batch, group=group), micro, mine)
 
-    def steps(self, load: Workload, batches: Iterable[int]) -> Iterator[Step]:
-        """Yield the same step of growing batches. It is lowered once: rows are proportional to sequences."""
-        ops: list[Op] = []
-        proportional = False
-        before = 0
+    def steps(self, load: Workload, batches: Iterable[int], one: list[Op] | None = None) -> Iterator[Step]:
+        """Yield the same step of several batches.
+
+        It is lowered once where rows are proportional to sequences; ``one``: for one sequence, where
+        the caller has that already and needs it no more.
+        """
+        ops = self.lower(replace(load, batch=1)) if one is None else one
+        before, proportional = 1, all(map(_proportional, ops))
         for batch in batches:
-            mine, micro = self.local(replace(load, batch=batch))
-            if not proportional:
-                ops = self.lower(mine)
-                proportional = all(map(_proportional, ops))
-            else:
+            mine, micro = self.local(load, batch)
+            if proportional:
                 for op in ops:
                     _rebatch(op, before, mine.batch)
+            else:
+                ops = self.lower(mine)
             before = mine.batch
             group = minimum(ceil_div(batch, micro), mine.batch * self.plan.moe_dp)
             yield self.total(self.rows(ops, mine.batch, group=group), micro, mine)
@@ -179,7 +184,7 @@ class Roofline:
     def _kernel(self, kernel: Kernel) -> Timed:
         compute = kernel.useful / self.machine.peak(kernel.dtype)
         memory = kernel.bytes / self.machine.bandwidth
-        found = self.expected.kernel(kernel)
+        found = self.expected.kernel(kernel, maximum(compute, memory))
         if found is None:
             return Timed(kernel, compute, memory, 0, None)
         return Timed(kernel, compute, memory, 0, found[0], found[1], found[2])
