@@ -146,9 +146,16 @@ def check(architecture: Architecture, plan: Plan) -> None:
         if name == "expert columns":
             raise UsageError(
                 f"tp {plan.tp} over ep {plan.ep} cuts each expert into {degree}, and they are {units} wide",
-                hint=f"ep {plan.tp} leaves them whole",
+                hint=_fewer_cuts(plan, units, [held for _, held, _ in experts]) or f"tp that does: {near}",
             )
         raise UsageError(f"tp {degree} does not divide {name} {units}", hint=f"tp that does: {near}")
+
+
+def _fewer_cuts(plan: Plan, columns: int, experts: list[int]) -> str:
+    """Return the ep that cuts experts of so many columns evenly; empty where none does."""
+    others = (replace(plan, ep=ep) for ep in _divisors(plan.tp) if not any(n % ep for n in experts))
+    fitting = [str(one.ep) for one in others if columns % one.moe_tp == 0]
+    return f"ep that does not: {', '.join(fitting)}" if fitting else ""
 
 
 def _limits(architecture: Architecture) -> list[tuple[str, int, bool]]:

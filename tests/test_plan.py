@@ -142,7 +142,9 @@ def test_inner_columns_that_no_device_can_share() -> None:
     assert refusal(dense, tp=8) == "error: tp 8 does not divide d_ff 12\n  tp that does: 1, 2, 3, 4, 6, 12"
     moe = {"kind": "moe", "n_experts": 4, "top_k": 2, "d_ff": 12}
     experts = spec(blocks={"a": heads, "f": moe}, mixer="a", ffn="f")
-    assert refusal(experts, tp=8) == "error: tp 8 does not divide expert columns 12\n  tp that does: 1, 2, 3, 4, 6, 12"
+    assert refusal(experts, tp=8) == (
+        "error: tp 8 over ep 1 cuts each expert into 8, and they are 12 wide\n  ep that does not: 2, 4"
+    )
     assert resolve(experts, {"tp": 8, "ep": 2}).moe_tp == 4  # 3 columns each
 
 
