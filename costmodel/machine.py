@@ -52,6 +52,19 @@ class Machine:
             emulated,
         )
 
+    @property
+    def linked(self) -> int:
+        """Return how many devices its links join."""
+        return max(link.domain if link else 1 for link in (self.scale_up, self.scale_out))
+
+    def check_links(self, devices: int) -> None:
+        """Raise UsageError where so many devices must talk and no link between them is known."""
+        if devices <= self.linked:
+            return
+        known = f"links {self.linked} devices" if self.linked > 1 else "has no link to other devices"
+        missing = "scale_out" if self.scale_up else "scale_up or scale_out"
+        raise UsageError(f"{self.name} {known}, and the plan needs {devices}", hint=f"add {missing} to its profile")
+
     def computes(self, recipe: Recipe, role: str) -> str:
         """Return the format in which weights of a role are multiplied; ``compute`` for attention.
 

@@ -102,6 +102,7 @@ class Roofline:
     ) -> None:
         self.architecture, self.hardware, self.plan, self.recipe = architecture, hardware, plan, recipe
         self.machine = Machine.of(hardware, emulated)
+        self.machine.check_links(plan.devices)
         self.device = Device(self.machine, plan, recipe, fused=fused)
         overhead, _ = hardware.step_from()
         self.device.routing_shape = overhead.routing_shape if overhead else None

@@ -12,7 +12,7 @@ The command in the first comment is run as typed, and what it prints is put betw
 console block (as it is for ``--format markdown``). Words that are no command make tables from the
 code: ``fields KIND`` (the fields of a block or of the document), ``kinds``, ``operations``,
 ``codes``, ``words``, ``steps``, ``dtypes``, ``claims``, ``exceptions``, ``measured NAME``,
-``hardware count`` (or ``figures``), ``timing``, ``published GROUP``.
+``devices count`` (or ``figures``), ``timing``, ``published GROUP``.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def measured(name: str) -> str:
     return table(*validation.table(name))
 
 
-def hardware(what: str) -> str:
+def devices(what: str) -> str:
     """Return every profile: its figures with their basis (``figures``), or how many of each basis (``count``)."""
     from costmodel.profiles import load_all_hardware
 
@@ -288,7 +288,7 @@ def published(group: str) -> str:
 
 TABLES: dict[str, Callable[[str], str]] = {
     "measured": measured,
-    "hardware": hardware,
+    "devices": devices,
     "timing": timing,
     "fields": fields,
     "kinds": kinds_table,

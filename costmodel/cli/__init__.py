@@ -37,6 +37,7 @@ archcalc  what a language model costs: parameters, FLOPs, cache, time
   archcalc show deepseek-v3                 one architecture on one screen
   archcalc compare deepseek-v3 llama4       side by side, differences marked
   archcalc explain gemma-3-27b cache        how a figure came about
+  archcalc serve gemma-3-27b -H h100-sxm    times, batches, limits on a device
 
 {groups}
 

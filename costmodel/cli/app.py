@@ -74,7 +74,7 @@ def usage_error(error: Any) -> str:
             f"there is no option {quote(error.option_name)}", hint=f"{f'{near} ' if near else ''}{help_}"
         )
     elif kind == "MissingParameter" and error.param is not None:
-        found = UsageError(f"{_argument(error.param)} is missing", hint=f"{path} --help shows examples")
+        found = UsageError(f"{_wanted(error.param)} is missing", hint=f"{path} --help shows examples")
     elif kind == "BadOptionUsage":
         found = UsageError(f"{error.option_name}: a value is missing or too much", hint=help_)
     else:
@@ -109,6 +109,12 @@ def _argument(param: Any) -> str:
     name = param.metavar or param.name.upper()
     many = "..." if param.nargs == -1 else ""
     return f"{name}{many}" if param.required else f"[{name}{many}]"
+
+
+def _wanted(param: Any) -> str:
+    """Return a parameter as it is typed."""
+    long = next((name for name in param.opts if name.startswith("--")), "")
+    return f"{long} {param.metavar}" if long else _argument(param)
 
 
 def _option(param: Any) -> tuple[str, str]:

@@ -67,7 +67,7 @@ def compare(
         archcalc compare deepseek-v3 llama4
         archcalc compare deepseek-v3 llama4 kimi-k2 gemma-3-27b --sort cache@128Ki
         archcalc compare deepseek-v3 kimi-k2 --style paper --format latex
-        archcalc compare deepseek-v3 llama4 -H h200-sxm --devices 8 --batch 64 --dtype weights=fp8
+        archcalc compare deepseek-v3 llama4 -H h200-sxm --devices 8 --dtype fp8
 
     ratio is last / first. * marks the lowest of a cost, never of a size.
     """

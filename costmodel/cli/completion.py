@@ -29,7 +29,9 @@ compdef _archcalc archcalc
 complete -c archcalc -a '(archcalc --complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
 """,
 }
-_NAMED = ("show", "compare", "flops", "cache", "explain", "init", "list")  # commands that take names of specs
+# Commands that take names of specs, and an option that takes the name of a device.
+_NAMED = ("show", "compare", "flops", "cache", "explain", "init", "list", "roofline", "serve", "fit")
+_DEVICE = ("-H", "--hardware")
 
 
 def answer(arguments: list[str]) -> int:
@@ -58,6 +60,11 @@ def candidates(words: list[str]) -> list[str]:
         from costmodel.cli.app import build
 
         found = [name for param in build(before[0]).params for name in param.opts if name.startswith("--")]
+    elif before[-1] in _DEVICE or before[0] == "hardware":
+        from costmodel import catalog
+        from costmodel.profiles import SHELF
+
+        found = catalog.names(shelf=SHELF) if len(before) > 1 else ["list", "show", "compare"]
     elif before[0] in _NAMED:
         from costmodel import catalog
 

@@ -43,7 +43,7 @@ def fit(
 
     Examples:
         archcalc fit llama-3.1-405b --hardware h100-sxm --context 128Ki
-        archcalc fit deepseek-v3 -H h200-sxm --context 32Ki --batch 64 --dtype weights=fp8
+        archcalc fit deepseek-v3 -H h200-sxm --context 32Ki --batch 64 --dtype fp8
         archcalc fit llama-3.1-70b -H h100-sxm --tp 4 --context 8Ki --format json
 
     With --tp, --pp, --ep, --dp or --cp that plan is judged; without them plans are tried.

@@ -65,9 +65,9 @@ def kernel(
 
     Examples:
         archcalc kernel gemm -H h200-sxm --m 128 --n 8192 --k 4096 --dtype fp8
-        archcalc kernel attention -H l40s --batch 32 --cached 4095 --heads 32 --kv-heads 8
+        archcalc kernel attention -H l40s --batch 32 --cached 4095 --heads 32
         archcalc kernel mla -H b200-sxm --batch 64 --cached 8Ki --kv fp8
-        archcalc kernel collective -H h100-sxm --kind all_reduce --bytes 64Mi --devices 8
+        archcalc kernel collective -H h100-sxm --kind all_gather --bytes 64Mi --devices 8
 
     --from FILE --format csv adds floor_us and expected_us as the last columns; the table shows how
     far off they are where the file has latency_us. Columns: as in benchmarks/measured.

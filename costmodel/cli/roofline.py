@@ -51,7 +51,7 @@ def roofline(
     dtype: Dtype = "bf16",
     emulate: Emulate = None,
     kernels: Annotated[
-        str, typer.Option("--kernels", metavar="fused|naive", help="As engines fuse, or scores through memory")
+        str, typer.Option("--kernels", metavar="fused|naive", help="naive: scores through memory")
     ] = "fused",
     skew: Skew = None,
     overlap: Overlap = None,
@@ -72,9 +72,9 @@ def roofline(
     ARCH is a catalog name (archcalc list) or a path to a spec.yaml.
 
     Examples:
-        archcalc roofline deepseek-v3 -H h200-sxm --batch 128 --cached 8192 --ep 8 --dtype weights=fp8,kv=fp8
+        archcalc roofline deepseek-v3 -H h200-sxm --ep 8 --batch 128 --cached 8192
         archcalc roofline llama-3.1-8b -H l40s --new 2048
-        archcalc roofline llama-3.1-70b -H h100-sxm --tp 4 --batch 32 --cached 4095 --format json
+        archcalc roofline llama-3.1-70b -H h100-sxm --tp 4 --cached 4095 --dtype fp8
 
     --batch is the whole deployment's; --ep 8 alone means attention data-parallel over the same 8.
     """

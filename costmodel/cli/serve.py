@@ -63,9 +63,9 @@ def serve(
     ARCH is a catalog name (archcalc list) or a path to a spec.yaml.
 
     Examples:
-        archcalc serve deepseek-v3 -H h200-sxm --ep 8 --context 8Ki --dtype weights=fp8,kv=fp8
-        archcalc serve llama-3.1-70b -H h100-sxm --tp 4 --prompt 2048 --output 512 --price 2.50
-        archcalc serve deepseek-v3 -H h200-sxm --ep 8 --dtype weights=fp8 --draft 1 --accept 0.85
+        archcalc serve deepseek-v3 -H h200-sxm --ep 8 --context 8Ki --dtype fp8
+        archcalc serve llama-3.1-70b -H h100-sxm --tp 4 --prompt 2048 --output 512
+        archcalc serve deepseek-v3 -H h200-sxm --ep 16 --draft 1 --accept 0.85
 
     --batch is the whole deployment's. Without --prompt nothing is read beside decoding.
     """

@@ -11,7 +11,8 @@ from costmodel.render.sink import View
 from costmodel.render.text import Page, clean, fit, line, paragraph
 
 if TYPE_CHECKING:
-    from costmodel.report.fit import FitPage, FitRow
+    from costmodel.report.fit import FitPage
+    from costmodel.report.fit_search import FitRow
 
 _GB = {"si": ("GB", 10**9), "iec": ("GiB", 2**30)}
 

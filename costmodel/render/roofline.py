@@ -28,6 +28,7 @@ def page(found: RooflinePage, view: View) -> Page:
     words = plan_text(found.plan, found.local_batch, found.micro_batches, _experts(found))
     out += paragraph(f"plan: {words}", view.columns)
     out += paragraph(_formats(found), view.columns)
+    out += _memory(found, view)
     out += [line(), _answer(found), line(), *_table(found, view)]
     if view.verbose:
         out += [line(), *_ops(found)]
@@ -62,6 +63,18 @@ def _formats(found: RooflinePage) -> str:
     if found.kernels == "naive":
         text += "; naive kernels: scores and every step on single values go through memory"
     return text
+
+
+def _memory(found: RooflinePage, view: View) -> Page:
+    """Return a warning where the step's weights and caches are more than a device holds."""
+    held = found.memory
+    if held.fits:
+        return []
+    weights, caches, most = (
+        fixed(Fraction(n, 10**9), 1) for n in (held.weights_bytes, held.cache_bytes, held.capacity_bytes)
+    )
+    text = f"does not fit: weights {weights}, caches {caches} of {most} GB a device"
+    return paragraph(text, view.columns, "yellow")
 
 
 def _answer(found: RooflinePage) -> Line:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costmodel import memory
 from costmodel.errors import UsageError
 from costmodel.plan import Plan, check
 from costmodel.profiles import Hardware, load_hardware
+from costmodel.report.limits import device_memory
 from costmodel.report.roofline import groups
 from costmodel.times import Roofline, Step
 
@@ -74,9 +74,7 @@ def _point(
             f"no plan of {devices} devices suits {model.name}", hint="a number of devices that divides its heads"
         )
     roofline, step = best
-    ops = roofline.lower(replace(load, batch=1))
-    held = memory.held(model, roofline.device, ops, memory.operands(roofline.device.kernels(ops, 1)))
-    room = memory.room(held, roofline.machine.capacity, 0)
+    held = device_memory(roofline, load, step)
     longest = groups(step.rows)[0]
     return TimePoint(
         context=context,
@@ -88,8 +86,8 @@ def _point(
         expected_s=None if step.expected_s is None else float(step.expected_s),
         bound=step.bound,
         binds=longest.group,
-        weights_bytes=room.weights,
-        fits=room.sequences >= -(-batch // roofline.plan.dp),
+        weights_bytes=held.weights_bytes,
+        fits=held.fits,
     )
 
 

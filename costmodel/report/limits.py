@@ -11,7 +11,7 @@ from costmodel.kernels import Kernel
 if TYPE_CHECKING:
     from costmodel.ops import Op
     from costmodel.report.setup import Setup
-    from costmodel.times import Step
+    from costmodel.times import Roofline, Step
     from costmodel.workload import Workload
 
 _CHUNK = 8192  # tokens of a prompt that a step reads at once
@@ -28,6 +28,17 @@ class ServeMemory:
     activation_bytes: int
     reserve_bytes: int
     cache_room_bytes: int
+
+
+@dataclass(slots=True)
+class DeviceMemory:
+    """Bytes of the fullest device in a step: weights, caches of its sequences, operands of the largest kernel."""
+
+    capacity_bytes: int
+    weights_bytes: int
+    cache_bytes: int
+    activation_bytes: int
+    fits: bool
 
 
 @dataclass(slots=True)
@@ -56,6 +67,16 @@ def room_of(found: Setup, decode: list[Op], first: Workload, prefill: Step) -> m
         kernels = own.device.kernels(own.lower(replace(first, new_tokens=min(first.new_tokens, _CHUNK))), first.batch)
     each = memory.held(found.architecture, own.device, decode, memory.operands(kernels))
     return memory.room(each, own.machine.capacity, found.reserve)
+
+
+def device_memory(roofline: Roofline, load: Workload, step: Step) -> DeviceMemory:
+    """Return what the fullest device holds in a step, nothing held back for an engine."""
+    one = roofline.lower(replace(load, batch=1))
+    active = memory.operands(row.work for row in step.rows if isinstance(row.work, Kernel))
+    held = memory.held(roofline.architecture, roofline.device, one, active)
+    room = memory.room(held, roofline.machine.capacity, 0)
+    each = -(-load.batch // roofline.plan.dp)
+    return DeviceMemory(room.capacity, room.weights, room.cache * each, active, room.sequences >= each)
 
 
 def limits(found: Setup, context: int, room: memory.Room, largest: int, first: Workload, prefill: Step) -> Limits:

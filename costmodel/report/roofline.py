@@ -11,6 +11,7 @@ from costmodel.report.choices import Choices, natural, tokens
 from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
 from costmodel.report.flops import step_of
+from costmodel.report.limits import DeviceMemory, device_memory
 from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, setup
 from costmodel.report.source import SourceRow, Wanted, source_of
 
@@ -106,6 +107,7 @@ class RooflinePage:
     time: Times
     groups: list[GroupTime]
     ops: list[OpTime]
+    memory: DeviceMemory
     errors: dict[str, float]
     overhead_from: str | None
     changes: list[Change] = field(default_factory=list)
@@ -143,7 +145,7 @@ def roofline(
     load = step_of(found.architecture, found.choices, tokens(new, "new"), natural(cached, "cached"), source_new)
     step = found.roofline.step(load)
     page = _page(found, load, step)
-    page.changes = advice(found, load, step)
+    page.changes = advice(found, load, step, only_fitting=page.memory.fits)
     return page
 
 
@@ -171,6 +173,7 @@ def _page(found: Setup, load: Workload, step: Step) -> RooflinePage:
         time=times(step, load, found),
         groups=groups(step.rows),
         ops=ops,
+        memory=device_memory(found.roofline, load, step),
         errors=errors(step.rows, found.hardware.name),
         overhead_from=overhead_from,
         source=source,

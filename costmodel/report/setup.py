@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel.block import Model, Natural
-from costmodel.dtypes import FORMATS
+from costmodel.dtypes import FORMATS, Recipe
 from costmodel.errors import ArchcalcError, InvalidSpec, UnknownSpecError, UsageError, one_of, quote
 from costmodel.plan import DEGREES, Plan, resolve
 from costmodel.profiles import Hardware, load_hardware
@@ -99,17 +99,16 @@ class Setup:
         """Return the plan as data."""
         return plan_row(self.plan)
 
-    def with_plan(self, plan: Plan) -> Roofline:
-        """Return the same model and machine under another plan."""
+    def changed(self, plan: Plan, recipe: Recipe) -> Roofline:
+        """Return the same model and machine under another plan and other formats.
+
+        Raises:
+            UsageError: the device lacks the links or a format.
+        """
         old = self.roofline
+        emulated, fused = old.machine.emulated, old.device.fused
         return Roofline(
-            self.architecture,
-            self.hardware,
-            plan,
-            old.recipe,
-            emulated=old.machine.emulated,
-            fused=old.device.fused,
-            include=old.include,
+            self.architecture, self.hardware, plan, recipe, emulated=emulated, fused=fused, include=old.include
         )
 
 
@@ -153,7 +152,6 @@ def setup(architecture: Wanted, hardware: str | Hardware, **asked: Any) -> Setup
     roofline = Roofline(
         found, device, plan, choices.recipe, emulated=emulated, fused=fused == "fused", include=choices.include
     )
-    _check_domain(plan, device)
     reserve = own.get("overhead")
     return Setup(
         found,
@@ -252,15 +250,6 @@ def _price(value: str | float | None) -> Fraction | None:
         return parse_fraction(str(value).removeprefix("$"), share=False)
     except ArchcalcError as error:
         raise UsageError(f"--price: {error.message}", hint="dollars a device and hour, as in 2.50") from None
-
-
-def _check_domain(plan: Plan, hardware: Hardware) -> None:
-    """Raise UsageError where devices must talk and no link is known."""
-    if plan.devices > 1 and hardware.scale_up is None and hardware.scale_out is None:
-        raise UsageError(
-            f"{hardware.name} has no link to other devices, and the plan needs {plan.devices}",
-            hint="add scale_up or scale_out to its profile",
-        )
 
 
 def hardware_source(hardware: Hardware) -> list[SourceRow]:
