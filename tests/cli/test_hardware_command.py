@@ -221,10 +221,6 @@ def test_a_write_to_a_file_is_whole(archcalc, tmp_path) -> None:
     assert not Path(target).exists()
 
 
-def test_functions_keep_their_names_where_modules_have_them_too() -> None:
-    import importlib
-
-    for name in ("hardware", "calibrate"):
-        module = importlib.import_module(f"costmodel.{name}")
-        assert getattr(cm, name) is not module
-        assert getattr(cm, name).__module__ == f"costmodel.report.{name}"
+def test_no_module_takes_the_name_of_a_function() -> None:
+    root = Path(cm.__file__).parent
+    assert not [name for name in cm.__all__ if (root / f"{name}.py").exists() or (root / name).exists()]
