@@ -1,4 +1,4 @@
-"""Measure start-up, memory, one evaluation, sweeps and files of kernels; print ratios beside their limits.
+"""Measure start-up, memory, one evaluation, sweeps, files of kernels and times; print ratios beside their limits.
 
     python benchmarks/run.py [--rounds 9]
 
@@ -156,6 +156,39 @@ def files(rounds: int) -> list[tuple[str, float, float]]:
     ]
 
 
+def serving(rounds: int) -> list[tuple[str, float, float]]:
+    """Return (what, loops, most) of one page of ``serve``."""
+    from costmodel import catalog, serve
+    from costmodel.profiles import load_hardware
+
+    model, device = catalog.load("deepseek-v3"), load_hardware("h200-sxm")
+
+    def run() -> None:
+        serve(model, device, ep=8, context=["8Ki"], dtype="weights=fp8,kv=fp8")
+
+    run()
+    return [("serve deepseek-v3 on 8 devices, loops of 1,000", best(run, 10 * rounds) / best(loop, 20 * rounds), 50)]
+
+
+def curves(rounds: int) -> list[tuple[str, float, float]]:
+    """Return (what, million points per CPU second, least): steps over batches and contexts at once."""
+    import numpy as np
+
+    from costmodel import catalog
+    from costmodel.dtypes import Recipe
+    from costmodel.plan import resolve
+    from costmodel.profiles import load_hardware
+    from costmodel.times import Roofline
+    from costmodel.workload import Workload
+
+    model = catalog.load("deepseek-v3")
+    engine = Roofline(model, load_hardware("h200-sxm"), resolve(model, {"ep": 8}), Recipe.parse("weights=fp8,kv=fp8"))
+    batches, contexts = (axis.ravel() for axis in np.meshgrid(np.arange(8, 808, 8), np.arange(0, 131_072, 512)))
+    load = Workload(batch=batches, cached_tokens=contexts, logits="last")
+    points = batches.size / best(lambda: engine.step(load), 2 * rounds) / 1e6
+    return [("million roofline points a CPU second, deepseek-v3", points, 1)]
+
+
 def main() -> int:
     """Measure, print, and say by the exit status whether every limit is met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -167,6 +200,8 @@ def main() -> int:
         (evaluations(rounds), 1),
         (sweeps(rounds), -1),
         (files(rounds), -1),
+        (serving(rounds), 1),
+        (curves(rounds), -1),
     ):
         for what, value, limit in rows:
             good = sign * value <= sign * limit

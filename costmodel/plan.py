@@ -249,6 +249,11 @@ def share(architecture: Architecture, stage: Stage, op: Op) -> Fraction:
         if len(place) > 2 and place[1] in architecture.stack.layout.counts:
             here = sum(names.count(place[1]) for layer in layers[stage.first : stage.last] for names in layer)
             return Fraction(here, architecture.stack.layout.counts[place[1]])
+        sublayers = sum(map(bool, (entry for layer in layers for entry in layer)))
+        runs = op.runs.max() if hasattr(op.runs, "shape") else op.runs
+        if runs % sublayers == 0:  # norms and adds: some layers have one sublayer only
+            here = sum(map(bool, (entry for layer in layers[stage.first : stage.last] for entry in layer)))
+            return Fraction(here, sublayers)
         return Fraction(stage.layers, len(layers))
     last = place[0] in ("lm_head", "head", "mtp")
     return Fraction(int(stage.index == (stage.of - 1 if last else 0)))

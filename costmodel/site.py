@@ -111,8 +111,7 @@ class Site:
 
     def fixed(self, name: str, values: Size, *, kind: str = "recurrent", role: str = "state", units: Size = 1) -> State:
         """Return a state of constant size, read and written at every step."""
-        stored = self.runs if self.keeps else 0
-        return State(name, kind, 1, 1, 1, 1, 1, stored, role, units, values)
+        return State(name, kind, 1, 1, 1, 1, 1, self.runs if self.keeps else 0, role, units, values)
 
     def entries(
         self, name: str, kept: Size, width: Size, *, read: Size, written: Size, most: Size, kind: str, role: str = "kv"

@@ -56,7 +56,7 @@ def parse(text: str, name: str) -> Mapping:
     except yaml.MarkedYAMLError as error:
         if "nesting depth" in (error.problem or ""):  # libyaml's own limit, met while it looks ahead of ours
             begun = source.text[: error.problem_mark.index] if error.problem_mark else source.text
-            return _Builder(source).build(yaml.parse(begun, Loader=yaml.SafeLoader))
+            return _Builder(source).build(yaml.parse(begun, Loader=loader))
         mark, context = error.problem_mark, error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
         began = context.line if context else line

@@ -11,13 +11,13 @@ from costmodel.dtypes import Recipe
 from costmodel.errors import UsageError
 from costmodel.kernels import Device
 from costmodel.plan import Plan, check
+from costmodel.report.limits import longest_context
 from costmodel.report.setup import PlanRow, Setup, plan_row
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
 
 _MOST = 4096  # devices that are tried
-_LONGEST = 2**27  # tokens
 
 
 @dataclass(slots=True)
@@ -209,28 +209,8 @@ class Search:
             capacity_bytes=self.capacity,
             fits=self._fits(plan, room),
             sequences=room.sequences * plan.dp,
-            longest_context=self._longest(recipe, plan, room),
+            longest_context=longest_context(self.found, self._device(recipe, plan), room.free),
         )
-
-    def _longest(self, recipe: Recipe, plan: Plan, room: memory.Room) -> int:
-        """Return the longest context of one sequence that fits, at most what the publisher supports."""
-        known = self.architecture.max_context
-        most = known if isinstance(known, int) else _LONGEST
-        device = self._device(recipe, plan)
-
-        def fits(context: int) -> bool:
-            decode = self.found.choices.decode(self.architecture, context)
-            return memory.cache_bytes(self.architecture, device, decode) <= room.free
-
-        if not fits(1):
-            return 0
-        if fits(most):
-            return most
-        low, high = 1, most
-        while high - low > max(1, low // 1024):
-            middle = (low + high) // 2
-            low, high = (middle, high) if fits(middle) else (low, middle)
-        return low
 
 
 class _Emulated(Search):

@@ -9,13 +9,14 @@ from costmodel import memory
 from costmodel.kernels import Kernel
 
 if TYPE_CHECKING:
+    from costmodel.kernels import Device
     from costmodel.ops import Op
     from costmodel.report.setup import Setup
     from costmodel.times import Roofline, Step
     from costmodel.workload import Workload
 
 _CHUNK = 8192  # tokens of a prompt that a step reads at once
-_FAR = 2**24  # tokens
+_LONGEST = 2**27  # tokens
 
 
 @dataclass(slots=True)
@@ -86,22 +87,29 @@ def limits(found: Setup, context: int, room: memory.Room, largest: int, first: W
         largest_batch=largest,
         bound_by="cache memory" if growing else "nothing that grows with the batch",
         cache_room_tokens=room.free * context // room.cache if growing else None,
-        longest_context=_longest(found, context, room),
+        longest_context=longest_context(found, found.roofline.device, room.free),
         prompt=first.new_tokens,
         first_token_floor_s=float(prefill.floor_s),
         first_token_expected_s=None if prefill.expected_s is None else float(prefill.expected_s),
     )
 
 
-def _longest(found: Setup, context: int, room: memory.Room) -> int | None:
-    """Return the longest context of one sequence; None where nothing grows with it.
+def longest_context(found: Setup, device: Device, free: int) -> int | None:
+    """Return the longest context of one sequence in so many bytes of the fullest device, at most the publisher's.
 
-    Caches grow evenly once all windows are full, which is so from the context to one far beyond it.
+    None where nothing says how long one may be and memory does not either, as with states of fixed size.
     """
-    further = found.choices.decode(found.architecture, context + _FAR)
-    slope = memory.cache_bytes(found.architecture, found.roofline.device, further) - room.cache
-    if slope <= 0:
-        return None
-    longest = context + (room.free - room.cache) * _FAR // slope
     known = found.architecture.max_context
-    return min(longest, known) if isinstance(known, int) else longest
+    most = known if isinstance(known, int) else _LONGEST
+
+    def fits(context: int) -> bool:
+        decode = found.choices.decode(found.architecture, context)
+        return memory.cache_bytes(found.architecture, device, decode) <= free
+
+    if fits(most):
+        return most if isinstance(known, int) else None
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

@@ -8,6 +8,9 @@ import json
 
 import pytest
 
+import costmodel as cm
+from costmodel import catalog, memory
+
 V3 = ("--hardware", "h200-sxm", "--ep", "8", "--dtype", "weights=fp8,kv=fp8")
 CALLS = {
     "roofline": ("roofline", "deepseek-v3", *V3, "--batch", "128", "--cached", "8192"),
@@ -183,6 +186,14 @@ MISTAKES = {
     ("roofline", "llama-3.1-8b", "-H", "h300"): (
         'error: no hardware "h300"\n  did you mean h800-sxm, h200-sxm, h100-sxm? All names: archcalc hardware list\n'
     ),
+    ("roofline", "llama-3.1-8b", "-H", "m2-ultra", "--tp", "2"): (
+        "error: m2-ultra has no link to other devices, and the plan needs 2\n"
+        "  add scale_up or scale_out to its profile\n"
+    ),
+    ("serve", "llama-3.1-405b", "-H", "rtx-4090", "--tp", "8", "--pp", "2"): (
+        "error: rtx-4090 links 8 devices, and the plan needs 16\n  add scale_out to its profile\n"
+    ),
+    ("roofline", "llama-3.1-8b"): "error: --hardware NAME is missing\n  archcalc roofline --help shows examples\n",
     ("serve", "llama-3.1-405b", "-H", "h100-sxm"): (
         "error: llama-3.1-405b does not fit on 1 x h100-sxm: 819.8 GB a device of 80.0\n"
         "  archcalc fit llama-3.1-405b --hardware h100-sxm finds a plan\n"
@@ -201,6 +212,40 @@ def test_mistakes(arguments: tuple[str, ...], archcalc) -> None:
     answer = archcalc(*arguments)
     assert (answer.status, answer.out) == (2, "")
     assert answer.err == MISTAKES[arguments]
+
+
+def test_what_does_not_fit_is_said_and_what_would_help_fits(archcalc) -> None:
+    """Llama 3.1 8B: 16,060,522,496 bytes in bf16, 131,072 of cache a token; an H100 holds 80 GB."""
+    command = ("roofline", "llama-3.1-8b", "-H", "h100-sxm", "--cached", "8191")
+    data = json.loads(archcalc(*command, "--batch", "50", "--format", "json").out)
+    held = data["memory"]
+    assert (held["weights_bytes"], held["cache_bytes"], held["fits"]) == (16_060_522_496, 50 * 8192 * 131_072, True)
+    assert "--batch 200" not in [change["options"] for change in data["changes"]]
+    answer = archcalc(*command, "--batch", "100").out
+    assert "does not fit: weights 16.1, caches 107.4 of 80.0 GB a device\n" in answer
+    assert "does not fit" not in archcalc(*command, "--batch", "50").out
+
+
+@pytest.mark.parametrize("command", ["roofline", "serve", "fit", "compare"])
+def test_examples_of_the_help_run(command: str, archcalc) -> None:
+    lines = [text.split() for text in archcalc(command, "--help").out.splitlines() if text.startswith("  archcalc ")]
+    assert len(lines) >= 3
+    for _, *arguments in lines:
+        answer = archcalc(*arguments)
+        assert (answer.status, answer.err) == (0, ""), arguments
+
+
+@pytest.mark.parametrize("model", ["gemma-3-27b", "qwen3-next-80b-a3b", "llama-3.1-70b", "deepseek-v4-flash"])
+@pytest.mark.parametrize("context", ["512", "8Ki"])
+def test_the_longest_sequence_is_the_longest_that_fits(model: str, context: str) -> None:
+    """Also where windows are not full at the context that was asked for."""
+    page = cm.serve(model, "h200-sxm", tp=4, context=[context], overhead="66GB", batches=[1], dtype="weights=fp8")
+    longest, device = page.limits.longest_context, page.setup.roofline.device
+    assert longest is not None
+    found = catalog.load(model)
+    kept = [memory.cache_bytes(found, device, page.setup.choices.decode(found, longest + n)) for n in (0, 1)]
+    assert kept[0] <= page.memory.cache_room_bytes
+    assert longest == found.max_context or page.memory.cache_room_bytes < kept[1]
 
 
 def test_a_plan_in_a_file(archcalc, tmp_path) -> None:
