@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.numbers import count_text, fixed
 from costmodel.render.sink import View
-from costmodel.render.text import Line, Page, clean, fit, line, paragraph
+from costmodel.render.text import Page, clean, fit, line, paragraph
 from costmodel.render.times import BOUND, percent_text, plan_text, rate_text, step_text, time_text, time_unit
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def page(found: RooflinePage, view: View) -> Page:
     out += paragraph(f"plan: {words}", view.columns)
     out += paragraph(_formats(found), view.columns)
     out += _memory(found, view)
-    out += [line(), _answer(found), line(), *_table(found, view)]
+    out += [line(), *_answer(found), line(), *_table(found, view)]
     if view.verbose:
         out += [line(), *_ops(found)]
     if not view.quiet:
@@ -77,22 +77,20 @@ def _memory(found: RooflinePage, view: View) -> Page:
     return paragraph(text, view.columns, "yellow")
 
 
-def _answer(found: RooflinePage) -> Line:
+def _answer(found: RooflinePage) -> Page:
+    """Return the time that answers, what it gives, and the other two with what binds."""
     time = found.time
     unit = "a token" if found.workload["new_tokens"] == 1 else "a step"
-    serial, floor = (time_text(value).removesuffix(" ms") for value in (time.serial_s, time.floor_s))
+    rest = line(f"  serial {time_text(time.serial_s)}")
     if time.expected_s is None:
-        parts = [(f"floor {time_text(time.floor_s)} {unit}", "bold"), (f"serial {serial}", "")]
-        parts += [("not measured on such a device", "yellow")]
+        first = line(f"  floor {time_text(time.floor_s)} {unit}", "bold").add(
+            "  not measured on such a device", "yellow"
+        )
     else:
-        parts = [(f"expected {time_text(time.expected_s)} {unit}", "bold"), (f"serial {serial}", "")]
-        parts += [(f"floor {floor}", ""), (f"{rate_text(time.tokens_per_s_per_device)} tokens/s a device", "")]
-    parts.append((time.bound, BOUND[time.bound]))
-    gap = "  " if sum(len(text) + 2 for text, _ in parts) <= 80 else " "
-    out = line(" ")
-    for index, (text, style) in enumerate(parts):
-        out.add(gap if index else " ").add(text, style)
-    return out
+        first = line(f"  expected {time_text(time.expected_s)} {unit}", "bold")
+        first.add(f"  {rate_text(time.tokens_per_s_per_device)} tokens/s a device")
+        rest.add(f"  floor {time_text(time.floor_s)}")
+    return [first, rest.add("  bound by ").add(time.bound, BOUND[time.bound])]
 
 
 def _table(found: RooflinePage, view: View) -> Page:
