@@ -312,5 +312,8 @@ def test_completion(archcalc) -> None:
     assert "gemma-3-27b\n" in archcalc("--complete", "compare", "gpt2", "gemma").out
     assert archcalc("--complete", "show", "--con").out == "--context\n"
     assert archcalc("--complete", "nothing", "x").out == ""
+    assert archcalc("--complete", "fit", "gpt2", "-H", "h100-n").out == "h100-nvl\n"
+    assert archcalc("--complete", "hardware", "co").out == "compare\n"
+    assert archcalc("--complete", "hardware", "show", "mi2").out == "mi250x\n"
     for shell in ("bash", "zsh", "fish"):
         assert "archcalc --complete" in archcalc("--show-completion", shell).out

@@ -24,8 +24,12 @@ NOT_IMPORTED = {
     (): OTHER | HEAVY,
     ("cache", "--help"): {"pydantic", "yaml", "costmodel.catalog", "costmodel.report"} | HEAVY,
     ("--complete", "show", "gem"): {"typer", "pydantic"} | HEAVY,
-    ("compare", "deepseek-v3", "llama4"): {"costmodel.render.compare_rows", "costmodel.render.paper"} | HEAVY,
+    ("compare", "deepseek-v3", "llama4"): {"costmodel.render.compare_rows", "costmodel.times", "costmodel.profiles"}
+    | HEAVY,
+    ("fit", "gpt2", "-H", "l4"): {"costmodel.report.serve", "costmodel.calibration", "costmodel.measured"} | HEAVY,
+    ("roofline", "gpt2", "-H", "l4", "-q"): {"costmodel.report.kernel", "costmodel.mix"} | HEAVY,
     ("compare", "deepseek-v3", "llama4", "--format", "json"): {"costmodel.render.compare"} | HEAVY,
+    ("compare", "gpt2", "gpt2-xl", "--format", "csv"): {"costmodel.render.paper", "costmodel.timing"} | HEAVY,
     ("show", "gpt2", "--format", "json"): {"costmodel.render.show", "costmodel.blocks.mla"} | HEAVY,
     ("cache", "gpt2", "--format", "csv"): {"costmodel.render.terminal", "costmodel.blocks.moe"} | HEAVY,
     ("flops", "gpt2"): {"costmodel.blocks.mamba2"} | HEAVY,
