@@ -33,7 +33,8 @@ class Collective:
 
     ``payload``: bytes of one run, the whole result or what one device sends. ``wire``: bytes one
     device sends in a run within the scale-up domain, ``wire_out`` the least it sends across domains,
-    ``sent_out`` what the kernels that are used do.
+    ``sent_out`` what the kernels that are used do. ``low_latency``: the kernel that may be taken
+    instead, where ``few`` is 1.
     """
 
     path: str
@@ -46,6 +47,8 @@ class Collective:
     message: Message
     wire_out: Size = 0
     sent_out: Size = 0
+    few: Size = 0
+    low_latency: Collective | None = None
 
     @property
     def wire(self) -> Size:
@@ -216,15 +219,16 @@ def _experts(ops: list[Op], plan: Plan, recipe: Recipe, network: Network) -> Ite
         few = _few(tokens)
         for key, form in (("dispatch", sent_as), ("combine", back_as)):
             width = form.bytes(op.d_in)
-            for kind, taken in (("low-latency", few), ("throughput", 1 - few)):
-                if not absent(taken):
-                    name, runs = f"{key}-{kind}", op.runs * taken
-                    path = f"{op.path}.{key}"
-                    yield network.exchange(path, name, runs, plan.ep, tokens, width, float(op.chosen))
+            found, other = (
+                network.exchange(f"{op.path}.{key}", f"{key}-{kind}", op.runs, plan.ep, tokens, width, float(op.chosen))
+                for kind in ("throughput", "low-latency")
+            )
+            found.few, found.low_latency = few, other
+            yield found
 
 
 def _few(tokens: Size) -> Size:
-    """Return 1 where engines take their low-latency kernels: up to 128 tokens a device (DeepEP's limit)."""
+    """Return 1 where engines may take their low-latency kernels: up to 128 tokens a device (DeepEP's limit)."""
     return indicator(tokens <= 128)
 
 

@@ -8,7 +8,7 @@ from costmodel.collectives import Collective
 from costmodel.dtypes import FORMATS, Recipe
 from costmodel.kernels import Kernel
 from costmodel.machine import Machine
-from costmodel.sizes import Size, indicator, maximum
+from costmodel.sizes import Size, indicator, maximum, minimum
 from costmodel.timing.attention import AttentionShape
 from costmodel.timing.fit import Ceilings, Fit, both
 from costmodel.timing.gemm import GemmShape
@@ -22,7 +22,7 @@ _FEW = 8  # new tokens of a sequence that the kernel for one query still takes, 
 _LINK = 0.7  # of the link beyond the domain, where coefficients name no share of one
 
 
-# An expected time in seconds, the coefficients it has, and the device they were measured on.
+# An expected time, the coefficients it has, and the device they were measured on.
 Found = tuple[Size, Fit, str]
 
 
@@ -85,6 +85,17 @@ class Expected:
 
     def collective(self, one: Collective, floor_s: Size) -> Found | None:
         """Return the time of a collective in all its runs, not below its floor."""
+        found = self._exchange(one)
+        if found is None:
+            return None
+        us, fit, device = found
+        low = self._exchange(one.low_latency) if one.low_latency is not None and _any(one.few) else None
+        if low is not None:  # the faster kernel, where there is a choice
+            us = us - one.few * (us - minimum(us, low[0]))
+        return maximum(one.runs * us / 1e6, floor_s), fit, device
+
+    def _exchange(self, one: Collective) -> Found | None:
+        """Return the microseconds of one run."""
         others = {"moe_a2a": "alltoall", "all_reduce": "all_reduce"}
         found = self._fit(one.family, one.key)
         if found is None and one.family in others:
@@ -98,7 +109,7 @@ class Expected:
         if self.machine.scale_out:
             wire = one.sent_out / (getattr(fit, "link", _LINK) * self.machine.scale_out.bandwidth)
             us = us + (wire + (self.machine.scale_out.latency_s if _any(one.sent_out) else 0.0)) * 1e6
-        return maximum(one.runs * us / 1e6, floor_s), fit, device
+        return us, fit, device
 
     def _family(self, kernel: Kernel, *, few: bool) -> tuple[str, str]:
         """Return the coefficients' family and key for a kernel."""

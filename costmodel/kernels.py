@@ -154,8 +154,13 @@ class Device(Share):
             )
         if not self.fused:  # scores out and in, probabilities out and in
             kernel.output_bytes += 4 * op.runs * self.values(heads * op.batch * pairs)
+        # Of many resident keys a query may pick some; cut keys are another device's.
+        keys = minimum(op.keys, op.pairs // new + new - 1)
+        if plan.cp > 1:
+            keys = own * keys + (1 - own) * ceil_div(keys, plan.cp)
+            new = own * ceil_div(new, plan.cp) + (1 - own) * new
         kernel.sizes = {
-            "batch": op.batch, "new": new, "keys": op.keys, "heads": heads, "kv_heads": kv_heads,
+            "batch": op.batch, "new": new, "keys": keys, "heads": heads, "kv_heads": kv_heads,
             "qk": op.qk_head_dim, "v": op.v_head_dim, "pairs": pairs,
         }  # fmt: skip
         self._cut = heads != op.n_heads
@@ -268,7 +273,8 @@ def _attention_family(op: Attend) -> str:
     """Return which kernel runs an attention: of latents, of queries that are few or many."""
     if op.variant == "index":
         return "indexer"
-    if op.variant == "absorbed":
+    one_vector = op.n_kv_heads == 1 and all(state.width < op.qk_head_dim + op.v_head_dim for state in op.states)
+    if op.variant == "absorbed" or (op.states and one_vector):  # key and value are one, read once
         return "mla_decode"
     return "mla_prefill" if op.variant == "expanded" else "attention"
 
