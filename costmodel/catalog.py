@@ -157,16 +157,24 @@ def document(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURE
     """Return a spec as plain data with places, its bases merged."""
     path = find(wanted, more, shelf)
 
-    def find_base(name: str) -> Document:
-        """Read a base: beside the file, in the folders asked for, in the catalog; never elsewhere."""
-        files = _files((path.parent, *folders(more, shelf)))
-        known = aliases((path.parent, *more), shelf)
-        wanted = name if name in files else known.get(name.lower(), name)
-        if wanted not in files:
-            raise UnknownSpecError(f'base "{plain(name)[:64]}" is not in the catalog or here', hint=_near(name, files))
-        return read_document(files[wanted], follow=False)
+    def read_base(name: str) -> Document:
+        return read_document(find_base(name, path, more, shelf), follow=False)
 
-    return resolve(read_document(path), find_base)
+    return resolve(read_document(path), read_base)
+
+
+def find_base(name: str, path: Path, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Path:
+    """Return the file of a base: beside the file that names it, in the folders asked for, in the catalog.
+
+    Raises:
+        UnknownSpecError: it is nowhere there.
+    """
+    files = _files((path.parent, *folders(more, shelf)))
+    known = aliases((path.parent, *more), shelf)
+    wanted = name if name in files else known.get(name.lower(), name)
+    if wanted not in files:
+        raise UnknownSpecError(f'base "{plain(name)[:64]}" is not in the catalog or here', hint=_near(name, files))
+    return files[wanted]
 
 
 def _near(name: str, files: Iterable[str]) -> str | None:

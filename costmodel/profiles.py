@@ -14,10 +14,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from costmodel.block import Impossible, Model
-from costmodel.catalog import Shelf, document, names
+from costmodel.catalog import Shelf, document, find, find_base, names
 from costmodel.document import Name, Source
 from costmodel.errors import InvalidSpec, Problem
-from costmodel.loader import locate
+from costmodel.loader import Document, locate
 from costmodel.problems import from_pydantic
 from costmodel.timing.attention import DecodeTime, PrefillTime
 from costmodel.timing.collective import AllReduceTime, ExchangeTime, NcclTime
@@ -255,7 +255,7 @@ def load_hardware(wanted: str, more: Sequence[Path] = ()) -> Hardware:
 def _load(wanted: str, more: Sequence[Path], seen: tuple[str, ...]) -> Hardware:
     found = document(wanted, more, SHELF)
     try:
-        profile = Hardware.model_validate(found.data)
+        profile = Hardware.model_validate(_own_measurements(found))
     except ValidationError as error:
         invalid = InvalidSpec(from_pydantic(error, data=found.data, allowed=Hardware))
         raise locate(invalid, found) from None
@@ -264,7 +264,30 @@ def _load(wanted: str, more: Sequence[Path], seen: tuple[str, ...]) -> Hardware:
             path = ("calibration", "like", index)
             raise locate(InvalidSpec([Problem(path, f'"{like}" is like this device, and this one like it')]), found)
         profile._like.append(_load(like, more, (*seen, profile.name)))
+    if found.bases:
+        base = find_base(found.bases[0], find(wanted, more, SHELF), more, SHELF)
+        profile._like.insert(0, _load(str(base), more, (*seen, profile.name)))
     return profile
+
+
+def _own_measurements(document: Document) -> dict[str, Any]:
+    """Return a profile's data without the coefficients of its base, which were measured on that."""
+
+    def own(*path: str) -> bool:
+        mark = document.mark(("calibration", *path))
+        return mark is not None and mark.file == document.where
+
+    data = document.data
+    calibration = data.get("calibration")
+    if not document.bases or not isinstance(calibration, dict):
+        return data
+    kept: dict[str, Any] = {}
+    for name, value in calibration.items():
+        if name in FAMILIES and isinstance(value, dict):
+            kept[name] = {key: fit for key, fit in value.items() if own(name, key)}
+        elif own(name):
+            kept[name] = value
+    return data | {"calibration": kept}
 
 
 def load_all_hardware(more: Sequence[Path] = ()) -> Iterator[Hardware]:
