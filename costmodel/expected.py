@@ -22,8 +22,13 @@ _FEW = 8  # new tokens of a sequence that the kernel for one query still takes, 
 _LINK = 0.7  # of the link beyond the domain, where coefficients name no share of one
 
 
-# An expected time, the coefficients it has, and the device they were measured on.
-Found = tuple[Size, Fit, str]
+# An expected time, the coefficients it has, the device they were measured on, and whether they are another
+# format's or kind's.
+Found = tuple[Size, Fit, str, bool]
+
+
+# What is chosen once for the kernels of a path: family, coefficients, device, rates, whether they are borrowed.
+_Choice = tuple[str, Fit, str, Ceilings, bool]
 
 
 class Expected:
@@ -33,7 +38,7 @@ class Expected:
         self.hardware, self.machine, self.recipe = hardware, machine, recipe
         self._rates: dict[str, Ceilings] = {}
         self._fits: dict[tuple[str, str], tuple[Fit, str] | None] = {}
-        self._known: dict[tuple[str, str, bool], tuple[str, Fit, str, Ceilings] | None] = {}
+        self._known: dict[tuple[str, str, bool], _Choice | None] = {}
 
     def kernel(self, kernel: Kernel, floor_s: Size) -> Found | None:
         """Return the time of a kernel in all its runs, not below its floor; None where nothing was measured."""
@@ -42,31 +47,35 @@ class Expected:
             return self._either(kernel, few, floor_s)
         known = kernel.path, kernel.family, few
         if known not in self._known:
-            family, key = self._family(kernel, few=few)
-            found = self._fit(family, key)
-            self._known[known] = None if found is None else (family, *found, self._rates_of(kernel, family, found[0]))
+            self._known[known] = self._choice(kernel, few=few)
         chosen = self._known[known]
         return None if chosen is None else self._timed(kernel, floor_s, *chosen)
+
+    def _choice(self, kernel: Kernel, *, few: bool) -> _Choice | None:
+        """Return family, coefficients, whose they are, the rates they divide by, and whether they are borrowed."""
+        family, key = self._family(kernel, few=few)
+        found = self._fit(family, key)
+        if found is None:
+            return None
+        apart = family == "generic" or self._borrowed(kernel, family, found[0])
+        rates = self._ceilings(kernel.dtype if apart else found[0].multiplies or kernel.dtype)
+        other = self.recipe.format(_role(kernel)).name != "fp16" if family != "generic" else True
+        return family, *found, rates, (apart and other) or self.hardware.fit_from(family, key) is None
 
     def _either(self, kernel: Kernel, few: Any, floor_s: Size) -> Found | None:
         import numpy as np
 
         times: list[Found] = []
-        for choice in (True, False):
-            family, key = self._family(kernel, few=choice)
-            found = self._fit(family, key)
-            if found is None:
+        for which in (True, False):
+            choice = self._choice(kernel, few=which)
+            if choice is None:
                 return None
-            times.append(self._timed(kernel, floor_s, family, *found, self._rates_of(kernel, family, found[0])))
-        return np.where(few, times[0][0], times[1][0]), times[1][1], times[1][2]
+            times.append(self._timed(kernel, floor_s, *choice))
+        return np.where(few, times[0][0], times[1][0]), *times[1][1:]
 
-    def _rates_of(self, kernel: Kernel, family: str, fit: Fit) -> Ceilings:
-        """Return the rates that a kernel's coefficients divide by: those of the format they were measured in."""
-        if family == "generic" or self._borrowed(kernel, family, fit):
-            return self._ceilings(kernel.dtype)
-        return self._ceilings(fit.multiplies or kernel.dtype)
-
-    def _timed(self, kernel: Kernel, floor_s: Size, family: str, fit: Fit, device: str, rates: Ceilings) -> Found:
+    def _timed(
+        self, kernel: Kernel, floor_s: Size, family: str, fit: Fit, device: str, rates: Ceilings, borrowed: bool
+    ) -> Found:
         if family == "generic":
             us = kernel.runs * fit.fixed_us + both(  # type: ignore[attr-defined]
                 kernel.flops / (fit.compute * rates.flop_per_us),  # type: ignore[attr-defined]
@@ -74,7 +83,7 @@ class Expected:
             )
         else:
             us = kernel.runs * fit.time_us(self._shape(kernel, family), rates)
-        return maximum(us / 1e6, floor_s), fit, device
+        return maximum(us / 1e6, floor_s), fit, device, borrowed
 
     def _borrowed(self, kernel: Kernel, family: str, fit: Fit) -> bool:
         """Say whether a product's coefficients are another format's, whose peak is not this one's."""
@@ -88,11 +97,11 @@ class Expected:
         found = self._exchange(one)
         if found is None:
             return None
-        us, fit, device = found
+        us, fit, device, _ = found
         low = self._exchange(one.low_latency) if one.low_latency is not None and _any(one.few) else None
         if low is not None:  # the faster kernel, where there is a choice
             us = us - one.few * (us - minimum(us, low[0]))
-        return maximum(one.runs * us / 1e6, floor_s), fit, device
+        return maximum(one.runs * us / 1e6, floor_s), fit, device, False
 
     def _exchange(self, one: Collective) -> Found | None:
         """Return the microseconds of one run."""
@@ -109,7 +118,7 @@ class Expected:
         if self.machine.scale_out:
             wire = one.sent_out / (getattr(fit, "link", _LINK) * self.machine.scale_out.bandwidth)
             us = us + (wire + (self.machine.scale_out.latency_s if _any(one.sent_out) else 0.0)) * 1e6
-        return us, fit, device
+        return us, fit, device, False
 
     def _family(self, kernel: Kernel, *, few: bool) -> tuple[str, str]:
         """Return the coefficients' family and key for a kernel."""

@@ -29,7 +29,7 @@ def group(op: Op) -> str:
     if kind == "vector":
         return "single values"
     if not component.startswith("mixer"):
-        return component.replace("_", " ").replace(".", " ")
+        return component.removeprefix("residual.").replace("_", " ").replace(".", " ")
     last = op.path.rpartition(".")[2]
     if last in _NAMED:
         return _NAMED[last]

@@ -40,6 +40,7 @@ class Timed:
     expected_s: Size | None
     fit: Fit | None = None
     device: str | None = None  # whose coefficients
+    borrowed: bool = False  # whether they are another format's or kind's
 
     @property
     def serial_s(self) -> Size:
@@ -68,6 +69,7 @@ class Step:
     serial_s: Size
     expected_s: Size | None
     overhead_s: float
+    hidden_s: Size = 0.0  # communication beside computation, not in expected_s
     rows: list[Timed] = field(default_factory=list)
     micro_batches: Size = 1
     local_batch: Size = 1
@@ -188,14 +190,14 @@ class Roofline:
         found = self.expected.kernel(kernel, maximum(compute, memory))
         if found is None:
             return Timed(kernel, compute, memory, 0, None)
-        return Timed(kernel, compute, memory, 0, found[0], found[1], found[2])
+        return Timed(kernel, compute, memory, 0, *found)
 
     def _collective(self, one: Collective) -> Timed:
         floor = one.floor_s(self.machine)
         found = self.expected.collective(one, floor)
         if found is None:
             return Timed(one, 0, 0, floor, None)
-        return Timed(one, 0, 0, floor, found[0], found[1], found[2])
+        return Timed(one, 0, 0, floor, *found)
 
     # Sums
 
@@ -212,13 +214,15 @@ class Roofline:
         serial = _sum([one.serial_s for one in timed])
         overhead = self._overhead_s(layers)
         expected: Size | None = None
+        hidden: Size = 0.0
         if all(one.expected_s is not None for one in timed):
             expected = _sum([one.expected_s for one in timed]) + overhead
             if self.plan.overlap:
                 talk = _sum([one.expected_s for one in timed if isinstance(one.work, Collective)])
-                expected = expected - minimum(float(self.plan.overlap) * talk, expected - talk - overhead)
+                hidden = minimum(float(self.plan.overlap) * talk, expected - talk - overhead)
+                expected = expected - hidden
         floor = maximum(maximum(sides[0], sides[1]), sides[2])
-        return Step(floor, sides[0], sides[1], sides[2], serial, expected, overhead, timed, micro, batch)
+        return Step(floor, sides[0], sides[1], sides[2], serial, expected, overhead, hidden, timed, micro, batch)
 
     def _pipelined(self, timed: list[Timed], micro: Size, load: Workload) -> Step:
         """Return the step where every micro-batch passes all stages and every stage does all micro-batches.
@@ -253,6 +257,7 @@ class Roofline:
             both_ways([step.serial_s for step in each]),
             expected,
             sum(step.overhead_s for step in each),
+            _sum([step.hidden_s for step in each]),
             [row for step in each for row in step.rows],
             micro,
             load.batch,
@@ -306,5 +311,12 @@ def _scaled(one: Timed, part: Any) -> Timed:
             setattr(work, name, scaled(getattr(work, name)))
     expected = None if one.expected_s is None else one.expected_s * factor
     return Timed(
-        work, one.compute_s * factor, one.memory_s * factor, one.network_s * factor, expected, one.fit, one.device
+        work,
+        one.compute_s * factor,
+        one.memory_s * factor,
+        one.network_s * factor,
+        expected,
+        one.fit,
+        one.device,
+        one.borrowed,
     )

@@ -83,9 +83,11 @@ def _answer(found: RooflinePage) -> Page:
     unit = "a token" if found.workload["new_tokens"] == 1 else "a step"
     rest = line(f"  serial {time_text(time.serial_s)}")
     if time.expected_s is None:
-        first = line(f"  floor {time_text(time.floor_s)} {unit}", "bold").add(
-            "  not measured on such a device", "yellow"
-        )
+        first = line(f"  floor {time_text(time.floor_s)} {unit}", "bold")
+        lacking = sorted({_WORDS.get(op.family, op.group) for op in found.ops if op.expected_s is None})
+        known = any(op.expected_s is not None for op in found.ops)
+        what = f"not measured: {', '.join(lacking)}" if known else "not measured on such a device"
+        first.add(f"  {what}", "yellow")
     else:
         first = line(f"  expected {time_text(time.expected_s)} {unit}", "bold")
         first.add(f"  {rate_text(time.tokens_per_s_per_device)} tokens/s a device")
@@ -111,9 +113,11 @@ def _table(found: RooflinePage, view: View) -> Page:
         one.right(row.bound, 70, BOUND[row.bound]).right(percent_text(row.share), 75).add(" ")
         out.append(one.add(view.marks.bar(round(row.share * 1000), 1000, bar), "cyan"))
     if known and found.time.overhead_s:
-        share = found.time.overhead_s / found.time.expected_s if found.time.expected_s else 0.0
+        share = found.time.overhead_s / (_rows(found, "expected") + found.time.hidden_s)
         one = line("  engine").right("-", 28).right("-", 36).right("-", 44).right("-", 52)
         out.append(one.right(unit.of(found.time.overhead_s), 61).right("-", 70).right(percent_text(share), 75))
+    if known and found.time.hidden_s:
+        out.append(line("  hidden by overlap").right(unit.of(-found.time.hidden_s), 61))
     total = line("  total", "bold").right(_tera(sum(row.flops for row in rows)), 28)
     total.right(_giga(sum(row.bytes + row.wire_bytes for row in rows)), 36).right(unit.of(_rows(found, "serial")), 52)
     out.append(total.right(unit.of(_rows(found, "expected")) if known else "-", 61))
@@ -123,7 +127,7 @@ def _table(found: RooflinePage, view: View) -> Page:
 def _rows(found: RooflinePage, which: str) -> float:
     if which == "serial":
         return sum(row.serial_s for row in found.groups)
-    return sum(row.expected_s or 0.0 for row in found.groups) + found.time.overhead_s
+    return sum(row.expected_s or 0.0 for row in found.groups) + found.time.overhead_s - found.time.hidden_s
 
 
 def _tera(flops: int) -> str:
@@ -216,26 +220,36 @@ def _notes(found: RooflinePage, view: View) -> Page:
     seen: dict[str, float] = {}
     for family, error in found.errors.items():
         seen.setdefault(_WORDS.get(family, family), error)
-    listed = ", ".join(f"{name} {percent_text(error)}" for name, error in seen.items())
-    inherited = found.hardware not in devices
-    like = f"fitted to {' and '.join(devices)}" + (", so twice the error:" if inherited else ", median error")
-    out += paragraph(f"expected: {like} {listed}.", view.columns, "dim")
-    return out
+    text = f"expected: fitted to {' and '.join(devices)}"
+    if seen:
+        listed = ", ".join(f"{name} {percent_text(error)}" for name, error in seen.items())
+        text += f", {'median error' if found.hardware in devices else 'so twice the error:'} {listed}"
+    by_group = {op.group for op in found.ops if _borrowed(op)}
+    borrowed = [row.group for row in found.groups if row.group in by_group and row.share >= 0.01]
+    if borrowed:
+        text += f"; as other formats or kinds, error unknown: {', '.join(borrowed)}"
+    return out + paragraph(f"{text}.", view.columns, "dim")
+
+
+def _borrowed(op: OpTime) -> bool:
+    return op.coefficients is not None and op.coefficients.borrowed
 
 
 def _ops(found: RooflinePage) -> Page:
     """Return every kernel."""
     width = max(len(op.path) for op in found.ops) + 2
     head = line("kernels", "bold")
-    columns = (("runs", 6), ("dtype", 8), ("TFLOP", 9), ("GB", 9), ("floor ms", 10), ("expected ms", 12))
+    cells = [_op_cells(op) for op in found.ops]
+    names = ("runs", "dtype", "TFLOP", "GB", "bound ms", "expected ms")
+    columns = [(name, max(6, 1 + max(len(row[i]) for row in [list(names), *cells]))) for i, name in enumerate(names)]
     edge = width
     for name, size in columns:
         edge += size
         head.right(name, edge, "dim")
     out = [head]
-    for op in found.ops:
+    for op, texts in zip(found.ops, cells, strict=True):
         edge, one = width, line(f"  {op.path}")
-        for text, (_, size) in zip(_op_cells(op), columns, strict=True):
+        for text, (_, size) in zip(texts, columns, strict=True):
             edge += size
             one.right(text, edge)
         out.append(one)
@@ -257,13 +271,13 @@ def grid(found: RooflinePage, view: View) -> Grid:
         Column("flop", "TFLOP"),
         Column("bytes", "GB"),
         Column("wire_bytes", "GB on the wire"),
-        Column("floor_s", "Floor (ms)"),
+        Column("serial_s", "Serial (ms)"),
         Column("expected_s", "Expected (ms)"),
         Column("bound", "Bound", number=False),
     ]
     rows = []
     for one in found.ops if view.verbose else found.groups:
-        floor = one.floor_s if hasattr(one, "floor_s") else one.serial_s
+        serial = one.floor_s if hasattr(one, "floor_s") else one.serial_s
         name = one.path if hasattr(one, "path") else one.group
         rows.append(
             [
@@ -272,11 +286,14 @@ def grid(found: RooflinePage, view: View) -> Grid:
                 Cell(one.flops, _tera(one.flops)),
                 Cell(one.bytes, _giga(one.bytes)),
                 Cell(one.wire_bytes, _giga(one.wire_bytes)),
-                Cell(floor, fixed(Fraction(floor) * 1000, 3)),
+                Cell(serial, fixed(Fraction(serial) * 1000, 3)),
                 Cell(one.expected_s, "-" if one.expected_s is None else fixed(Fraction(one.expected_s) * 1000, 3)),
                 Cell(one.bound),
             ]
         )
+    if found.time.expected_s is not None and not view.verbose:
+        rows += [_extra("engine", found.time.overhead_s)] if found.time.overhead_s else []
+        rows += [_extra("hidden by overlap", -found.time.hidden_s)] if found.time.hidden_s else []
     assert found.load is not None
     where = f"{found.plan.devices} x {found.hardware}"
     caption = f"{clean(found.title or found.name)} on {where}: {step_text(found.load)}; {found.dtype}."
@@ -286,3 +303,9 @@ def grid(found: RooflinePage, view: View) -> Grid:
         f" ({found.plan.text}); one device, totals over runs.",
     ]
     return Grid(columns, rows, caption, f"{found.name}-roofline", notes)
+
+
+def _extra(name: str, seconds: float) -> list[Cell]:
+    """Return a row that has an expected time alone."""
+    empty = [Cell(None, "") for _ in range(5)]
+    return [Cell(name), *empty, Cell(seconds, fixed(Fraction(seconds) * 1000, 3)), Cell(None, "")]

@@ -88,4 +88,7 @@ def plan_text(plan: PlanRow, local_batch: int, micro_batches: int, n_experts: It
     if plan.pp > 1:
         many = f"{micro_batches} micro-batch{'' if micro_batches == 1 else 'es'}"
         parts.append(f"pp {plan.pp} ({many} of {count_text(local_batch)})")
+    parts += [f"{name} {getattr(plan, name)}" for name in ("dispatch", "combine") if getattr(plan, name)]
+    if plan.overlap:
+        parts.append(f"{percent_text(plan.overlap)} of communication hidden")
     return ", ".join(parts)

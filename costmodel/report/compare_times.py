@@ -75,7 +75,7 @@ def _point(
         )
     roofline, step = best
     held = device_memory(roofline, load, step)
-    longest = groups(step.rows)[0]
+    longest = groups(step.rows, step.overhead_s)[0]
     return TimePoint(
         context=context,
         batch=batch,

@@ -25,7 +25,7 @@ class Times:
     """Times of one step, in seconds. ``bound``: what binds the floor; ``expected_s`` None: not measured.
 
     ``compute_s memory_s network_s`` are the floor's three sides. ``overhead_s`` is an engine's, in
-    ``expected_s``.
+    ``expected_s``; ``hidden_s`` is the communication that runs beside computation, and is not in it.
     """
 
     floor_s: float
@@ -36,18 +36,23 @@ class Times:
     memory_s: float
     network_s: float
     overhead_s: float
+    hidden_s: float
     tokens_per_s: float | None
     tokens_per_s_per_device: float | None
 
 
 @dataclass(slots=True)
 class Coefficients:
-    """Whose coefficients an expected time has, and their median error on unseen shapes, widened where inherited."""
+    """Whose coefficients an expected time has, and their median error on unseen shapes, widened where inherited.
+
+    ``borrowed``: they are those of another format or kind of kernel, and no error is known.
+    """
 
     device: str
     family: str
     median_error: float | None
     inherited: bool
+    borrowed: bool
 
 
 @dataclass(slots=True)
@@ -74,7 +79,7 @@ class OpTime:
 
 @dataclass(slots=True)
 class GroupTime:
-    """Kernels that a person thinks of as one; ``share`` of the expected (or serial) time."""
+    """Kernels that a person thinks of as one; ``share`` of all expected times (or serial ones), engine included."""
 
     group: str
     runs: int
@@ -171,7 +176,7 @@ def _page(found: Setup, load: Workload, step: Step) -> RooflinePage:
         kernels="fused" if found.roofline.device.fused else "naive",
         ridge={name: peak / machine.bandwidth for name, peak in machine.peaks.items()},
         time=times(step, load, found),
-        groups=groups(step.rows),
+        groups=groups(step.rows, step.overhead_s),
         ops=ops,
         memory=device_memory(found.roofline, load, step),
         errors=errors(step.rows, found.hardware.name),
@@ -198,6 +203,7 @@ def times(step: Step, load: Workload, found: Setup) -> Times:
         memory_s=float(step.memory_s),
         network_s=float(step.network_s),
         overhead_s=step.overhead_s,
+        hidden_s=float(step.hidden_s),
         tokens_per_s=rate,
         tokens_per_s_per_device=rate / found.plan.devices if rate else None,
     )
@@ -245,17 +251,19 @@ def coefficients(row: Timed, device: str) -> Coefficients | None:
         return None
     inherited = bool(device) and row.device != device
     error = fit.median_error
-    return Coefficients(row.device, fit.family, None if error is None else error * (2 if inherited else 1), inherited)
+    if error is not None:
+        error = None if row.borrowed else error * (2 if inherited else 1)
+    return Coefficients(row.device, fit.family, error, inherited, row.borrowed)
 
 
-def groups(rows: list[Timed]) -> list[GroupTime]:
-    """Return the rows by group, the longest first."""
+def groups(rows: list[Timed], overhead_s: float) -> list[GroupTime]:
+    """Return the rows by group, the longest first; ``overhead_s`` is an engine's."""
     found: dict[str, list[Timed]] = {}
     for row in rows:
         if _runs(row):
             found.setdefault(row.work.group, []).append(row)
     known = all(row.expected_s is not None for row in rows)
-    whole = sum(_taken(row, known=known) for row in rows) or 1.0
+    whole = sum(_taken(row, known=known) for row in rows) + (overhead_s if known else 0.0) or 1.0
     result = [_group(name, its, whole, known=known) for name, its in found.items()]
     result.sort(key=lambda one: -one.share)
     return result
@@ -274,6 +282,7 @@ def _group(name: str, rows: list[Timed], whole: float, *, known: bool) -> GroupT
         "memory": sum(float(row.memory_s) for row in rows),
         "network": sum(float(row.network_s) for row in rows),
     }
+    times = [float(row.expected_s) for row in rows if row.expected_s is not None]
     return GroupTime(
         group=name,
         runs=sum(int(row.work.runs) for row in rows),
@@ -282,7 +291,7 @@ def _group(name: str, rows: list[Timed], whole: float, *, known: bool) -> GroupT
         wire_bytes=_whole(wire),
         intensity=float(flops / moved) if moved else None,
         serial_s=sum(float(row.serial_s) for row in rows),
-        expected_s=sum(float(row.expected_s or 0) for row in rows) if known else None,
+        expected_s=sum(times) if len(times) == len(rows) else None,
         bound=max(sides, key=lambda side: sides[side]),
         share=sum(_taken(row, known=known) for row in rows) / whole,
     )
