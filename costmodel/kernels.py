@@ -155,7 +155,8 @@ class Device(Share):
         if not self.fused:  # scores out and in, probabilities out and in
             kernel.output_bytes += 4 * op.runs * self.values(heads * op.batch * pairs)
         # Of many resident keys a query may pick some; cut keys are another device's.
-        keys = minimum(op.keys, op.pairs // new + new - 1)
+        queries = maximum(new, 1)
+        keys = minimum(op.keys, op.pairs // queries + queries - 1)
         if plan.cp > 1:
             keys = own * keys + (1 - own) * ceil_div(keys, plan.cp)
             new = own * ceil_div(new, plan.cp) + (1 - own) * new

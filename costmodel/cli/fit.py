@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from costmodel.cli.options import Arch, Ascii, Batch, Format, Mla, Out, Quiet, Source, Specs, Units, With
+from costmodel.cli.options import Arch, Ascii, Batch, Format, Mla, OneContext, Out, Quiet, Source, Specs, Units, With
 from costmodel.cli.times import Cp, Dp, Emulate, Ep, HardwareName, Overhead, PlanFile, Pp, Tp, on_hardware
 
 
 def fit(
     architecture: Arch,
     hardware: HardwareName,
-    context: Annotated[str, typer.Option("--context", metavar="N", help="Tokens of a sequence")] = "4Ki",
+    context: OneContext = None,
     batch: Batch = "1",
     dtype: Annotated[
         str | None, typer.Option("--dtype", metavar="RECIPE", help="This one only  [default: bf16, fp8, int4]")

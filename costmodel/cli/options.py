@@ -13,6 +13,9 @@ CONTEXTS = "4Ki,32Ki,128Ki"
 Arch = Annotated[str, typer.Argument(metavar="ARCH", show_default=False)]
 Archs = Annotated[list[str], typer.Argument(metavar="ARCH", show_default=False)]
 Context = Annotated[str, typer.Option("--context", metavar="N,...", help="Tokens in the sequence")]
+OneContext = Annotated[
+    str | None, typer.Option("--context", metavar="N", help="Tokens of a sequence  [default: 4Ki or its longest]")
+]
 Dtype = Annotated[str, typer.Option("--dtype", metavar="RECIPE", help="bf16, or roles: kv=fp8,state=fp32")]
 Page = Annotated[str, typer.Option("--page", metavar="N", help="Also round up to pages of N tokens")]
 Batch = Annotated[str, typer.Option("--batch", metavar="N", help="Sequences")]
@@ -36,9 +39,9 @@ Mla = Annotated[
 With = Annotated[str | None, typer.Option("--with", metavar="NAME,...", help="Count components too: mtp, vision")]
 
 
-def contexts(text: str, option: str = "context") -> list[str] | None:
+def contexts(text: str | None, option: str = "context") -> list[str] | None:
     """Return the contexts of an option, None for the default ones; warn where k may mean Ki."""
-    if text == CONTEXTS:
+    if text is None or text == CONTEXTS:
         return None
     found = [part.strip() for part in text.split(",") if part.strip()]
     for part in found:

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from costmodel.cli.options import Arch, Ascii, Dtype, Format, Mla, Out, Quiet, Source, Specs, Units, names, warn_decimal
+from costmodel.cli.options import (
+    Arch,
+    Ascii,
+    Dtype,
+    Format,
+    Mla,
+    OneContext,
+    Out,
+    Quiet,
+    Source,
+    Specs,
+    Units,
+    names,
+    warn_decimal,
+)
 from costmodel.cli.times import (
     Cp,
     Dp,
@@ -26,7 +40,7 @@ from costmodel.cli.times import (
 def serve(
     architecture: Arch,
     hardware: HardwareName,
-    context: Annotated[str, typer.Option("--context", metavar="N", help="Tokens of a sequence")] = "4Ki",
+    context: OneContext = None,
     batch: Annotated[
         str | None, typer.Option("--batch", metavar="N,...", help="Sequences  [default: up to what fits]")
     ] = None,

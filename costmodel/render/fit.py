@@ -9,6 +9,7 @@ from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.numbers import bytes_text, context_text, count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Page, clean, fit, line, paragraph
+from costmodel.render.times import beyond
 
 if TYPE_CHECKING:
     from costmodel.report.fit import FitPage
@@ -26,6 +27,7 @@ def page(found: FitPage, view: View) -> Page:
     out[0].add(f" ({_gigas(capacity, size, 0)} {name})")
     if found.confidence != "published":
         out[0].add(f", {found.confidence}", "yellow")
+    out += beyond(found.context, found.setup, view)
     out += [line(), *_answer(found), line(), *_table(found, size)]
     first = found.rows[0]
     if first.devices and not view.quiet:

@@ -9,7 +9,7 @@ from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.numbers import count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Page, clean, fit, line, paragraph
-from costmodel.render.times import BOUND, percent_text, plan_text, rate_text, step_text, time_text, time_unit
+from costmodel.render.times import BOUND, beyond, percent_text, plan_text, rate_text, step_text, time_text, time_unit
 
 if TYPE_CHECKING:
     from costmodel.report.roofline import GroupTime, OpTime, RooflinePage
@@ -28,6 +28,7 @@ def page(found: RooflinePage, view: View) -> Page:
     words = plan_text(found.plan, found.local_batch, found.micro_batches, _experts(found))
     out += paragraph(f"plan: {words}", view.columns)
     out += paragraph(_formats(found), view.columns)
+    out += beyond(found.load.cached_tokens + found.load.new_tokens, found.setup, view)
     out += _memory(found, view)
     out += [line(), *_answer(found), line(), *_table(found, view)]
     if view.verbose:

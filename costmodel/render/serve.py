@@ -9,7 +9,7 @@ from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.numbers import context_text, count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Page, clean, fit, line, paragraph
-from costmodel.render.times import BOUND, percent_text, plan_text, rate_text, time_text
+from costmodel.render.times import BOUND, beyond, percent_text, plan_text, rate_text, time_text
 
 if TYPE_CHECKING:
     from costmodel.report.serve import ServePage, ServeRow
@@ -26,6 +26,7 @@ def page(found: ServePage, view: View) -> Page:
     if found.confidence != "published":
         out[0].add(f", {found.confidence}", "yellow")
     out += paragraph(f"plan: {_plan(found)}", view.columns)
+    out += beyond(found.context, found.setup, view)
     out += [line(), *_memory(found, view), line(), *_decode(found), line(), *_limits(found)]
     if not view.quiet:
         out += [line(), *_notes(found, view)]
@@ -59,7 +60,7 @@ def _memory(found: ServePage, view: View) -> Page:
     held = found.memory
     largest = max(1, found.limits.largest_batch // found.plan.dp)
     rows = [
-        ("weights", held.weights_bytes, ""),
+        ("weights", held.weights_bytes, "with the drafter's" if found.speculation else ""),
         (
             "cache",
             held.cache_bytes * largest,
@@ -88,6 +89,7 @@ def _decode(found: ServePage) -> Page:
         line("decode", "bold").right("ms a token", 32, "dim").right("tokens/s", 55, "dim").right("J a token", 66, "dim")
     )
     head = line("  sequences", "dim")
+    bounds = not priced and any(row.bound for row in found.rows)
     labels = [("floor", 21), ("expected", 32), ("a user", 44), ("a device", 55), (power, 66)]
     if priced:
         over.right("$/Mtoken", 77, "dim")
@@ -95,6 +97,8 @@ def _decode(found: ServePage) -> Page:
         labels.append((price, 77))
     for text, edge in labels:
         head.right(text, edge, "dim")
+    if bounds:
+        head.add("  bound", "dim")
     out = [over, head]
     for row in found.rows:
         one = line("").right(count_text(row.batch), 11).right(_ms(row.floor_s), 21)
@@ -103,8 +107,8 @@ def _decode(found: ServePage) -> Page:
         one.right(_optional(row.joule_per_token), 66)
         if priced:
             one.right(_optional(row.usd_per_million_tokens), 77)
-        if row.bound:
-            one.add("  ").add("" if priced else row.bound, BOUND[row.bound])
+        if bounds and row.bound:
+            one.add("  ").add(row.bound, BOUND[row.bound])
         out.append(one)
     return out
 
@@ -139,8 +143,9 @@ def _notes(found: ServePage, view: View) -> Page:
     if found.rows[-1].expected_s is None:
         text = f"expected: no kernels were measured on {found.hardware} or a device like it."
     elif found.step_error is not None:
-        text = f"expected: median error on held-out whole steps {percent_text(found.step_error)}"
-        text += f", engine's overhead as on {found.overhead_from}." if found.overhead_from else "."
+        text = f"expected: median error of held-out whole steps {percent_text(found.step_error)}"
+        text += f" (9 in 10 within {percent_text(found.step_error_p90)}; docs/validation.md names the models)"
+        text += f", engine's overhead as on {found.overhead_from}."
     else:
         text = "expected: kernels only, no engine's overhead was measured here."
     if found.power_w:

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from costmodel.render.numbers import count_text, fixed
+from costmodel.render.numbers import context_text, count_text, fixed
+from costmodel.render.text import Page, paragraph
 
 if TYPE_CHECKING:
-    from costmodel.report.setup import PlanRow
+    from costmodel.render.sink import View
+    from costmodel.report.setup import PlanRow, Setup
     from costmodel.workload import Workload
 
 BOUND = {"compute": "cyan", "memory": "yellow", "network": "magenta"}
@@ -92,3 +94,12 @@ def plan_text(plan: PlanRow, local_batch: int, micro_batches: int, n_experts: It
     if plan.overlap:
         parts.append(f"{percent_text(plan.overlap)} of communication hidden")
     return ", ".join(parts)
+
+
+def beyond(context: int, setup: Setup | None, view: View) -> Page:
+    """Return a warning where a context is longer than the model's publisher supports."""
+    known = setup.architecture.max_context if setup else None
+    if not isinstance(known, int) or context <= known:
+        return []
+    text = f"longest context published: {context_text(known)}; figures beyond it are arithmetic"
+    return paragraph(text, view.columns, "yellow")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from costmodel import figures
 from costmodel.dtypes import Recipe
-from costmodel.errors import UsageError
-from costmodel.report.choices import CONTEXTS, tokens
+from costmodel.report.choices import tokens
 from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.fit_search import FitRow, Less, Search
@@ -61,10 +60,7 @@ def fit(architecture: Wanted, hardware: str, *, chunk: int | str = CHUNK, **aske
     """
     named = asked.get("dtype")
     found = setup(architecture, hardware, **asked)
-    contexts = found.choices.contexts
-    if found.choices.given and len(contexts) > 1:
-        raise UsageError("fit takes one context", hint=f"--context {contexts[-1]}")
-    context = contexts[0] if found.choices.given else CONTEXTS[0]
+    context = found.context("fit")
     budget = min(tokens(chunk, "chunk"), context)
     search = Search(found, context, budget)
     rows: list[FitRow] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ class Limits:
 
     ``bound_by``: what keeps the batch from growing: cache memory, or nothing that grows.
     ``cache_room_tokens``: what a device keeps of sequences at the context. ``longest_context``: of
-    one sequence, at most what the publisher supports.
+    one sequence, at most what the publisher supports; None where a drafter keeps something too.
     """
 
     largest_batch: int
@@ -60,13 +61,21 @@ class Limits:
     first_token_expected_s: float | None
 
 
-def room_of(found: Setup, decode: list[Op], first: Workload, prefill: Step) -> memory.Room:
-    """Return what fits beside ``decode``; a prompt longer than a step's budget is read in parts."""
+def room_of(
+    found: Setup, decode: list[Op], first: Workload, prefill: Step, beside: Sequence[memory.Held] = ()
+) -> memory.Room:
+    """Return what fits; ``decode`` are the operations of one sequence's step, ``beside`` what else each stage holds.
+
+    A prompt longer than a step's budget is read in parts.
+    """
     own = found.roofline
     kernels = [row.work for row in prefill.rows if isinstance(row.work, Kernel)]
     if first.new_tokens > _CHUNK or found.plan.pp > 1:
         kernels = own.device.kernels(own.lower(replace(first, new_tokens=min(first.new_tokens, _CHUNK))), first.batch)
     each = memory.held(found.architecture, own.device, decode, memory.operands(kernels))
+    if beside:
+        pairs = zip(each, beside, strict=True)
+        each = [replace(a, weights=a.weights + b.weights, cache=a.cache + b.cache) for a, b in pairs]
     return memory.room(each, own.machine.capacity, found.reserve)
 
 
@@ -80,14 +89,16 @@ def device_memory(roofline: Roofline, load: Workload, step: Step) -> DeviceMemor
     return DeviceMemory(room.capacity, room.weights, room.cache * each, active, room.sequences >= each)
 
 
-def limits(found: Setup, context: int, room: memory.Room, largest: int, first: Workload, prefill: Step) -> Limits:
+def limits(
+    found: Setup, context: int, room: memory.Room, largest: int, first: Workload, prefill: Step, *, drafted: bool
+) -> Limits:
     """Return what the memory allows and the first token's time, of a prompt alone on its devices."""
     growing = room.cache > 0
     return Limits(
         largest_batch=largest,
         bound_by="cache memory" if growing else "nothing that grows with the batch",
         cache_room_tokens=room.free * context // room.cache if growing else None,
-        longest_context=longest_context(found, found.roofline.device, room.free),
+        longest_context=None if drafted else longest_context(found, found.roofline.device, room.free),
         prompt=first.new_tokens,
         first_token_floor_s=float(prefill.floor_s),
         first_token_expected_s=None if prefill.expected_s is None else float(prefill.expected_s),

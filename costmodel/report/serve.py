@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Unpack
 from costmodel import figures
 from costmodel.errors import UsageError
 from costmodel.mix import mixed_step
-from costmodel.report.choices import CONTEXTS, tokens
+from costmodel.report.choices import tokens
 from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
 from costmodel.report.limits import Limits, ServeMemory, limits, room_of
 from costmodel.report.roofline import errors
 from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, setup
 from costmodel.report.source import SourceRow, Wanted, source_of
-from costmodel.report.speculation import Speculation, drafter, speculation
-from costmodel.times import Step
+from costmodel.report.speculation import Speculation, beside, drafter, speculation
+from costmodel.times import Roofline, Step
 
 if TYPE_CHECKING:
     from costmodel.ops import Op
@@ -65,6 +65,7 @@ class ServePage:
     usd_per_hour: float | None
     errors: dict[str, float]
     step_error: float | None
+    step_error_p90: float | None
     overhead_from: str | None
     speculation: Speculation | None = field(default=None, metadata=OPTIONAL)
     source: SourceRow | None = None
@@ -104,17 +105,19 @@ def serve(
     context, mix = _context(found, prompt, output)
     first = replace(found.choices.prefill(found.architecture, mix[0] if mix else context), batch=1)
     prefill = found.roofline.step(first)
-    one = found.roofline.lower(found.choices.decode(found.architecture, context))
-    room = room_of(found, one, first, prefill)
+    decode = found.choices.decode(found.architecture, context)
+    one = found.roofline.lower(decode)
+    guess = speculation(found, draft, accept, draft_model)
+    drafting = drafter(found, draft_model) if guess and draft_model is not None else None
+    room = room_of(found, one, first, prefill, beside(found, decode, drafting) if guess else ())
     largest = room.sequences * found.plan.dp
     if room.sequences < 1:
         raise UsageError(
             f"{found.architecture.name} does not fit on {found.plan.devices} x {found.hardware.name}: "
             f"{room.used / 1e9:,.1f} GB a device of {room.capacity / 1e9:,.1f}",
-            hint=f"archcalc fit {found.architecture.name} --hardware {found.hardware.name} finds a plan",
+            hint=f"archcalc fit {found.options(context)} finds a plan",
         )
-    guess = speculation(found, draft, accept, draft_model)
-    server = _Server(found, context, mix, guess, draft_model)
+    server = _Server(found, context, mix, guess, drafting)
     rows = server.rows(_batches(batches, largest, found.plan.dp), one)
     step, overhead_from = found.roofline.overhead()
     source = source_of(found.architecture)
@@ -130,11 +133,12 @@ def serve(
         dtype=found.choices.recipe.text,
         memory=ServeMemory(room.capacity, room.weights, room.cache, room.activations, room.reserve, max(0, room.free)),
         rows=rows,
-        limits=limits(found, context, room, largest, first, prefill),
+        limits=limits(found, context, room, largest, first, prefill, drafted=guess is not None),
         power_w=server.power,
         usd_per_hour=None if server.price is None else float(server.price),
         errors=errors(server.last.rows if server.last else [], found.hardware.name),
-        step_error=_step_error(found),
+        step_error=_widened(found, step.median_error if step else None),
+        step_error_p90=_widened(found, step.p90_error if step else None),
         overhead_from=overhead_from if step else None,
         speculation=guess,
         source=source,
@@ -149,12 +153,11 @@ def _context(found: Setup, prompt: int | str | None, output: int | str | None) -
     if (prompt is None) is not (output is None):
         raise UsageError("--prompt and --output are given together", hint="--prompt 2048 --output 512")
     if prompt is not None and output is not None:
+        if found.choices.given:
+            raise UsageError("--prompt and --output say how long sequences get", hint="leave --context out")
         mix = tokens(prompt, "prompt"), tokens(output, "output")
         return sum(mix), mix
-    contexts = found.choices.contexts
-    if found.choices.given and len(contexts) > 1:
-        raise UsageError("serve takes one context", hint=f"--context {contexts[0]}")
-    return (contexts[0] if found.choices.given else CONTEXTS[0]), None
+    return found.context("serve"), None
 
 
 def _batches(asked: Sequence[int | str] | None, largest: int, dp: int) -> list[int]:
@@ -181,10 +184,10 @@ class _Server:
         context: int,
         mix: tuple[int, int] | None,
         guess: Speculation | None,
-        draft_model: Wanted | None,
+        drafting: Roofline | None,
     ) -> None:
         self.found, self.context, self.mix, self.guess = found, context, mix, guess
-        self.drafter = drafter(found, draft_model) if guess and draft_model is not None else None
+        self.drafter = drafting
         watts = found.hardware.power
         self.power = float(watts.amount) if watts else None
         self.price = _price(found)
@@ -255,8 +258,8 @@ def _price(found: Setup) -> Fraction | None:
     return found.hardware.price.amount if found.hardware.price else None
 
 
-def _step_error(found: Setup) -> float | None:
-    step, device = found.roofline.overhead()
-    if step is None or step.median_error is None:
+def _widened(found: Setup, error: float | None) -> float | None:
+    """Return an error of whole steps, twice as wide where another device's overhead serves."""
+    if error is None:
         return None
-    return step.median_error * (1 if device == found.hardware.name else 2)
+    return error * (1 if found.roofline.overhead()[1] == found.hardware.name else 2)

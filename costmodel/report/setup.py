@@ -16,7 +16,7 @@ from costmodel.profiles import Hardware, load_hardware
 from costmodel.report.choices import Asked, Choices, natural, tokens
 from costmodel.report.source import SourceRow, Wanted, architecture_of, check_components
 from costmodel.times import Roofline
-from costmodel.units import parse_fraction, parse_quantity
+from costmodel.units import context_text, parse_fraction, parse_quantity
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
@@ -98,6 +98,22 @@ class Setup:
     def plan_row(self) -> PlanRow:
         """Return the plan as data."""
         return plan_row(self.plan)
+
+    def context(self, command: str) -> int:
+        """Return the one context asked for; else 4Ki, or the model's longest where that is less.
+
+        Raises:
+            UsageError: several were asked for.
+        """
+        asked, known = self.choices.contexts, self.architecture.max_context
+        if self.choices.given and len(asked) > 1:
+            raise UsageError(f"{command} takes one context", hint=f"--context {asked[0]}")
+        return asked[0] if self.choices.given else min(asked[0], known if isinstance(known, int) else asked[0])
+
+    def options(self, context: int) -> str:
+        """Return what another command needs to be asked the same of: model, device, context, formats."""
+        text = f"{self.architecture.name} --hardware {self.hardware.name} --context {context_text(context)}"
+        return text + ("" if self.choices.recipe.text == "bf16" else f" --dtype {self.choices.recipe.text}")
 
     def changed(self, plan: Plan, recipe: Recipe) -> Roofline:
         """Return the same model and machine under another plan and other formats.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from costmodel import memory
 from costmodel.errors import ArchcalcError, UsageError, quote
 from costmodel.report.choices import natural
 from costmodel.times import Roofline
@@ -14,6 +15,7 @@ from costmodel.units import parse_fraction
 if TYPE_CHECKING:
     from costmodel.report.setup import Setup
     from costmodel.report.source import Wanted
+    from costmodel.workload import Workload
 
 
 @dataclass(slots=True)
@@ -36,6 +38,18 @@ def drafter(found: Setup, model: Wanted) -> Roofline:
     check(drafts, plan)
     old = found.roofline
     return Roofline(drafts, found.hardware, plan, old.recipe, emulated=old.machine.emulated)
+
+
+def beside(found: Setup, decode: Workload, drafting: Roofline | None) -> list[memory.Held]:
+    """Return what drafting holds beside the model, by pipeline stage: another model, or the MTP layers."""
+    own = drafting or found.roofline
+    if drafting is not None:
+        ops = drafting.lower(decode)
+    elif "mtp" in found.choices.include:  # counted already
+        return []
+    else:
+        ops = found.architecture.lower_component("mtp", decode)
+    return memory.held(own.architecture, own.device, ops, 0)
 
 
 def speculation(
