@@ -76,7 +76,7 @@ def largest() -> int:
     load = Workload(batch=1, cached_tokens=CONTEXT - 1, logits="last")
     found = unit(144, 32, 1)
     held = memory.held(found.architecture, found.device, found.lower(load), 0)
-    return memory.room(held, found.machine.capacity, 0).sequences
+    return memory.Room(tuple(held), found.machine.capacity, 0).sequences
 
 
 def batches() -> list[Batch]:

@@ -58,8 +58,8 @@ def _fits(own: Roofline, context: int, chunk: int, reserve: int, part: float) ->
     load = Workload(batch=1, cached_tokens=context - 1, logits="last")
     step = own.lower(replace(load, new_tokens=chunk, cached_tokens=0)) if chunk else []
     held = memory.held(own.architecture, own.device, own.lower(load), memory.operands(own.device.kernels(step, 1)))
-    room = memory.room(held, own.machine.capacity, reserve)
-    return int(part * room.free // room.cache)
+    room = memory.Room(tuple(held), own.machine.capacity, reserve)
+    return min(int(part * room.free(stage) // stage.cache) for stage in held)
 
 
 def _expected(mixed: Mixed) -> float:

@@ -72,11 +72,10 @@ class Device(Share):
     def kernels(self, ops: Iterable[Op], batch: Size, group: Size | None = None) -> list[Kernel]:
         """Return the kernels in order; ``batch`` is the sequences that ``ops`` were lowered with.
 
-        ``group``: the sequences whose tokens meet the same experts (default: as many from every
-        group of devices).
+        ``group``: the sequences of all data-parallel groups (default: as many in every one).
         """
         found: list[Kernel] = []
-        together = batch * self.plan.moe_dp if group is None else group
+        together = batch * self.plan.dp if group is None else group
         for op in present(ops):
             if self.fused and isinstance(op, Vector):
                 if op.weights and found:
@@ -172,10 +171,11 @@ class Device(Share):
         plan = self.plan
         n_local = plan.experts(op.n_experts)
         n_all = op.n_experts + plan.redundant_experts
+        # A set of experts meets the tokens of moe_dp of the cp x dp owners of tokens, at most all there are.
         tokens = op.tokens * together
         tokens = tokens // batch if isinstance(tokens, int) else tokens / batch
-        if plan.cp > 1 and plan.ep <= plan.tp:
-            tokens = ceil_div(tokens, plan.cp)
+        mine = op.tokens * plan.moe_dp
+        tokens = minimum(tokens, mine if plan.cp == 1 else ceil_div(mine, plan.cp))
         rows = tokens * op.chosen / plan.ep if plan.ep > 1 else tokens * op.chosen
         up = op.shared_input
         d_in = op.d_in if up else ceil_div(op.d_in, plan.moe_tp)

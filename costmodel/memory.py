@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from costmodel.kernels import Device, Kernel
+from costmodel.ops import Project
 from costmodel.plan import Plan, Stage, share, stages
 from costmodel.sizes import ceil_div
 
@@ -18,17 +19,23 @@ if TYPE_CHECKING:
     from costmodel.workload import Workload
 
 _BUFFER = 4  # bytes a value: routers' correction biases are kept in fp32
+_NOTHING_GROWS = 2**40  # sequences
 _GROWING = ("full", "latent", "index", "compressed", "cross", "window", "chunk")
 
 
 @dataclass(slots=True, frozen=True)
 class Held:
-    """Bytes on one device of one pipeline stage; ``cache`` is of one sequence at the asked context."""
+    """Bytes on one device of one pipeline stage; ``cache`` is of one sequence at the asked context.
+
+    ``activations``: the operands of the largest kernel that reads prompts; ``logits``: those of the
+    LM head for one decoding sequence.
+    """
 
     stage: int
     weights: int
     cache: int
     activations: int
+    logits: int = 0
 
 
 def operands(kernels: Iterable[Kernel]) -> int:
@@ -40,10 +47,12 @@ def held(architecture: Architecture, device: Device, decode: list[Op], activatio
     """Return what a device of each stage holds.
 
     ``decode`` are the operations of a step of one sequence that ends at the context, ``activations``
-    the bytes of the largest step's operands.
+    the bytes of the largest operands of a step that reads prompts.
     """
     plan, ops = device.plan, decode
     found = []
+    head = [device.kernels([op], 1) for op in ops if op.component == "lm_head" and isinstance(op, Project)]
+    logits = operands(kernel for kernels in head for kernel in kernels)
     for stage in stages(architecture.n_layers, plan.pp):
         weights = cache = 0
         for op in ops:
@@ -55,7 +64,8 @@ def held(architecture: Architecture, device: Device, decode: list[Op], activatio
             if op.states:
                 cache += sum(_kept(state, part, plan, device) for state in op.states)
         weights += _tied_copy(architecture, stage, device, ops)
-        found.append(Held(stage.index, weights, cache, activations))
+        last = stage.index == plan.pp - 1
+        found.append(Held(stage.index, weights, cache, activations, logits if last else 0))
     return found
 
 
@@ -95,45 +105,46 @@ def _tied_copy(architecture: Architecture, stage: Stage, device: Device, ops: li
     return int(device.weight_bytes(head))
 
 
-def cache_bytes(architecture: Architecture, device: Device, decode: Workload) -> int:
-    """Return what the fullest device keeps of one sequence at the context that a decode step ends at."""
-    ops = architecture.lower(decode)
+def cache_bytes(architecture: Architecture, device: Device, decode: Workload) -> list[int]:
+    """Return what a device of each stage keeps of one sequence at the context that a decode step ends at."""
+    ops = [op for op in architecture.lower(decode) if op.states]
     each = []
     for stage in stages(architecture.n_layers, device.plan.pp):
-        parts = ((op, share(architecture, stage, op)) for op in ops if op.states)
+        parts = ((op, share(architecture, stage, op)) for op in ops)
         each.append(sum(_kept(state, part, device.plan, device) for op, part in parts for state in op.states))
-    return max(each)
+    return each
 
 
 @dataclass(slots=True, frozen=True)
 class Room:
-    """What fits beside the weights: sequences of the asked context on the whole deployment."""
+    """What fits on the devices of each stage beside the weights; ``reserve`` is held back on every one."""
 
-    weights: int
-    cache: int  # of one sequence on the busiest device
-    activations: int
-    reserve: int
+    stages: tuple[Held, ...]
     capacity: int
+    reserve: int
 
-    @property
-    def free(self) -> int:
-        """Return the bytes left for caches; below 0 the weights do not fit."""
-        return self.capacity - self.weights - self.activations - self.reserve
+    def free(self, stage: Held) -> int:
+        """Return the bytes of a stage's device left for caches; below 0 the weights do not fit."""
+        return self.capacity - stage.weights - stage.activations - self.reserve
 
     @property
     def sequences(self) -> int:
         """Return how many sequences of the context one group of devices holds."""
-        if self.free <= 0:
+        return min(self._holds(stage) for stage in self.stages)
+
+    def _holds(self, stage: Held) -> int:
+        free = self.free(stage)
+        if free <= 0:
             return 0
-        return self.free // self.cache if self.cache else 2**40
+        most = free // stage.cache if stage.cache else _NOTHING_GROWS
+        each = stage.cache + stage.logits  # where these are the largest operands
+        return min(most, (free + stage.activations) // each) if each else most
 
-    @property
-    def used(self) -> int:
-        """Return the bytes used with one sequence."""
-        return self.weights + self.cache + self.activations + self.reserve
+    def fullest(self, sequences: int) -> Held:
+        """Return the stage whose devices hold most with so many sequences in each group."""
+        return max(self.stages, key=lambda one: self.used(one, sequences))
 
-
-def room(found: list[Held], capacity: int, reserve: int) -> Room:
-    """Return the tightest stage's room: the one that holds the fewest sequences."""
-    rooms = [Room(one.weights, one.cache, one.activations, reserve, capacity) for one in found]
-    return min(rooms, key=lambda one: (one.sequences, one.free))
+    def used(self, stage: Held, sequences: int) -> int:
+        """Return the bytes used on a stage's device."""
+        operands = max(stage.activations, stage.logits * sequences)
+        return stage.weights + stage.cache * sequences + operands + self.reserve

@@ -123,11 +123,14 @@ class Roofline:
         micro = minimum(each, self.plan.pp)
         return replace(load, batch=ceil_div(each, micro)), micro
 
-    def step(self, load: Workload) -> Step:
-        """Return the times of one step of the whole deployment's batch."""
+    def step(self, load: Workload, ops: list[Op] | None = None) -> Step:
+        """Return the times of one step of the whole deployment's batch.
+
+        ``ops``: lowered already, for one micro-batch of one group (``local``).
+        """
         mine, micro = self.local(load)
-        group = minimum(ceil_div(load.batch, micro), mine.batch * self.plan.moe_dp)
-        return self.total(self.rows(self.lower(mine), mine.batch, group=group), micro, mine)
+        lowered = self.lower(mine) if ops is None else ops
+        return self.total(self.rows(lowered, mine.batch, group=ceil_div(load.batch, micro)), micro, mine)
 
     def steps(self, load: Workload, batches: Iterable[int], one: list[Op] | None = None) -> Iterator[Step]:
         """Yield the same step of several batches.
@@ -145,14 +148,13 @@ class Roofline:
             else:
                 ops = self.lower(mine)
             before = mine.batch
-            group = minimum(ceil_div(batch, micro), mine.batch * self.plan.moe_dp)
-            yield self.total(self.rows(ops, mine.batch, group=group), micro, mine)
+            yield self.total(self.rows(ops, mine.batch, group=ceil_div(batch, micro)), micro, mine)
 
     def component(self, name: str, load: Workload) -> Step:
         """Return the times of one step of a component alone, as of ``mtp`` that drafts tokens."""
         mine, micro = self.local(load)
         ops = self.architecture.lower_component(name, mine)
-        return self._total(self.rows(ops, mine.batch), micro, mine.batch, 0)
+        return self._total(self.rows(ops, mine.batch, group=ceil_div(load.batch, micro)), micro, mine.batch, 0)
 
     def lower(self, load: Workload) -> list[Op]:
         """Return the operations of a step, with those of the components that are included."""
@@ -167,7 +169,7 @@ class Roofline:
         """Return kernels and communication of operations that were lowered with ``batch`` sequences.
 
         ``talking``: the operations that communicate, where they are others. ``group``: the sequences
-        whose tokens meet the same experts.
+        of all groups of devices.
         """
         talk = ops if talking is None else talking
         network = collectives(self.architecture, talk, self.plan, self.recipe, self.network, batch)

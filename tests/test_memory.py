@@ -46,10 +46,20 @@ def test_stages_together_hold_the_model(found: Architecture) -> None:
 
 def test_the_tightest_stage_decides() -> None:
     stages = [memory.Held(0, 60, 10, 5), memory.Held(1, 50, 20, 5), memory.Held(2, 20, 1, 5)]
-    room = memory.room(stages, 100, 10)
-    assert (room.weights, room.free, room.sequences) == (50, 35, 1)
-    assert memory.room([memory.Held(0, 90, 10, 5)], 100, 10).sequences == 0
-    assert memory.room([memory.Held(0, 10, 0, 5)], 100, 10).sequences == 2**40  # nothing grows
+    room = memory.Room(tuple(stages), 100, 10)
+    assert room.sequences == 1
+    assert room.fullest(1) is stages[0]
+    assert room.fullest(2) is stages[1]
+    assert (room.free(stages[0]), room.used(stages[0], 2)) == (25, 95)
+    assert memory.Room((memory.Held(0, 90, 10, 5),), 100, 10).sequences == 0
+    assert memory.Room((memory.Held(0, 10, 0, 5),), 100, 10).sequences == 2**40  # nothing grows
+
+
+def test_logits_of_a_large_batch_take_room_too() -> None:
+    """90 bytes for caches and operands: 9 sequences of 10, of which 5 by 8 bytes of logits each."""
+    room = memory.Room((memory.Held(0, 0, 10, 0, logits=8),), 100, 10)
+    assert room.sequences == 5
+    assert room.used(room.stages[0], 5) == 100
 
 
 def test_operands_are_those_of_one_run_of_the_largest_kernel() -> None:

@@ -62,7 +62,7 @@ class Search:
         self.architecture: Architecture = found.architecture
         choices, machine = found.choices, found.roofline.machine
         self.decode = choices.decode(found.architecture, context)
-        work = replace(choices.prefill(found.architecture, chunk), logits="last")
+        work = replace(choices.prefill(found.architecture, context), new_tokens=chunk, logits="last")
         self.ops, self.work, self.sequences = found.roofline.lower(self.decode), found.roofline.lower(work), work.batch
         self.capacity, self.reserve = machine.capacity, found.reserve
         self.most = min(_MOST, machine.linked)
@@ -168,7 +168,7 @@ class Search:
         return memory.held(self.architecture, device, self.ops, active)
 
     def _room(self, recipe: Recipe, plan: Plan) -> memory.Room:
-        return memory.room(self._held(recipe, plan), self.capacity, self.reserve)
+        return memory.Room(tuple(self._held(recipe, plan)), self.capacity, self.reserve)
 
     def whole(self, recipe: Recipe) -> memory.Held:
         """Return what the model takes on one device, were it large enough."""
@@ -197,19 +197,20 @@ class Search:
                 problem=problem, **nothing,
             )  # fmt: skip
         each = -(-self.found.choices.batch // plan.dp)
+        full = room.fullest(each)
         return FitRow(
             dtype=recipe.text,
             plan=plan_row(plan),
             devices=plan.devices,
-            weights_bytes=room.weights,
-            cache_bytes=room.cache * each,
-            activation_bytes=room.activations,
+            weights_bytes=full.weights,
+            cache_bytes=full.cache * each,
+            activation_bytes=max(full.activations, full.logits * each),
             reserve_bytes=self.reserve,
-            used_bytes=room.weights + room.cache * each + room.activations + self.reserve,
+            used_bytes=room.used(full, each),
             capacity_bytes=self.capacity,
             fits=self._fits(plan, room),
             sequences=room.sequences * plan.dp,
-            longest_context=longest_context(self.found, self._device(recipe, plan), room.free),
+            longest_context=longest_context(self.found, self._device(recipe, plan), room),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from costmodel import memory
 from costmodel.kernels import Kernel
+from costmodel.ops import Experts
 
 if TYPE_CHECKING:
     from costmodel.kernels import Device
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from costmodel.times import Roofline, Step
     from costmodel.workload import Workload
 
-_CHUNK = 8192  # tokens of a prompt that a step reads at once
 _LONGEST = 2**27  # tokens
 
 
@@ -62,60 +62,67 @@ class Limits:
 
 
 def room_of(
-    found: Setup, decode: list[Op], first: Workload, prefill: Step, beside: Sequence[memory.Held] = ()
+    found: Setup, decode: list[Op], prompt: list[Op], prefill: Step, beside: Sequence[memory.Held] = ()
 ) -> memory.Room:
-    """Return what fits; ``decode`` are the operations of one sequence's step, ``beside`` what else each stage holds.
+    """Return what fits; ``decode`` and ``prompt`` are the operations of one sequence, ``beside`` what else stages hold.
 
-    A prompt longer than a step's budget is read in parts.
+    ``prefill`` is the step that ``prompt`` makes on its own; in memory, every group of devices reads one.
     """
     own = found.roofline
-    kernels = [row.work for row in prefill.rows if isinstance(row.work, Kernel)]
-    if first.new_tokens > _CHUNK or found.plan.pp > 1:
-        kernels = own.device.kernels(own.lower(replace(first, new_tokens=min(first.new_tokens, _CHUNK))), first.batch)
+    experts = [op for op in prompt if isinstance(op, Experts)]
+    kernels = [*_kernels(prefill), *(own.device.kernels(experts, 1) if found.plan.dp > 1 else ())]
     each = memory.held(found.architecture, own.device, decode, memory.operands(kernels))
     if beside:
         pairs = zip(each, beside, strict=True)
         each = [replace(a, weights=a.weights + b.weights, cache=a.cache + b.cache) for a, b in pairs]
-    return memory.room(each, own.machine.capacity, found.reserve)
+    return memory.Room(tuple(each), own.machine.capacity, found.reserve)
+
+
+def _kernels(step: Step) -> list[Kernel]:
+    return [row.work for row in step.rows if isinstance(row.work, Kernel)]
 
 
 def device_memory(roofline: Roofline, load: Workload, step: Step) -> DeviceMemory:
     """Return what the fullest device holds in a step, nothing held back for an engine."""
     one = roofline.lower(replace(load, batch=1))
-    active = memory.operands(row.work for row in step.rows if isinstance(row.work, Kernel))
-    held = memory.held(roofline.architecture, roofline.device, one, active)
-    room = memory.room(held, roofline.machine.capacity, 0)
+    held = memory.held(roofline.architecture, roofline.device, one, memory.operands(_kernels(step)))
+    room = memory.Room(tuple(held), roofline.machine.capacity, 0)
     each = -(-load.batch // roofline.plan.dp)
-    return DeviceMemory(room.capacity, room.weights, room.cache * each, active, room.sequences >= each)
+    full = room.fullest(each)
+    caches = full.cache * each
+    return DeviceMemory(room.capacity, full.weights, caches, full.activations, room.used(full, each) <= room.capacity)
 
 
 def limits(
-    found: Setup, context: int, room: memory.Room, largest: int, first: Workload, prefill: Step, *, drafted: bool
+    found: Setup, context: int, room: memory.Room, largest: int, prompt: int, prefill: Step, *, drafted: bool
 ) -> Limits:
     """Return what the memory allows and the first token's time, of a prompt alone on its devices."""
-    growing = room.cache > 0
+    full = room.fullest(largest // found.plan.dp)
+    growing = full.cache > 0
     return Limits(
         largest_batch=largest,
         bound_by="cache memory" if growing else "nothing that grows with the batch",
-        cache_room_tokens=room.free * context // room.cache if growing else None,
-        longest_context=None if drafted else longest_context(found, found.roofline.device, room.free),
-        prompt=first.new_tokens,
+        cache_room_tokens=room.free(full) * context // full.cache if growing else None,
+        longest_context=None if drafted else longest_context(found, found.roofline.device, room),
+        prompt=prompt,
         first_token_floor_s=float(prefill.floor_s),
         first_token_expected_s=None if prefill.expected_s is None else float(prefill.expected_s),
     )
 
 
-def longest_context(found: Setup, device: Device, free: int) -> int | None:
-    """Return the longest context of one sequence in so many bytes of the fullest device, at most the publisher's.
+def longest_context(found: Setup, device: Device, room: memory.Room) -> int | None:
+    """Return the longest context of one sequence in the room of every stage, at most the publisher's.
 
     None where nothing says how long one may be and memory does not either, as with states of fixed size.
     """
     known = found.architecture.max_context
     most = known if isinstance(known, int) else _LONGEST
+    free = [room.free(stage) for stage in room.stages]
 
     def fits(context: int) -> bool:
         decode = found.choices.decode(found.architecture, context)
-        return memory.cache_bytes(found.architecture, device, decode) <= free
+        each = memory.cache_bytes(found.architecture, device, decode)
+        return all(kept <= left for kept, left in zip(each, free, strict=True))
 
     if fits(most):
         return most if isinstance(known, int) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Unpack
 
-from costmodel import figures
+from costmodel import figures, memory
 from costmodel.errors import UsageError
 from costmodel.mix import mixed_step
 from costmodel.report.choices import tokens
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from costmodel.workload import Workload
 
 _ROWS = 6
+CHUNK = 8192  # tokens of a prompt that a step reads at once, as engines' default budgets
 
 
 @dataclass(slots=True)
@@ -104,17 +105,21 @@ def serve(
     found = setup(architecture, hardware, **asked)
     context, mix = _context(found, prompt, output)
     first = replace(found.choices.prefill(found.architecture, mix[0] if mix else context), batch=1)
-    prefill = found.roofline.step(first)
+    prompt_ops = found.roofline.lower(first)
+    prefill = found.roofline.step(first, prompt_ops)
+    if first.new_tokens > CHUNK:  # read in parts
+        prompt_ops = found.roofline.lower(replace(first, new_tokens=CHUNK))
     decode = found.choices.decode(found.architecture, context)
     one = found.roofline.lower(decode)
     guess = speculation(found, draft, accept, draft_model)
     drafting = drafter(found, draft_model) if guess and draft_model is not None else None
-    room = room_of(found, one, first, prefill, beside(found, decode, drafting) if guess else ())
+    part = prefill if first.new_tokens <= CHUNK else found.roofline.step(replace(first, new_tokens=CHUNK), prompt_ops)
+    room = room_of(found, one, prompt_ops, part, beside(found, decode, drafting) if guess else ())
     largest = room.sequences * found.plan.dp
     if room.sequences < 1:
         raise UsageError(
             f"{found.architecture.name} does not fit on {found.plan.devices} x {found.hardware.name}: "
-            f"{room.used / 1e9:,.1f} GB a device of {room.capacity / 1e9:,.1f}",
+            f"{room.used(room.fullest(1), 1) / 1e9:,.1f} GB a device of {room.capacity / 1e9:,.1f}",
             hint=f"archcalc fit {found.options(context)} finds a plan",
         )
     server = _Server(found, context, mix, guess, drafting)
@@ -131,9 +136,9 @@ def serve(
         output=mix[1] if mix else None,
         plan=found.plan_row,
         dtype=found.choices.recipe.text,
-        memory=ServeMemory(room.capacity, room.weights, room.cache, room.activations, room.reserve, max(0, room.free)),
+        memory=_memory(room, room.sequences),
         rows=rows,
-        limits=limits(found, context, room, largest, first, prefill, drafted=guess is not None),
+        limits=limits(found, context, room, largest, first.new_tokens, prefill, drafted=guess is not None),
         power_w=server.power,
         usd_per_hour=None if server.price is None else float(server.price),
         errors=errors(server.last.rows if server.last else [], found.hardware.name),
@@ -146,6 +151,13 @@ def serve(
         conventions=conventions(found.choices, not_counted=figures.params(found.architecture).not_in_total),
         setup=found,
     )
+
+
+def _memory(room: memory.Room, sequences: int) -> ServeMemory:
+    """Return what the fullest device holds at the largest batch."""
+    full = room.fullest(sequences)
+    active = max(full.activations, full.logits * sequences)
+    return ServeMemory(room.capacity, full.weights, full.cache, active, room.reserve, max(0, room.free(full)))
 
 
 def _context(found: Setup, prompt: int | str | None, output: int | str | None) -> tuple[int, tuple[int, int] | None]:

@@ -243,7 +243,7 @@ def test_the_longest_sequence_is_the_longest_that_fits(model: str, context: str)
     longest, device = page.limits.longest_context, page.setup.roofline.device
     assert longest is not None
     found = catalog.load(model)
-    kept = [memory.cache_bytes(found, device, page.setup.choices.decode(found, longest + n)) for n in (0, 1)]
+    kept = [max(memory.cache_bytes(found, device, page.setup.choices.decode(found, longest + n))) for n in (0, 1)]
     assert kept[0] <= page.memory.cache_room_bytes
     assert longest == found.max_context or page.memory.cache_room_bytes < kept[1]
 
