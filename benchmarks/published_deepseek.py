@@ -14,7 +14,8 @@ from fractions import Fraction
 from published_row import Found, Published, of_phase, roofline
 
 from costmodel import memory
-from costmodel.times import Roofline, Step
+from costmodel.timed import Step
+from costmodel.times import Roofline
 from costmodel.workload import Workload
 
 MODEL, DEVICE, DTYPE = "deepseek-v3", "h800-sxm", "weights=fp8-block"

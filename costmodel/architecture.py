@@ -168,6 +168,11 @@ class Architecture(Entry):
             vocab_size=self.vocab_size,
         )
 
+    @property
+    def n_streams(self) -> int:
+        """Return how many residual streams of ``d_model`` values a layer passes on."""
+        return max((int(getattr(feature, "n_streams", 1)) for feature in self.features.values()), default=1)
+
     def lower(self, load: Workload) -> list[Op]:
         """Return the operations of one step of the language model."""
         return list(self._lower(load))

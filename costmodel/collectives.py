@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from costmodel.dtypes import FORMATS, Format, Recipe
 from costmodel.machine import Machine
 from costmodel.ops import Attend, Experts, Lookup, Op, Project
-from costmodel.share import present
+from costmodel.share import Share, present
 from costmodel.sizes import Size, absent, ceil_div, indicator, maximum, minimum
 from costmodel.timing.collective import Exchange, Message, copies, message
 
@@ -122,7 +122,7 @@ def collectives(
     listed = list(present(ops))
     act = recipe.format("activations")
     if plan.tp > 1:
-        yield from _tensor(architecture, listed, plan, act, network)
+        yield from _tensor(architecture, listed, plan, act, network, batch)
     if plan.sends_tokens:
         yield from _experts(listed, plan, recipe, network)
     if plan.cp > 1:
@@ -130,16 +130,24 @@ def collectives(
 
 
 def _tensor(
-    architecture: Architecture, ops: list[Op], plan: Plan, act: Format, network: Network
+    architecture: Architecture, ops: list[Op], plan: Plan, act: Format, network: Network, batch: Size
 ) -> Iterator[Collective]:
     """Yield what tensor parallelism adds."""
     tp = plan.tp
+
+    def part(values: Size, op: Op) -> Size:
+        """Return the values of one device's share of the rows where sequences are cut."""
+        if plan.cp == 1:
+            return values
+        each = ceil_div(op.tokens, batch)
+        return values * ceil_div(each, plan.cp) // each
+
     counts: dict[tuple[str, Any], tuple[Op, Size]] = {}
     for op in ops:
         if isinstance(op, Lookup) and op.weights[0].split == "vocabulary":
-            yield network.collective(op.path, "all_reduce", op.runs, tp, act.bytes(op.gives))
+            yield network.collective(op.path, "all_reduce", op.runs, tp, act.bytes(part(op.gives, op)))
         elif isinstance(op, Project) and op.component == "lm_head":
-            yield network.collective(op.path, "all_gather", op.runs, tp, act.bytes(op.gives))
+            yield network.collective(op.path, "all_gather", op.runs, tp, act.bytes(part(op.gives, op)))
         elif _is_partial(op, plan):
             place = op.path.split(".")
             nested = len(place) > 3 and ".".join(place[:2]) + "." + place[2] in _shared_sites(architecture, place)
@@ -152,7 +160,7 @@ def _tensor(
         if kind == "out" and "." not in name:
             by_stack.setdefault(stack, []).append((name, op))
         else:
-            yield network.collective(op.path, "all_reduce", runs, tp, act.bytes(op.gives))
+            yield network.collective(op.path, "all_reduce", runs, tp, act.bytes(part(op.gives, op)))
     for stack, its in by_stack.items():
         op = its[0][1]
         names = {name for name, _ in its}
@@ -160,7 +168,8 @@ def _tensor(
         runs = _sublayers(architecture, layout, names) if layout else sum(found.runs for _, found in its)
         runs = runs * indicator(op.tokens > 0)
         if not absent(runs):
-            yield network.collective(f"{stack}.all_reduce", "all_reduce", runs, tp, act.bytes(_width(op) * _rows(op)))
+            payload = act.bytes(part(_width(op) * op.tokens, op))
+            yield network.collective(f"{stack}.all_reduce", "all_reduce", runs, tp, payload)
 
 
 def _is_partial(op: Op, plan: Plan) -> bool:
@@ -177,10 +186,6 @@ def _leaves(op: Op, architecture: Architecture) -> bool:
 
 def _width(op: Op) -> Size:
     return op.d_out  # type: ignore[attr-defined]
-
-
-def _rows(op: Op) -> Size:
-    return op.tokens
 
 
 def _shared_sites(architecture: Architecture, place: list[str]) -> set[str]:
@@ -240,12 +245,13 @@ def _narrower(first: Format, second: Format) -> Format:
 
 def _context(ops: list[Op], plan: Plan, recipe: Recipe, network: Network, batch: Size) -> Iterator[Collective]:
     """Yield what cutting sequences adds: keys travel to queries, or partial results are merged."""
+    cut = Share(network.machine, plan, recipe)
     for op in ops:
         if not isinstance(op, Attend) or not op.states or absent(op.pairs):
             continue
         own = indicator(op.tokens // op.batch >= plan.cp)
         if not absent(own):
-            kept = sum(recipe.format(s.role).bytes(s.width * (s.read + s.fresh)) for s in op.states)
+            kept = sum(cut.state_bytes(state, state.read + state.fresh) for state in op.states)
             path = f"{op.path}.keys"
             yield network.collective(path, "all_gather", op.runs * own, plan.cp, batch * kept, stride=plan.tp)
         if not absent(1 - own):

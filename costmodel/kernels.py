@@ -87,6 +87,9 @@ class Device(Share):
             kernel = self._kernel(op, batch)
             if kernel is None:
                 continue
+            if op.weights and op.weights[0].keep is not None:  # not read where no token enters
+                kept = float(op.weights[0].keep)
+                kernel.weight_bytes = kernel.weight_bytes * (1 - (1 - kept) ** (op.tokens / kept))
             last = found[-1] if found else None
             if isinstance(op, Project) and op.beside and self.fused and last is not None and last.family == "gemm":
                 _join(last, kernel)
@@ -187,7 +190,7 @@ class Device(Share):
             kernel = self._new(op, "moe", self.computes("experts"))
             likely = touched
             if plan.skew is None and self.routing_shape is not None:
-                likely = minimum(touched, minimum(touched_skewed(n_local, rows, self.routing_shape), rows))
+                likely = minimum(touched, self._touched_skewed(n_local, n_all, op.chosen, rows, self.routing_shape))
             kernel.sizes = {
                 "rows": rows * busiest,
                 "touched": touched,
@@ -199,7 +202,7 @@ class Device(Share):
             kernel.input_bytes = op.runs * minimum(tokens, rows) * self.act.bits * d_in / 8
             found.append(kernel)
         work = 2 * op.runs * d_in * d_out * rows * busiest
-        kernel.useful += 2 * op.runs * d_in * d_out * rows
+        kernel.useful += work
         kernel.flops += work if op.slots is None else work * op.slots / maximum(op.chosen * op.tokens, 1)
         kernel.weight_bytes += op.runs * touched * each
         if up:
@@ -218,7 +221,12 @@ class Device(Share):
             return touched_uniform(n_local, n_all, float(chosen), tokens), 1
         busiest = busiest_share(n_local, plan.ep, plan.skew)
         rows = tokens * float(chosen) / plan.ep * busiest
-        return minimum(touched_skewed(n_local, rows, plan.skew), rows), busiest
+        return self._touched_skewed(n_local, n_all, chosen, rows, plan.skew), busiest
+
+    def _touched_skewed(self, n_local: Size, n_all: Size, chosen: Size, rows: Size, shape: float) -> Size:
+        """Return the same where popularity is unequal: no fewer than a token's own, no more than there are rows."""
+        found = maximum(touched_skewed(n_local, rows, shape), float(chosen) * n_local / n_all)
+        return minimum(found, rows)
 
     def _other(self, op: Op, batch: Size) -> Kernel:
         """Return a scan, a convolution, a look-up or declared work."""

@@ -21,7 +21,8 @@ from costmodel.sizes import Size, maximum
 from costmodel.workload import Workload
 
 if TYPE_CHECKING:
-    from costmodel.times import Roofline, Step
+    from costmodel.timed import Step
+    from costmodel.times import Roofline
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -56,14 +57,21 @@ def mixed_step(roofline: Roofline, batch: int, prompt_tokens: int, output_tokens
         if value < 1:
             raise UsageError(f"a {name} of {value} is no step of continuous batching", hint=f"a {name} of 1 or more")
     context = prompt_tokens + (output_tokens + 1) // 2
-    load = Workload(batch=batch, cached_tokens=context - 1, logits="last")
+    decode = Workload(cached_tokens=context - 1, logits="last")
+    reading = replace(decode, new_tokens=prompt_tokens, cached_tokens=0)
+    return steady(roofline, batch, decode, reading, output_tokens)
+
+
+def steady(roofline: Roofline, batch: int, decode: Workload, reading: Workload, output_tokens: int) -> Mixed:
+    """Return the same of any two steps: one that decodes in the middle of an output, one that reads a prompt."""
+    load = replace(decode, batch=batch)
     mine, micro = roofline.local(load)
     prompts = Fraction(mine.batch, output_tokens)
     fewest, more = divmod(mine.batch, output_tokens)
     part = more / output_tokens  # of the steps read one prompt more
     without = roofline.step(load)
-    few = _fused(roofline, mine, micro, fewest, prompt_tokens) if fewest else without
-    many = _fused(roofline, mine, micro, fewest + 1, prompt_tokens) if more else few
+    few = _fused(roofline, mine, micro, fewest, reading) if fewest else without
+    many = _fused(roofline, mine, micro, fewest + 1, reading) if more else few
 
     def mean(what: Callable[[Step], Size]) -> Size:
         return (1 - part) * what(few) + part * what(many)
@@ -81,16 +89,15 @@ def mixed_step(roofline: Roofline, batch: int, prompt_tokens: int, output_tokens
     )
 
 
-def _fused(roofline: Roofline, mine: Workload, micro: Size, prompts: int, prompt_tokens: int) -> Step:
+def _fused(roofline: Roofline, mine: Workload, micro: Size, prompts: int, reading: Workload) -> Step:
     """Return one step of a micro-batch's next tokens and of so many whole prompts."""
-    reading = replace(mine, batch=prompts, new_tokens=prompt_tokens, cached_tokens=0)
-    both, decoding, reads = _joined(roofline.lower(mine), roofline.lower(reading))
+    both, decoding, reads = _joined(roofline.lower(mine), roofline.lower(replace(reading, batch=prompts)))
     timed = [
         *roofline.rows(both, mine.batch + prompts, [*both, *decoding]),
         *roofline.rows(decoding, mine.batch, []),
         *roofline.rows(reads, prompts),
     ]
-    rows = replace(mine, batch=mine.batch + prompts * prompt_tokens)  # what stages send on
+    rows = replace(mine, batch=mine.batch + prompts * reading.new_tokens)  # what stages send on
     return roofline.total(timed, micro, mine if roofline.plan.pp == 1 else rows)
 
 

@@ -9,7 +9,7 @@ after another, in as many micro-batches as there are stages (or sequences).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.collectives import Collective, Network, collectives
@@ -19,73 +19,14 @@ from costmodel.kernels import Device, Kernel
 from costmodel.machine import Machine
 from costmodel.ops import Attend, Conv, Experts, Lookup, Project, Scan, Vector
 from costmodel.plan import Plan, Stage, share, stages
-from costmodel.sizes import Size, ceil_div, maximum, minimum
-from costmodel.timing.fit import Fit
+from costmodel.sizes import Size, ceil_div, maximum, minimum, total
+from costmodel.timed import Step, Timed, largest, placed_by, scaled
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
     from costmodel.ops import Op
     from costmodel.profiles import Hardware, StepOverhead
     from costmodel.workload import Workload
-
-
-@dataclass(slots=True)
-class Timed:
-    """One kernel or collective of one device and micro-batch, in all its runs; seconds."""
-
-    work: Kernel | Collective
-    compute_s: Size
-    memory_s: Size
-    network_s: Size
-    expected_s: Size | None
-    fit: Fit | None = None
-    device: str | None = None  # whose coefficients
-    borrowed: bool = False  # whether they are another format's or kind's
-
-    @property
-    def serial_s(self) -> Size:
-        """Return the larger bound."""
-        return maximum(maximum(self.compute_s, self.memory_s), self.network_s)
-
-    @property
-    def bound(self) -> str:
-        """Return what binds: compute, memory or network."""
-        if self.network_s:
-            return "network"
-        return "compute" if self.compute_s >= self.memory_s else "memory"
-
-
-@dataclass(slots=True)
-class Step:
-    """Times of one step in seconds; ``rows`` are of one device and all micro-batches and stages in turn.
-
-    ``tokens``: new tokens of the whole deployment.
-    """
-
-    floor_s: Size
-    compute_s: Size
-    memory_s: Size
-    network_s: Size
-    serial_s: Size
-    expected_s: Size | None
-    overhead_s: float
-    hidden_s: Size = 0.0  # communication beside computation, not in expected_s
-    rows: list[Timed] = field(default_factory=list)
-    micro_batches: Size = 1
-    local_batch: Size = 1
-
-    @property
-    def bound(self) -> str:
-        """Return what binds the floor: compute, memory or network."""
-        if self.network_s > self.compute_s and self.network_s > self.memory_s:
-            return "network"
-        return "compute" if self.compute_s >= self.memory_s else "memory"
-
-
-# What of a kernel is proportional to its runs.
-_ADDED = (
-    "useful", "flops", "weight_bytes", "norm_bytes", "state_bytes", "written_bytes", "input_bytes", "output_bytes",
-)  # fmt: skip
 
 
 class Roofline:
@@ -130,7 +71,8 @@ class Roofline:
         """
         mine, micro = self.local(load)
         lowered = self.lower(mine) if ops is None else ops
-        return self.total(self.rows(lowered, mine.batch, group=ceil_div(load.batch, micro)), micro, mine)
+        found = self.total(self.rows(lowered, mine.batch, group=ceil_div(load.batch, micro)), micro, mine)
+        return found if self.plan.pp == 1 else self._any_schedule(found, load)
 
     def steps(self, load: Workload, batches: Iterable[int], one: list[Op] | None = None) -> Iterator[Step]:
         """Yield the same step of several batches.
@@ -148,7 +90,8 @@ class Roofline:
             else:
                 ops = self.lower(mine)
             before = mine.batch
-            yield self.total(self.rows(ops, mine.batch, group=ceil_div(batch, micro)), micro, mine)
+            found = self.total(self.rows(ops, mine.batch, group=ceil_div(batch, micro)), micro, mine)
+            yield found if self.plan.pp == 1 else self._any_schedule(found, replace(load, batch=batch))
 
     def component(self, name: str, load: Workload) -> Step:
         """Return the times of one step of a component alone, as of ``mtp`` that drafts tokens."""
@@ -212,19 +155,38 @@ class Roofline:
         return (found.step_us + found.layer_us * layers) / 1e6 if found else 0.0
 
     def _total(self, timed: list[Timed], micro: Size, batch: Size, layers: int) -> Step:
-        sides = [_sum([getattr(one, side) for one in timed]) for side in ("compute_s", "memory_s", "network_s")]
-        serial = _sum([one.serial_s for one in timed])
+        sides = [total([getattr(one, side) for one in timed]) for side in ("compute_s", "memory_s", "network_s")]
+        serial = total([one.serial_s for one in timed])
         overhead = self._overhead_s(layers)
         expected: Size | None = None
         hidden: Size = 0.0
         if all(one.expected_s is not None for one in timed):
-            expected = _sum([one.expected_s for one in timed]) + overhead
+            expected = total([one.expected_s for one in timed]) + overhead
             if self.plan.overlap:
-                talk = _sum([one.expected_s for one in timed if isinstance(one.work, Collective)])
+                talk = total([one.expected_s for one in timed if isinstance(one.work, Collective)])
                 hidden = minimum(float(self.plan.overlap) * talk, expected - talk - overhead)
                 expected = expected - hidden
         floor = maximum(maximum(sides[0], sides[1]), sides[2])
         return Step(floor, sides[0], sides[1], sides[2], serial, expected, overhead, hidden, timed, micro, batch)
+
+    def _any_schedule(self, found: Step, load: Workload) -> Step:
+        """Return a pipelined step with the floor of every schedule, whatever its micro-batches.
+
+        A token passes all stages, with its own sequence at least; a device does its stage's work for
+        the whole batch, with its weights read once at least.
+        """
+        whole = ceil_div(load.batch, self.plan.dp)
+        bounds = []
+        for batch, group in ((1, minimum(load.batch, self.plan.dp)), (whole, load.batch)):
+            mine = replace(load, batch=batch)
+            bounds.append(self._each_stage(self.rows(self.lower(mine), batch, group=group), 1, mine))
+
+        def bound(side: str) -> Size:
+            through, slowest = (([getattr(step, side) for step in steps]) for steps in bounds)
+            return maximum(total(through), largest(slowest))
+
+        sides = {side: bound(side) for side in ("floor_s", "compute_s", "memory_s", "network_s")}
+        return replace(found, **sides)
 
     def _pipelined(self, timed: list[Timed], micro: Size, load: Workload) -> Step:
         """Return the step where every micro-batch passes all stages and every stage does all micro-batches.
@@ -232,21 +194,10 @@ class Roofline:
         A sequence needs the sum of the stages; a device needs its stage as often as there are
         micro-batches; the larger one is the time between two tokens.
         """
-        act = self.recipe.format("activations")
-        payload = act.bytes(load.batch * load.new_tokens * self.architecture.d_model)
-        each: list[Step] = []
-        for stage in self._stages:
-            parts = [(one, share(self.architecture, stage, _op(one))) for one in timed]
-            here = [_scaled(one, part) for one, part in parts if part]
-            if stage.index < self.plan.pp - 1:
-                here.append(self._collective(self._send(stage, payload)))
-            each.append(self._total(here, micro, load.batch, stage.layers))
+        each = self._each_stage(timed, micro, load)
 
         def both_ways(values: list[Any]) -> Any:
-            slowest = values[0]
-            for value in values[1:]:
-                slowest = maximum(slowest, value)
-            return maximum(_sum(values), micro * slowest)
+            return maximum(total(values), micro * largest(values))
 
         expected = None
         if all(step.expected_s is not None for step in each):
@@ -259,21 +210,32 @@ class Roofline:
             both_ways([step.serial_s for step in each]),
             expected,
             sum(step.overhead_s for step in each),
-            _sum([step.hidden_s for step in each]),
+            total([step.hidden_s for step in each]),
             [row for step in each for row in step.rows],
             micro,
             load.batch,
         )
 
+    def _each_stage(self, timed: list[Timed], micro: Size, load: Workload) -> list[Step]:
+        """Return every stage's step of one micro-batch, with what it sends on."""
+        act = self.recipe.format("activations")
+        rows = load.batch * ceil_div(load.new_tokens, self.plan.cp)
+        payload = act.bytes(rows * self.architecture.d_model * self.architecture.n_streams)
+        each: list[Step] = []
+        for stage in self._stages:
+            parts = [(one, share(self.architecture, stage, placed_by(one))) for one in timed]
+            here = [scaled(one, part) for one, part in parts if part]
+            if stage.index < self.plan.pp - 1:
+                here.append(self._collective(self._send(stage, payload)))
+            each.append(self._total(here, micro, load.batch, stage.layers))
+        return each
+
     def _send(self, stage: Stage, payload: Size) -> Collective:
-        crosses = self.plan.stage_devices * (stage.index + 1) % self.network.domain == 0
+        """Return what goes to the next stage; ranks are numbered stage by stage, and the slowest pair counts."""
+        size, domain = self.plan.stage_devices, self.network.domain
+        first = stage.index * size
+        crosses = first // domain != (first + 2 * size - 1) // domain
         return self.network.send(f"stage{stage.index}.send", 1, payload, crosses=crosses)
-
-
-def _sum(values: Any) -> Any:
-    from costmodel.sizes import total
-
-    return total(values)
 
 
 def _proportional(op: Op) -> bool:
@@ -291,34 +253,3 @@ def _rebatch(op: Op, before: int, batch: int) -> None:
         op.batch = batch
     elif isinstance(op, Scan) and op.chunked is not None:
         op.chunked = op.chunked * batch // before
-
-
-def _op(one: Timed) -> Any:
-    """Return what places a row in the stack: its operation, or the path of its collective."""
-    return one.work.op if isinstance(one.work, Kernel) else one.work
-
-
-def _scaled(one: Timed, part: Any) -> Timed:
-    """Return a stage's share of a row."""
-    if part == 1:
-        return one
-    factor = float(part)
-
-    def scaled(size: Any) -> Any:
-        return size * (factor if hasattr(size, "shape") else part)
-
-    work = replace(one.work, runs=scaled(one.work.runs))
-    if isinstance(work, Kernel):
-        for name in _ADDED:
-            setattr(work, name, scaled(getattr(work, name)))
-    expected = None if one.expected_s is None else one.expected_s * factor
-    return Timed(
-        work,
-        one.compute_s * factor,
-        one.memory_s * factor,
-        one.network_s * factor,
-        expected,
-        one.fit,
-        one.device,
-        one.borrowed,
-    )

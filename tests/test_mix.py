@@ -20,6 +20,10 @@ def roofline(name: str, **plan: int) -> Roofline:
     return Roofline(architecture, load_hardware("h100-sxm"), resolve(architecture, plan), BF16)
 
 
+def prompt(tokens: int) -> Workload:
+    return Workload(new_tokens=tokens, logits="last")
+
+
 @pytest.mark.parametrize("name", [name for name in names() if hasattr(load(name), "lower")])
 def test_joining_two_loads_keeps_their_work(name: str) -> None:
     architecture = load(name)
@@ -40,7 +44,7 @@ def test_weights_are_read_once() -> None:
         kernels = [row.work for row in step.rows if isinstance(row.work, Kernel)]
         return sum(kernel.weight_bytes for kernel in kernels if kernel.family == "gemm")
 
-    assert weights(_fused(found, load, 1, 2, 512)) == weights(found.step(load))
+    assert weights(_fused(found, load, 1, 2, prompt(512))) == weights(found.step(load))
 
 
 @pytest.mark.parametrize("plan", [{}, {"tp": 2}, {"dp": 2}, {"pp": 2}])
@@ -55,7 +59,7 @@ def test_without_prompts_worth_the_name_it_is_decode(plan: dict[str, int]) -> No
 def test_steps_without_a_prompt_and_with_one_are_averaged() -> None:
     found = roofline("llama-3.1-8b")
     load = Workload(batch=3, cached_tokens=101, logits="last")
-    without, one = found.step(load), _fused(found, load, 1, 1, 100)
+    without, one = found.step(load), _fused(found, load, 1, 1, prompt(100))
     mixed = mixed_step(found, 3, 100, 4)  # mean context 100 + 2; three of four steps read a prompt
     assert mixed.prompts == Fraction(3, 4)
     assert mixed.serial_s == pytest.approx(without.serial_s / 4 + 3 * one.serial_s / 4)
@@ -65,7 +69,7 @@ def test_steps_without_a_prompt_and_with_one_are_averaged() -> None:
 def test_whole_numbers_of_prompts() -> None:
     found = roofline("llama-3.1-8b")
     load = Workload(batch=8, cached_tokens=101, logits="last")
-    assert mixed_step(found, 8, 100, 4).serial_s == _fused(found, load, 1, 2, 100).serial_s
+    assert mixed_step(found, 8, 100, 4).serial_s == _fused(found, load, 1, 2, prompt(100)).serial_s
 
 
 @pytest.mark.parametrize(("sizes", "name"), [((0, 1, 1), "batch"), ((1, 0, 1), "prompt"), ((1, 1, 0), "output")])

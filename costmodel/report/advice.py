@@ -13,7 +13,7 @@ from costmodel.report.limits import device_memory
 
 if TYPE_CHECKING:
     from costmodel.report.setup import Setup
-    from costmodel.times import Step
+    from costmodel.timed import Step
     from costmodel.workload import Workload
 
 _WORTH = 1.1  # times faster, a token or a device
@@ -35,7 +35,7 @@ class Change:
     speed: float
 
 
-def advice(found: Setup, load: Workload, step: Step, *, only_fitting: bool) -> list[Change]:
+def advice(found: Setup, load: Workload, step: Step) -> list[Change]:
     """Return the changes that help most: more tokens a device, or a shorter step; those that memory holds."""
     now = _time(step)
     rate = load.batch * load.new_tokens / now / found.plan.devices
@@ -47,7 +47,7 @@ def advice(found: Setup, load: Workload, step: Step, *, only_fitting: bool) -> l
             then = roofline.step(changed)
         except UsageError:
             continue
-        if only_fitting and not device_memory(roofline, changed, then).fits:
+        if not device_memory(roofline, changed, then).fits:
             continue
         after = _time(then)
         its = changed.batch * changed.new_tokens / after / plan.devices
@@ -73,7 +73,8 @@ def _tries(found: Setup, load: Workload) -> Iterator[tuple[str, Plan, Recipe, Wo
             yield f"--dtype {narrower.text}", plan, narrower, load
     if plan.sends_tokens and load.new_tokens == 1:
         wider = replace(plan, ep=2 * plan.ep, dp=2 * plan.dp)
-        yield f"--batch {2 * load.batch} --ep {wider.ep}", wider, recipe, replace(load, batch=2 * load.batch)
+        groups = f" --dp {wider.dp}" if "dp" in found.given or wider.dp != wider.ep // (plan.tp * plan.cp) else ""
+        yield f"--batch {2 * load.batch} --ep {wider.ep}{groups}", wider, recipe, replace(load, batch=2 * load.batch)
     elif not plan.sends_tokens and 2 * plan.tp <= domain:
         wider = replace(plan, tp=2 * plan.tp, ep=2 * plan.ep if plan.ep > 1 else 1)
         yield f"--tp {wider.tp}" + (f" --ep {wider.ep}" if plan.ep > 1 else ""), wider, recipe, load

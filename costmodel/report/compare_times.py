@@ -12,7 +12,8 @@ from costmodel.plan import Plan, check
 from costmodel.profiles import Hardware, load_hardware
 from costmodel.report.limits import device_memory
 from costmodel.report.roofline import groups
-from costmodel.times import Roofline, Step
+from costmodel.timed import Step
+from costmodel.times import Roofline
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from costmodel.kernels import Device
     from costmodel.ops import Op
     from costmodel.report.setup import Setup
-    from costmodel.times import Roofline, Step
+    from costmodel.timed import Step
+    from costmodel.times import Roofline
     from costmodel.workload import Workload
 
 _LONGEST = 2**27  # tokens

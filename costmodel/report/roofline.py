@@ -16,7 +16,7 @@ from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, 
 from costmodel.report.source import SourceRow, Wanted, source_of
 
 if TYPE_CHECKING:
-    from costmodel.times import Step, Timed
+    from costmodel.timed import Step, Timed
     from costmodel.workload import Workload
 
 
@@ -150,7 +150,7 @@ def roofline(
     load = step_of(found.architecture, found.choices, tokens(new, "new"), natural(cached, "cached"), source_new)
     step = found.roofline.step(load)
     page = _page(found, load, step)
-    page.changes = advice(found, load, step, only_fitting=page.memory.fits)
+    page.changes = advice(found, load, step)
     return page
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from costmodel import figures, memory
 from costmodel.errors import UsageError
-from costmodel.mix import mixed_step
+from costmodel.mix import steady
 from costmodel.report.choices import tokens
 from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
@@ -18,7 +18,8 @@ from costmodel.report.roofline import errors
 from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, setup
 from costmodel.report.source import SourceRow, Wanted, source_of
 from costmodel.report.speculation import Speculation, beside, drafter, speculation
-from costmodel.times import Roofline, Step
+from costmodel.timed import Step
+from costmodel.times import Roofline
 
 if TYPE_CHECKING:
     from costmodel.ops import Op
@@ -112,6 +113,8 @@ def serve(
     decode = found.choices.decode(found.architecture, context)
     one = found.roofline.lower(decode)
     guess = speculation(found, draft, accept, draft_model)
+    if guess and mix:
+        raise UsageError("drafting is not timed beside prompts that are read", hint="leave --prompt and --output out")
     drafting = drafter(found, draft_model) if guess and draft_model is not None else None
     part = prefill if first.new_tokens <= CHUNK else found.roofline.step(replace(first, new_tokens=CHUNK), prompt_ops)
     room = room_of(found, one, prompt_ops, part, beside(found, decode, drafting) if guess else ())
@@ -208,7 +211,10 @@ class _Server:
     def rows(self, batches: Sequence[int], one: list[Op]) -> list[ServeRow]:
         """Return a row for each batch; ``one`` is a sequence's step without speculation."""
         if self.mix is not None:
-            mixed = [mixed_step(self.found.roofline, batch, *self.mix) for batch in batches]
+            choices, model = self.found.choices, self.found.architecture
+            middle = self.mix[0] + (self.mix[1] + 1) // 2  # sequences are spread over their output
+            decode, reading = choices.decode(model, middle), choices.prefill(model, self.mix[0])
+            mixed = [steady(self.found.roofline, batch, decode, reading, self.mix[1]) for batch in batches]
             pairs = zip(batches, mixed, strict=True)
             return [self._row(n, float(m.floor_s), float(m.serial_s), m.expected_s, None) for n, m in pairs]
         load = self._decode()

@@ -28,8 +28,8 @@ from costmodel.dtypes import Recipe
 from costmodel.kernels import Kernel
 from costmodel.plan import Plan
 from costmodel.profiles import Hardware
+from costmodel.timed import Step as Estimate
 from costmodel.times import Roofline
-from costmodel.times import Step as Estimate
 
 from .clock import PHASES, SIZE, Forwards, Times, listed, measure, replay
 from .families import Family
