@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from costmodel.render.numbers import (
     bytes_unit,
     context_text,
+    fixed,
     flops_unit,
     params_text,
     params_unit,
@@ -20,7 +22,7 @@ from costmodel.report.points import CachePoint, FlopsPoint
 
 def page(compare: Compare, view: View) -> Page:
     """Return tables with one row a model, by subject."""
-    out = [*_size_and_shape(compare, view), line(), *_costs(compare, view)]
+    out = [*_size_and_shape(compare, view), line(), *_costs(compare, view), *_times(compare)]
     if not view.quiet:
         out += [line(), *_notes(compare)]
         if view.tips:
@@ -96,6 +98,25 @@ def _costs(compare: Compare, view: View) -> Page:
     if view.width is not None and needed > view.width:
         return [*_group_table(compare, groups[:1]), line(), *_group_table(compare, groups[1:])]
     return _group_table(compare, groups)
+
+
+def _times(compare: Compare) -> Page:
+    """Return decode times, a table a device: the floor, and what is expected where that is known of all."""
+    out: Page = []
+    for name, first in (compare.rows[0].time or {}).items():
+        each = [row.time[name] for row in compare.rows if row.time]
+        where = f"{first[0].devices} x {name}" if first[0].devices > 1 else name
+        for label, field in (("floor", "floor_s"), ("expected", "expected_s")):
+            columns = [[getattr(one[i], field) for one in each] for i in range(len(compare.contexts))]
+            if any(seconds is None for column in columns for seconds in column):
+                continue
+            whole = [[round(1e9 * seconds) for seconds in column] for column in columns]
+            texts = [[fixed(Fraction(seconds) * 1000, 2) for seconds in column] for column in columns]
+            out += [line(), *_group_table(compare, [(f"{label} on {where}, ms a token", whole, texts)])]
+        over = [row.name for row, its in zip(compare.rows, each, strict=True) if not all(one.fits for one in its)]
+        if over:
+            out += [line(f"does not fit at every context: {', '.join(over)}", "yellow")]
+    return out
 
 
 _Group = tuple[str, list[list[int]], list[list[str]]]

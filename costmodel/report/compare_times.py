@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from costmodel.errors import UsageError
 from costmodel.plan import Plan, check
 from costmodel.profiles import Hardware, load_hardware
-from costmodel.report.limits import device_memory
+from costmodel.report.limits import DeviceMemory, device_memory
 from costmodel.report.roofline import groups
 from costmodel.timed import Step
 from costmodel.times import Roofline
@@ -62,20 +62,18 @@ def _points(model: Architecture, profile: Hardware, devices: int, batch: int, ch
 def _point(
     model: Architecture, profile: Hardware, devices: int, batch: int, choices: Choices, context: int
 ) -> TimePoint:
-    """Return the fastest of the plans at one context."""
+    """Return the fastest of the plans at one context: of those that fit, if any does."""
     load = replace(choices.decode(model, context), batch=batch, logits="last")
-    best: tuple[Roofline, Step] | None = None
+    tried: list[tuple[Roofline, Step, DeviceMemory]] = []
     for plan in plans(model, devices):
         roofline = Roofline(model, profile, plan, choices.recipe)
         step = roofline.step(load)
-        if best is None or _time(step) < _time(best[1]):
-            best = roofline, step
-    if best is None:
+        tried.append((roofline, step, device_memory(roofline, load, step)))
+    if not tried:
         raise UsageError(
             f"no plan of {devices} devices suits {model.name}", hint="a number of devices that divides its heads"
         )
-    roofline, step = best
-    held = device_memory(roofline, load, step)
+    roofline, step, held = min(tried, key=lambda one: (not one[2].fits, _time(one[1])))
     longest = groups(step.rows, step.overhead_s)[0]
     return TimePoint(
         context=context,
