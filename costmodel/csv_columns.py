@@ -41,8 +41,8 @@ def _text(path: Path, where: str) -> str:
         raise UsageError(f"{where} is larger than {MAX_BYTES:,} bytes", hint="split it")
     try:
         return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{where} is not CSV in UTF-8: {plain(str(error))[:80]}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{where} is no text in UTF-8", hint="name a CSV, one kernel a row") from None
 
 
 def _plain_columns(text: str, where: str) -> Columns:

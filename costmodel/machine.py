@@ -61,9 +61,11 @@ class Machine:
         """Raise UsageError where so many devices must talk and no link between them is known."""
         if devices <= self.linked:
             return
-        known = f"links {self.linked} devices" if self.linked > 1 else "has no link to other devices"
-        missing = "scale_out" if self.scale_up else "scale_up or scale_out"
-        raise UsageError(f"{self.name} {known}, and the plan needs {devices}", hint=f"add {missing} to its profile")
+        known, missing = f"links {self.linked} devices", "scale_out"
+        if self.linked == 1:
+            known = f"has {self.scale_up.name} to an unknown number of devices" if self.scale_up else "has no link"
+            missing = "domain to scale_up" if self.scale_up else "scale_up or scale_out"
+        raise UsageError(f"{self.name} {known}, and {devices} are asked for", hint=f"add {missing} in its profile")
 
     def computes(self, recipe: Recipe, role: str) -> str:
         """Return the format in which weights of a role are multiplied; ``compute`` for attention.

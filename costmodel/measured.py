@@ -115,8 +115,9 @@ def read(path: Path, hardware: Hardware) -> Table:
     known = families(in_switch=adds_in_switch(hardware))
     family = family_of(header, known)
     if family is None:
-        listed = "; ".join(f"{one.name}: {', '.join((*one.texts, *one.numbers))}" for one in known)
-        raise UsageError(f"{where} has the columns of no kernel", hint=listed)
+        listed = [(f"{one.name}: {', '.join((*one.texts, *one.numbers))}", {*one.texts, *one.numbers}) for one in known]
+        nearest = max(listed, key=lambda one: len(one[1].intersection(header)))[0]
+        raise UsageError(f"{where} has the columns of no kernel", hint=f"the nearest, {nearest}")
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"{where} has two columns called {quote(twice)}", hint="take one of them out")

@@ -69,7 +69,7 @@ class Quantity(Model):
             raise Impossible(
                 f"basis {self.basis} {'has no source' if self.source else 'needs a source'}, and this value {said}",
                 "basis",
-                "name a source, or write basis: unverified",
+                "name a source, or write basis: unverified with source: ~",
             )
         if self.basis == "derived" and not self.note:
             raise Impossible("a derived value says how it was derived", "basis", "add note")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.numbers import bytes_text, context_text, count_text, fixed
 from costmodel.render.sink import View
-from costmodel.render.text import Page, clean, fit, line, paragraph
+from costmodel.render.text import Line, Page, clean, fit, line, paragraph
 from costmodel.render.times import beyond
 
 if TYPE_CHECKING:
     from costmodel.report.fit import FitPage
-    from costmodel.report.fit_search import FitRow
+    from costmodel.report.fit_search import FitRow, Less
 
 _GB = {"si": ("GB", 10**9), "iec": ("GiB", 2**30)}
 
@@ -32,6 +32,8 @@ def page(found: FitPage, view: View) -> Page:
     first = found.rows[0]
     if first.devices and not view.quiet:
         out += [line(), *_arithmetic(found, name, size)]
+    elif found.less is not None and not view.quiet:
+        out += [line(), _fewer(found, found.less, name, size)]
     if not view.quiet:
         out += [line(), *_notes(found, view, name, size)]
         if view.tips and first.plan is not None and first.fits:
@@ -106,15 +108,19 @@ def _arithmetic(found: FitPage, name: str, size: int) -> Page:
         out.append(line(f"  {text}").right(_gigas(value or 0, size), edge))
     out.append(line("  used", "bold").right(_gigas(first.used_bytes or 0, size), edge, "bold"))
     if found.less is not None:
-        less = found.less
-        terms = " + ".join(
-            _gigas(n, size) for n in (less.weights_bytes, less.cache_bytes, less.activation_bytes, first.reserve_bytes)
-        )
-        over = less.used_bytes > first.capacity_bytes
-        sign = f"> {_gigas(first.capacity_bytes, size, 0)}" if over else ", but no plan divides so evenly"
-        fewer = f"{less.devices} device{'' if less.devices == 1 else 's'}"
-        out.append(line(f"  {fewer}, split evenly: {terms} = {_gigas(less.used_bytes, size)} {name} {sign}"))
+        out.append(_fewer(found, found.less, name, size))
     return out
+
+
+def _fewer(found: FitPage, less: Less, name: str, size: int) -> Line:
+    """Return the sum that shows why so many devices do not do: weights, cache, activations, reserve."""
+    first = found.rows[0]
+    each = less.weights_bytes, less.cache_bytes, less.activation_bytes, first.reserve_bytes
+    terms = " + ".join(_gigas(n, size) for n in each)
+    over = less.used_bytes > first.capacity_bytes
+    sign = f"> {_gigas(first.capacity_bytes, size, 0)}" if over else ", but no plan divides so evenly"
+    fewer = f"{less.devices} device{'' if less.devices == 1 else 's'}"
+    return line(f"  {fewer}, split evenly: {terms} = {_gigas(less.used_bytes, size)} {name} {sign}")
 
 
 def _notes(found: FitPage, view: View, name: str, size: int) -> Page:

@@ -117,7 +117,7 @@ def tokens(value: int | str, name: str) -> int:
     """Read a positive count such as 4096 or "128Ki". Raises UsageError that names the option."""
     number = _count(value, name)
     if not 0 < number <= _MOST:
-        raise UsageError(f"--{name} {quote(value)} is not a number from 1 to 2^60")
+        raise UsageError(f"--{name} {quote(value)} is not a number from 1 to 2^60", hint=f"--{name} 1")
     return number
 
 

@@ -90,7 +90,14 @@ class Search:
             return [self._judged(recipe, self.found.plan)]
         smallest = self._smallest(recipe)
         if smallest is None:
-            return [self._row(recipe, None, None, f"not on {self.most:,} devices or fewer")]
+            return [
+                self._row(
+                    recipe,
+                    None,
+                    None,
+                    f"not on {self.most:,} devices or fewer" if self.most > 1 else "not on one device",
+                )
+            ]
         plan, room = smallest
         rows = [self._row(recipe, plan, room)]
         node = self.widths[-1]
@@ -177,13 +184,13 @@ class Search:
         return self._wholes[recipe.text]
 
     def less(self, recipe: Recipe, first: FitRow) -> Less | None:
-        """Return the fullest device of one fewer, did everything split evenly."""
-        if not first.devices or first.devices == 1 or self.found.given:
+        """Return the fullest device of one fewer, did everything split evenly; of the most, where nothing fits."""
+        if first.devices == 1 or self.found.given:
             return None
-        devices = first.devices - 1
+        devices = first.devices - 1 if first.devices else self.most
         whole = self.whole(recipe)
         weights, cache = -(-whole.weights // devices), -(-whole.cache * self.found.choices.batch // devices)
-        active = first.activation_bytes or 0
+        active = first.activation_bytes or -(-whole.activations // devices)
         return Less(devices, weights, cache, active, weights + cache + active + self.reserve)
 
     def _row(self, recipe: Recipe, plan: Plan | None, room: memory.Room | None, problem: str | None = None) -> FitRow:

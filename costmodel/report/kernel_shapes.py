@@ -183,6 +183,7 @@ def _collective(
     if devices < 2:
         raise UsageError(f"a collective needs two devices or more, not {devices}", hint="--devices 8")
     if devices > domain:
+        machine.check_links(devices)
         fabric = machine.scale_up.name if machine.scale_up else "it"
         raise UsageError(
             f"{fabric} of {machine.name} joins {domain} devices, not {devices}",

@@ -226,8 +226,8 @@ def _share(value: str | float) -> Fraction:
         return Fraction(0)
     try:
         return parse_fraction(text)
-    except ArchcalcError as error:
-        raise UsageError(f"--overlap: {error.message}", hint=error.hint) from None
+    except ArchcalcError:
+        raise UsageError(f"--overlap {quote(str(value))} is no share of 1", hint="--overlap 0.5") from None
 
 
 def _shape(value: str | float) -> float:
@@ -264,8 +264,8 @@ def _price(value: str | float | None) -> Fraction | None:
         return None
     try:
         return parse_fraction(str(value).removeprefix("$"), share=False)
-    except ArchcalcError as error:
-        raise UsageError(f"--price: {error.message}", hint="dollars a device and hour, as in 2.50") from None
+    except ArchcalcError:
+        raise UsageError(f"--price {quote(str(value))} is no price", hint="dollars a device and hour: 2.50") from None
 
 
 def hardware_source(hardware: Hardware) -> list[SourceRow]:

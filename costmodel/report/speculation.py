@@ -63,8 +63,8 @@ def speculation(
         raise UsageError("speculation needs the share of drafted tokens that is accepted", hint="--accept 0.8")
     try:
         share = parse_fraction(str(accept))
-    except ArchcalcError as error:
-        raise UsageError(f"--accept {quote(str(accept))} is not a share", hint=error.hint) from None
+    except ArchcalcError:
+        raise UsageError(f"--accept {quote(str(accept))} is no share of 1", hint="--accept 0.8") from None
     if draft_model is None and "mtp" not in found.architecture.extra_components:
         raise UsageError(
             f"{found.architecture.name} has no MTP layers to draft with",

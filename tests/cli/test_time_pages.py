@@ -187,11 +187,10 @@ MISTAKES = {
         'error: no hardware "h300"\n  did you mean h800-sxm, h200-sxm, h100-sxm? All names: archcalc hardware list\n'
     ),
     ("roofline", "llama-3.1-8b", "-H", "m2-ultra", "--tp", "2"): (
-        "error: m2-ultra has no link to other devices, and the plan needs 2\n"
-        "  add scale_up or scale_out to its profile\n"
+        "error: m2-ultra has no link, and 2 are asked for\n  add scale_up or scale_out in its profile\n"
     ),
     ("serve", "llama-3.1-405b", "-H", "rtx-4090", "--tp", "8", "--pp", "2"): (
-        "error: rtx-4090 links 8 devices, and the plan needs 16\n  add scale_out to its profile\n"
+        "error: rtx-4090 links 8 devices, and 16 are asked for\n  add scale_out in its profile\n"
     ),
     ("roofline", "llama-3.1-8b"): "error: --hardware NAME is missing\n  archcalc roofline --help shows examples\n",
     ("serve", "llama-3.1-405b", "-H", "h100-sxm"): (
