@@ -70,7 +70,7 @@ def test_one_file_in_many_forms(name: str, content: bytes, tmp_path) -> None:
         ),
         (
             "gemm_dtype,m,n,k\n\xfc,1,2,3\n".encode("latin-1"),
-            "rows.csv is not CSV in UTF-8: 'utf-8' codec can't decode byte 0xfc in position 17: invalid start byte",
+            "rows.csv is no text in UTF-8\n  name a CSV, one kernel a row",
         ),
         (gzip.compress(GEMM.encode())[:-9], "rows.csv cannot be read: compressed file ended before the"
          " end-of-stream marker was reached"),
@@ -84,11 +84,14 @@ def test_a_file_that_is_none(content: bytes, message: str, tmp_path, monkeypatch
     assert str(caught.value) == f"error: {message}"
 
 
-def test_columns_of_no_kernel_list_those_of_every_kernel(tmp_path) -> None:
+def test_columns_of_no_kernel_list_those_of_the_nearest(tmp_path) -> None:
     with pytest.raises(UsageError) as caught:
         table("a,b\n1,2\n", tmp_path)
     assert caught.value.message.endswith("rows.csv has the columns of no kernel")
-    assert "gemm: gemm_dtype, m, n, k; moe: moe_dtype, num_tokens" in (caught.value.hint or "")
+    assert caught.value.hint == "the nearest, gemm: gemm_dtype, m, n, k"
+    with pytest.raises(UsageError) as caught:
+        table("num_gpus,op_name,message_size\n1,2,3\n", tmp_path)
+    assert caught.value.hint == "the nearest, collective: op_name, nccl_dtype, num_gpus, message_size"
 
 
 def test_a_folder_and_a_missing_file_are_refused(tmp_path) -> None:

@@ -260,7 +260,7 @@ MISTAKES = {
         "h200-sxm has no nvfp4 matmul (it has fp64, fp32, tf32, bf16, fp16, fp8, int8)\n"
         "  archcalc hardware list shows what others multiply"
     ),
-    ("gemm", "--m", "0", "--n", "2", "--k", "3"): '--m "0" is not a number from 1 to 2^60',
+    ("gemm", "--m", "0", "--n", "2", "--k", "3"): '--m "0" is not a number from 1 to 2^60\n  --m 1',
     ("attention", "--heads", "30", "--kv-heads", "8"): "--heads 30 is not a multiple of --kv-heads 8\n  --kv-heads 30",
     ("moe", *MOE, "5"): (
         "--top-k 5 is more than --experts 4\n  --top-k 4"

@@ -195,7 +195,7 @@ MISTAKES = {
     ("roofline", "llama-3.1-8b"): "error: --hardware NAME is missing\n  archcalc roofline --help shows examples\n",
     ("serve", "llama-3.1-405b", "-H", "h100-sxm"): (
         "error: llama-3.1-405b does not fit on 1 x h100-sxm: 819.8 GB a device of 80.0\n"
-        "  archcalc fit llama-3.1-405b --hardware h100-sxm finds a plan\n"
+        "  archcalc fit llama-3.1-405b --hardware h100-sxm --context 4Ki finds a plan\n"
     ),
     ("serve", "llama-3.1-8b", "-H", "h100-sxm", "--draft", "2", "--accept", "0.8"): (
         "error: llama-3.1-8b has no MTP layers to draft with\n  a smaller model: --draft-model NAME\n"
