@@ -12,7 +12,7 @@ The command in the first comment is run as typed, and what it prints is put betw
 console block (as it is for ``--format markdown``). Words that are no command make tables from the
 code: ``fields KIND`` (the fields of a block or of the document), ``kinds``, ``operations``,
 ``codes``, ``words``, ``steps``, ``dtypes``, ``claims``, ``exceptions``, ``measured NAME``,
-``devices count`` (or ``figures``), ``timing``, ``published GROUP``.
+``devices count`` (or ``figures``), ``timing``, ``keys``, ``published GROUP``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import NoneType, UnionType
@@ -286,8 +288,50 @@ def published(group: str) -> str:
     return table(*PUBLISHED[group]())
 
 
+def keys(_: str) -> str:
+    """Return the JSON keys of every command: an object a table, those that several share once."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    from costmodel import report
+
+    pages: dict[str, str] = {}
+    objects: dict[str, type] = {}
+    for info in iter_modules(report.__path__):
+        for name, found in vars(import_module(f"costmodel.report.{info.name}")).items():
+            if is_dataclass(found) and isinstance(found, type):
+                objects[name] = found
+                command = next((one.default for one in dataclass_fields(found) if one.name == "command"), None)
+                if isinstance(command, str):
+                    pages[name] = command
+    shown: dict[str, None] = {}
+
+    def walk(name: str) -> None:
+        if name in shown:
+            return
+        shown[name] = None
+        for one in public(objects[name]):
+            for word in re.findall(r"[A-Z]\w+", str(one.type)):
+                if word in objects:
+                    walk(word)
+
+    def public(kind: type) -> list[Any]:
+        return [one for one in dataclass_fields(kind) if not one.metadata.get("private")]
+
+    for name in sorted(pages, key=lambda one: pages[one]):
+        walk(name)
+    parts = []
+    for name in shown:
+        head = f"## archcalc {pages[name]}\n\n" if name in pages else f"**{name}** "
+        text = " ".join((objects[name].__doc__ or "").split()).replace("``", "`")
+        rows = [(f"`{one.name}`", f"`{one.type}`".replace("|", "or")) for one in public(objects[name])]
+        parts.append(f"\n{head}{text}\n{table(('key', 'type'), rows)}")
+    return "".join(parts)
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     "measured": measured,
+    "keys": keys,
     "devices": devices,
     "timing": timing,
     "fields": fields,
