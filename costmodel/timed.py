@@ -13,21 +13,20 @@ from costmodel.timing.fit import Fit
 
 @dataclass(slots=True)
 class Timed:
-    """One kernel or collective of one device and micro-batch, in all its runs; seconds."""
+    """One kernel or collective of one device and micro-batch, in all its runs; seconds.
+
+    ``serial_s`` is the larger bound.
+    """
 
     work: Kernel | Collective
     compute_s: Size
     memory_s: Size
     network_s: Size
+    serial_s: Size
     expected_s: Size | None
     fit: Fit | None = None
     device: str | None = None  # whose coefficients
     borrowed: bool = False  # whether they are another format's or kind's
-
-    @property
-    def serial_s(self) -> Size:
-        """Return the larger bound."""
-        return maximum(maximum(self.compute_s, self.memory_s), self.network_s)
 
     @property
     def bound(self) -> str:
@@ -102,6 +101,7 @@ def scaled(one: Timed, part: Any) -> Timed:
         one.compute_s * factor,
         one.memory_s * factor,
         one.network_s * factor,
+        one.serial_s * factor,
         expected,
         one.fit,
         one.device,

@@ -100,11 +100,16 @@ class Roofline:
         return self._total(self.rows(ops, mine.batch, group=ceil_div(load.batch, micro)), micro, mine.batch, 0)
 
     def lower(self, load: Workload) -> list[Op]:
-        """Return the operations of a step, with those of the components that are included."""
+        """Return the operations of a step, with those of the components that are included.
+
+        Steps on single values that read nothing run inside other kernels, where these are fused.
+        """
         ops = self.architecture.lower(load)
         for name in self.include:
             ops += self.architecture.lower_component(name, load)
-        return ops
+        if not self.device.fused:
+            return ops
+        return [op for op in ops if op.weights or not isinstance(op, Vector)]
 
     def rows(
         self, ops: list[Op], batch: Size, talking: list[Op] | None = None, group: Size | None = None
@@ -132,17 +137,18 @@ class Roofline:
     def _kernel(self, kernel: Kernel) -> Timed:
         compute = kernel.useful / self.machine.peak(kernel.dtype)
         memory = kernel.bytes / self.machine.bandwidth
-        found = self.expected.kernel(kernel, maximum(compute, memory))
+        serial = maximum(compute, memory)
+        found = self.expected.kernel(kernel, serial)
         if found is None:
-            return Timed(kernel, compute, memory, 0, None)
-        return Timed(kernel, compute, memory, 0, *found)
+            return Timed(kernel, compute, memory, 0, serial, None)
+        return Timed(kernel, compute, memory, 0, serial, *found)
 
     def _collective(self, one: Collective) -> Timed:
         floor = one.floor_s(self.machine)
         found = self.expected.collective(one, floor)
         if found is None:
-            return Timed(one, 0, 0, floor, None)
-        return Timed(one, 0, 0, floor, *found)
+            return Timed(one, 0, 0, floor, floor, None)
+        return Timed(one, 0, 0, floor, floor, *found)
 
     # Sums
 

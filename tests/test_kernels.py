@@ -286,3 +286,17 @@ def test_attention_computes_in_what_there_is_unless_told() -> None:
     assert computed("bf16", "fp16", "fp32") == "fp16"
     assert computed("bf16", "fp32") == "fp32"
     assert computed("compute=fp8", "bf16", "fp8") == "fp8"
+
+
+@pytest.mark.parametrize("name", ["mamba2-2.7b", "qwen3-next-80b-a3b"])
+@pytest.mark.parametrize("tp", [2, 4])
+def test_recurrences_are_cut_by_heads(name: str, tp: int) -> None:
+    ops = SPECS[name].lower(Workload(batch=2, new_tokens=64, cached_tokens=100))
+    whole, part = (
+        [one for one in Device(machine(), Plan(tp=n), BF16).kernels(ops, 2) if one.path.endswith(".scan")]
+        for n in (1, tp)
+    )
+    assert whole
+    for one, other in zip(whole, part, strict=True):
+        for size in ("useful", "flops", "output_bytes"):
+            assert tp * getattr(other, size) == getattr(one, size), (one.path, size)

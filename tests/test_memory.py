@@ -40,8 +40,36 @@ def test_stages_together_hold_the_model(found: Architecture) -> None:
     assert sum(stage.cache for stage in stages) == whole.cache
     twice = 2 * found.vocab_size * found.d_model if found.tied and len(stages) > 1 else 0
     assert sum(stage.weights for stage in stages) >= whole.weights + twice
-    if not any(weight.stored < op.runs for op, weight in figures.weights(found.lower(Workload()))):
-        assert sum(stage.weights for stage in stages) == whole.weights
+    parts = [(op, weight) for op, weight in figures.weights(found.lower(Workload())) if op.component != "lm_head"]
+    if not any(weight.stored < op.runs for op, weight in parts):
+        assert sum(stage.weights for stage in stages) == whole.weights + twice
+
+
+@pytest.mark.parametrize(
+    ("name", "entries"),
+    [
+        ("llama-3.1-8b", {"kv": 5000}),
+        ("deepseek-v3", {"latent": 5000}),
+        ("gemma-3-27b", {"full": 5000, "window": 1024}),
+        ("mamba2-2.7b", {}),  # a state is not cut
+    ],
+)
+def test_cut_sequences_keep_their_part(name: str, entries: dict[str, int]) -> None:
+    found = catalog.load(name)
+    assert isinstance(found, Architecture)
+    cut = whole = 0
+    for op in found.lower(LOAD):
+        for state in op.states:
+            each = 2 * state.stored * state.width if state.role != "state" else 4 * state.stored * state.width
+            whole += each * state.kept
+            grows = state.kind not in ("recurrent", "conv")
+            cut += each * (-(-state.kept // 4) if grows else state.kept)
+            assert not grows or state.kept in entries.values()
+    (one,), (part,) = held(found, Plan()), held(found, Plan(cp=4))
+    assert (one.cache, part.cache) == (whole, cut)
+    assert memory.cache_bytes(found, Device(Machine("made-up", {"bf16": 1e12}, 1e11, 10**9), Plan(), BF16), LOAD) == [
+        whole
+    ]
 
 
 def test_the_tightest_stage_decides() -> None:
