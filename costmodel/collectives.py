@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from costmodel.dtypes import FORMATS, Format, Recipe
 from costmodel.machine import Machine
 from costmodel.ops import Attend, Experts, Lookup, Op, Project
-from costmodel.share import Share, present
+from costmodel.share import Share, entries_seen, present
 from costmodel.sizes import Size, absent, ceil_div, indicator, maximum, minimum
 from costmodel.timing.collective import Exchange, Message, copies, message
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from costmodel.architecture import Architecture
     from costmodel.plan import Plan
     from costmodel.stack import Layout
+    from costmodel.things import State
 
 
 @dataclass(slots=True)
@@ -56,10 +57,18 @@ class Collective:
         return self.message.wire
 
     def floor_s(self, machine: Machine) -> Size:
-        """Return the time on the wire of all runs: both fabrics work at once."""
+        """Return the least time on the wire of all runs: both fabrics can work at once, on pieces of a message."""
+        return self.runs * maximum(*self._fabrics(machine))
+
+    def serial_s(self, machine: Machine) -> Size:
+        """Return the same where a message is reduced within the domain first, as engines do."""
+        inside, outside = self._fabrics(machine)
+        return self.runs * (maximum(inside, outside) if self.family == "moe_a2a" else inside + outside)
+
+    def _fabrics(self, machine: Machine) -> tuple[Size, Size]:
         inside = self.wire / machine.scale_up.bandwidth if machine.scale_up else 0.0
         outside = self.wire_out / machine.scale_out.bandwidth if machine.scale_out else 0.0
-        return self.runs * (inside + outside if self.family != "moe_a2a" else maximum(inside, outside))
+        return inside, outside
 
 
 class Network:
@@ -243,6 +252,14 @@ def _narrower(first: Format, second: Format) -> Format:
     return found if found.bits >= 8 else FORMATS["fp8"]
 
 
+def _gathered(state: State, cp: int) -> Size:
+    """Return the entries of a state that make an all-gather carry what a device's queries lack."""
+    whole = state.read + state.fresh
+    seen = entries_seen(state, cp)
+    lacking = seen - minimum(seen, ceil_div(state.fresh, cp))
+    return minimum(whole, ceil_div(lacking * cp, cp - 1))
+
+
 def _context(ops: list[Op], plan: Plan, recipe: Recipe, network: Network, batch: Size) -> Iterator[Collective]:
     """Yield what cutting sequences adds: keys travel to queries, or partial results are merged."""
     cut = Share(network.machine, plan, recipe)
@@ -251,7 +268,7 @@ def _context(ops: list[Op], plan: Plan, recipe: Recipe, network: Network, batch:
             continue
         own = indicator(op.tokens // op.batch >= plan.cp)
         if not absent(own):
-            kept = sum(cut.state_bytes(state, state.read + state.fresh) for state in op.states)
+            kept = sum(cut.state_bytes(state, _gathered(state, plan.cp)) for state in op.states)
             path = f"{op.path}.keys"
             yield network.collective(path, "all_gather", op.runs * own, plan.cp, batch * kept, stride=plan.tp)
         if not absent(1 - own):

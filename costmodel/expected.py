@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from costmodel.profiles import Hardware
 
 _FEW = 8  # new tokens of a sequence that the kernel for one query still takes, as in verification
+_BY_UNIT = ("attention_prefill", "attention_decode", "mla_absorbed", "mla_expanded")  # waves of multiprocessors
 _LINK = 0.7  # of the link beyond the domain, where coefficients name no share of one
 
 
@@ -55,7 +56,7 @@ class Expected:
         """Return family, coefficients, whose they are, the rates they divide by, and whether they are borrowed."""
         family, key = self._family(kernel, few=few)
         found = self._fit(family, key)
-        if found is None:
+        if found is None or (self.machine.compute_units is None and family in _BY_UNIT):
             return None
         apart = family == "generic" or self._borrowed(kernel, family, found[0])
         rates = self._ceilings(kernel.dtype if apart else found[0].multiplies or kernel.dtype)

@@ -19,7 +19,7 @@ from costmodel.machine import Machine
 from costmodel.ops import Attend, Conv, Experts, Lookup, Op, Project, Scan, Vector
 from costmodel.plan import Plan
 from costmodel.routing import busiest_share, touched_skewed, touched_uniform
-from costmodel.share import Share, of, present
+from costmodel.share import Share, entries_seen, of, present
 from costmodel.sizes import Size, ceil_div, indicator, maximum, minimum
 
 
@@ -218,7 +218,9 @@ class Device(Share):
         Uniform and independent: an expert is missed by every token with (1 - chosen / experts) ^ tokens.
         """
         if plan.skew is None:
-            return touched_uniform(n_local, n_all, float(chosen), tokens), 1
+            single = (n_all - plan.redundant_experts) / plan.ep  # a router may pass by the copies
+            touched = touched_uniform(n_local, n_all, float(chosen), tokens)
+            return minimum(touched, touched_uniform(single, n_all - plan.redundant_experts, float(chosen), tokens)), 1
         busiest = busiest_share(n_local, plan.ep, plan.skew)
         rows = tokens * float(chosen) / plan.ep * busiest
         return self._touched_skewed(n_local, n_all, chosen, rows, plan.skew), busiest
@@ -267,7 +269,7 @@ class Device(Share):
             each = op.runs * batch
             read = state.read + state.fresh
             if self.plan.cp > 1:
-                read = own * read + (1 - own) * ceil_div(read, self.plan.cp)
+                read = own * entries_seen(state, self.plan.cp) + (1 - own) * ceil_div(read, self.plan.cp)
             kernel.state_bytes = kernel.state_bytes + each * self.state_bytes(state, read)
             kernel.written_bytes = kernel.written_bytes + each * self.state_bytes(state, state.written)
 

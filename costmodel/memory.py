@@ -101,8 +101,8 @@ def _tied_copy(architecture: Architecture, stage: Stage, device: Device, ops: li
     """Return the bytes of a tied head where it stands on another stage than the embedding."""
     if not architecture.tied or stage.of == 1 or stage.index != stage.of - 1:
         return 0
-    head = next(w for op in ops if op.component == "lm_head" for w in op.weights if not w.stored)
-    return int(device.weight_bytes(head))
+    head = next((w for op in ops if op.component == "lm_head" for w in op.weights if not w.stored), None)
+    return 0 if head is None else int(device.weight_bytes(head))  # ops may be a component's alone
 
 
 def cache_bytes(architecture: Architecture, device: Device, decode: Workload) -> list[int]:

@@ -64,6 +64,8 @@ def mixed_step(roofline: Roofline, batch: int, prompt_tokens: int, output_tokens
 
 def steady(roofline: Roofline, batch: int, decode: Workload, reading: Workload, output_tokens: int) -> Mixed:
     """Return the same of any two steps: one that decodes in the middle of an output, one that reads a prompt."""
+    if roofline.plan.cp > 1:
+        raise UsageError("prompts beside decoding are not timed with --cp", hint="leave --cp out")
     load = replace(decode, batch=batch)
     mine, micro = roofline.local(load)
     prompts = Fraction(mine.batch, output_tokens)
@@ -79,7 +81,11 @@ def steady(roofline: Roofline, batch: int, decode: Workload, reading: Workload, 
     expected = None
     if few.expected_s is not None and many.expected_s is not None:
         expected = mean(lambda step: step.expected_s)
-    floor = maximum(maximum(mean(lambda step: step.compute_s), mean(lambda step: step.network_s)), without.memory_s)
+    floor = (
+        _floor(roofline, load, reading, output_tokens, without)
+        if roofline.plan.pp > 1
+        else maximum(maximum(mean(lambda step: step.compute_s), mean(lambda step: step.network_s)), without.memory_s)
+    )
     return Mixed(
         floor_s=floor,
         serial_s=mean(lambda step: step.serial_s),
@@ -87,6 +93,20 @@ def steady(roofline: Roofline, batch: int, decode: Workload, reading: Workload, 
         overhead_s=without.overhead_s,
         prompts=prompts * micro,
     )
+
+
+def _floor(roofline: Roofline, load: Workload, reading: Workload, output_tokens: int, without: Step) -> Size:
+    """Return the floor of a pipeline, whatever its micro-batches: a token's way, and the slowest stage's whole work."""
+    pp, dp = roofline.plan.pp, roofline.plan.dp
+    batch = -(-load.batch // dp)
+    # Of as many sequences as there are stages, the slowest stage takes no less than one takes through all.
+    decode, read = (roofline.step(replace(one, batch=pp * dp)) for one in (load, reading))
+
+    def work(side: str) -> Size:
+        each, prompt = getattr(decode, side) / pp, getattr(read, side) / pp
+        return batch * (each + prompt / output_tokens)
+
+    return maximum(without.floor_s, maximum(work("compute_s"), work("network_s")))
 
 
 def _fused(roofline: Roofline, mine: Workload, micro: Size, prompts: int, reading: Workload) -> Step:

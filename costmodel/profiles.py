@@ -176,6 +176,7 @@ class Calibration(Model):
                 yield family, key, fit
 
 
+_PROOF = ("rows", "judged", "median_error", "p90_error", "all_median_error")
 FAMILIES = tuple(name for name, info in Calibration.model_fields.items() if "dict" in str(info.annotation))
 
 
@@ -277,6 +278,10 @@ def _own_measurements(document: Document) -> dict[str, Any]:
         mark = document.mark(("calibration", *path))
         return mark is not None and mark.file == document.where
 
+    def proved(fit: dict[str, Any], *path: str) -> dict[str, Any]:
+        """Leave out rows and errors that the file does not state itself: other coefficients have others."""
+        return {name: value for name, value in fit.items() if name not in _PROOF or own(*path, name)}
+
     data = document.data
     calibration = data.get("calibration")
     if not document.bases or not isinstance(calibration, dict):
@@ -284,9 +289,9 @@ def _own_measurements(document: Document) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in calibration.items():
         if name in FAMILIES and isinstance(value, dict):
-            kept[name] = {key: fit for key, fit in value.items() if own(name, key)}
+            kept[name] = {key: proved(fit, name, key) for key, fit in value.items() if own(name, key)}
         elif own(name):
-            kept[name] = value
+            kept[name] = proved(value, name) if isinstance(value, dict) else value
     return data | {"calibration": kept}
 
 

@@ -9,7 +9,7 @@ from costmodel.dtypes import Recipe
 from costmodel.machine import Machine
 from costmodel.ops import Attend, Experts, Op
 from costmodel.plan import Plan
-from costmodel.sizes import Size, ceil_div, indicator
+from costmodel.sizes import Size, ceil_div, indicator, minimum
 from costmodel.things import State, Weight
 
 
@@ -25,6 +25,18 @@ def present(ops: Iterable[Op]) -> Iterator[Op]:
         elif not rows:
             continue
         yield op
+
+
+def entries_seen(state: State, cp: int) -> Size:
+    """Return the entries that the queries of one of ``cp`` slices of the new tokens see.
+
+    A window reaches back from the slice; of chunks, slices can begin where they do.
+    """
+    whole = state.read + state.fresh
+    own = ceil_div(state.fresh, cp)
+    if state.kind == "window":
+        return minimum(whole, own + state.kept)
+    return minimum(whole, own) if state.kind == "chunk" else whole
 
 
 class Share:

@@ -115,14 +115,15 @@ class SharedBlock(Block):
         """Yield what each place adds to the shared projections of one block."""
         if self.adapter_rank is None:
             return
-        columns: dict[str, int] = {}
+        columns: dict[str, tuple[int, int]] = {}
         if isinstance(inner, FeedForward):
-            columns = {"up": (2 if inner.gated else 1) * inner.d_ff}
+            columns = {"up": ((2 if inner.gated else 1) * inner.d_ff, inner.d_ff)}
         elif isinstance(inner, Attention) and self.attention_adapters:
             keys, values = inner.kv_heads * inner.head_dim, inner.kv_heads * inner.v_dim
-            columns = {"q": inner.n_heads * inner.head_dim, "k": keys, "v": values}
-        for name, d_out in columns.items():
+            queries = inner.n_heads * inner.head_dim
+            columns = {"q": (queries, inner.n_heads), "k": (keys, inner.kv_heads), "v": (values, inner.kv_heads)}
+        for name, (d_out, units) in columns.items():
             adapter = at.sub(f"{name}_adapter")
             yield adapter.project("down", d_in=d_in, down=self.adapter_rank)
-            yield adapter.project("up", d_in=self.adapter_rank, up=d_out)
+            yield adapter.project("up", d_in=self.adapter_rank, split="out", units=units, up=d_out)
             yield adapter.vector("add", d_out, STEPS["add"], inputs=2)

@@ -94,10 +94,13 @@ class Roofline:
             yield found if self.plan.pp == 1 else self._any_schedule(found, replace(load, batch=batch))
 
     def component(self, name: str, load: Workload) -> Step:
-        """Return the times of one step of a component alone, as of ``mtp`` that drafts tokens."""
-        mine, micro = self.local(load)
-        ops = self.architecture.lower_component(name, mine)
-        return self._total(self.rows(ops, mine.batch, group=ceil_div(load.batch, micro)), micro, mine.batch, 0)
+        """Return the times of one step of a component alone, as of ``mtp`` that drafts tokens.
+
+        It stands on one stage, which does it for all micro-batches: here, at once.
+        """
+        whole = replace(load, batch=ceil_div(load.batch, self.plan.dp))
+        ops = self.architecture.lower_component(name, whole)
+        return self._total(self.rows(ops, whole.batch, group=load.batch), 1, whole.batch, 0)
 
     def lower(self, load: Workload) -> list[Op]:
         """Return the operations of a step, with those of the components that are included.
@@ -145,10 +148,11 @@ class Roofline:
 
     def _collective(self, one: Collective) -> Timed:
         floor = one.floor_s(self.machine)
-        found = self.expected.collective(one, floor)
+        serial = one.serial_s(self.machine)
+        found = self.expected.collective(one, serial)
         if found is None:
-            return Timed(one, 0, 0, floor, floor, None)
-        return Timed(one, 0, 0, floor, floor, *found)
+            return Timed(one, 0, 0, floor, serial, None)
+        return Timed(one, 0, 0, floor, serial, *found)
 
     # Sums
 

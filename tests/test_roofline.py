@@ -111,8 +111,9 @@ def test_a_row_has_the_time_of_its_own_bound() -> None:
         (2, True, Fraction(128 + 128 + 16) / L),
         (4, True, Fraction(160 + 160 + 24) / L),
         # Two domains of 4: reduced within the first, an all-reduce of a quarter between them; 7/8 of the logits do not
-        # stay: 3/4 of them within, and half of a quarter's worth from the other domain.
-        (8, False, Fraction(192 + 192 + 24) / L + Fraction(32 + 32 + 4) / FAR),
+        # stay: 3/4 of them within, and half of a quarter's worth from the other domain. Both fabrics can work at once:
+        # the slower one is the floor.
+        (8, False, Fraction(32 + 32 + 4) / FAR),
     ],
 )
 def test_a_step_on_a_tensor_parallel_group(tp: int, reduces: bool, wire: Fraction) -> None:
@@ -127,7 +128,8 @@ def test_a_step_on_a_tensor_parallel_group(tp: int, reduces: bool, wire: Fractio
     row_times = Fraction(0)
     for row in found.rows:
         row_times += max(Fraction(row.compute_s), Fraction(row.memory_s), Fraction(row.network_s))
-    assert found.serial_s == exactly(row_times)
+    inside = 20 * Fraction(192 + 192 + 24) / L if tp == 8 else 0  # engines use one fabric after the other
+    assert found.serial_s == exactly(row_times + inside)
 
 
 def test_a_step_on_two_stages() -> None:

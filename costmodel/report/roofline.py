@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class Times:
     """Times of one step, in seconds. ``bound``: what binds the floor; ``expected_s`` None: not measured.
 
-    ``compute_s memory_s network_s`` are the floor's three sides. ``overhead_s`` is an engine's, in
-    ``expected_s``; ``hidden_s`` is the communication that runs beside computation, and is not in it.
+    ``compute_s memory_s network_s`` are the floor's three sides; under ``pp`` it sums the largest of each
+    stage. ``overhead_s`` is an engine's, in ``expected_s``; ``hidden_s`` is the communication that runs
+    beside computation, and is not in it.
     """
 
     floor_s: float

@@ -34,10 +34,11 @@ def drafter(found: Setup, model: Wanted) -> Roofline:
     from costmodel.report.source import architecture_of
 
     drafts = architecture_of(model, found.choices.specs)
-    plan = replace(found.plan, ep=1) if found.plan.ep > 1 else found.plan
+    plan = replace(found.plan, ep=1, redundant_experts=0)
     check(drafts, plan)
     old = found.roofline
-    return Roofline(drafts, found.hardware, plan, old.recipe, emulated=old.machine.emulated)
+    emulated, fused = old.machine.emulated, old.device.fused
+    return Roofline(drafts, found.hardware, plan, old.recipe, emulated=emulated, fused=fused)
 
 
 def beside(found: Setup, decode: Workload, drafting: Roofline | None) -> list[memory.Held]:
