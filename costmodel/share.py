@@ -35,7 +35,7 @@ def entries_seen(state: State, cp: int) -> Size:
     whole = state.read + state.fresh
     own = ceil_div(state.fresh, cp)
     if state.kind == "window":
-        return minimum(whole, own + state.kept)
+        return minimum(whole, own + state.kept - 1)
     return minimum(whole, own) if state.kind == "chunk" else whole
 
 

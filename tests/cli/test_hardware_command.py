@@ -221,6 +221,36 @@ def test_a_write_to_a_file_is_whole(archcalc, tmp_path) -> None:
     assert not Path(target).exists()
 
 
+@pytest.mark.parametrize(
+    ("calibration", "device", "error"),
+    [
+        ("", "h100-sxm", 2.0),  # what the base measured, twice as wide
+        ("calibration: {gemm: {bf16: {fixed_us: 1}}}\n", "derived", None),  # other coefficients: no known error
+    ],
+)
+def test_what_a_base_measured_is_not_a_derived_devices_own(
+    calibration: str, device: str, error: float | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "derived.yaml"
+    path.write_text(f"base: h100-sxm\nname: derived\ntitle: Derived\n{calibration}")
+    own, found = (
+        next(op.coefficients for op in cm.roofline("llama-3.1-8b", name).ops if op.family == "gemm")
+        for name in ("h100-sxm", str(path))
+    )
+    assert own is not None
+    assert found is not None
+    assert (found.device, found.inherited) == (device, device == "h100-sxm")
+    assert found.median_error == (error and error * (own.median_error or 0))
+
+
+def test_without_multiprocessors_attention_is_not_expected(tmp_path: Path) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text("base: h100-sxm\nname: odd\ntitle: Odd\ncompute_units: ~\n")
+    page = cm.roofline("llama-3.1-8b", str(path))
+    assert {op.family for op in page.ops if op.expected_s is None} == {"attention"}
+    assert page.time.expected_s is None
+
+
 def test_no_module_takes_the_name_of_a_function() -> None:
     root = Path(cm.__file__).parent
     assert not [name for name in cm.__all__ if (root / f"{name}.py").exists() or (root / name).exists()]

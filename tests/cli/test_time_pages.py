@@ -151,6 +151,19 @@ def test_drafting_pays_by_what_is_accepted(archcalc) -> None:
     assert drafted["rows"][0]["floor_s"] < plain["rows"][0]["floor_s"]
 
 
+def test_a_drafter_takes_room(tmp_path) -> None:
+    """8,030,261,248 parameters, 131,072 bytes of cache a token; an MTP layer of a tied model over two stages."""
+    alone = cm.serve("llama-3.1-8b", "h100-sxm", batches=[1])
+    drafted = cm.serve("llama-3.1-8b", "h100-sxm", batches=[1], draft=1, accept=0.8, draft_model="llama-3.1-8b")
+    assert drafted.memory.weights_bytes == 2 * alone.memory.weights_bytes == 4 * 8_030_261_248
+    assert drafted.memory.cache_bytes == 2 * alone.memory.cache_bytes == 2 * 4096 * 131_072
+    path = tmp_path / "tied-mtp.yaml"
+    path.write_text("base: llama-3.2-1b\nname: tied-mtp\nmtp: {depth: 1, mixer: attention, ffn: mlp}\n")
+    plain = cm.serve(str(path), "h100-sxm", pp=2, batches=[1])
+    mtp = cm.serve(str(path), "h100-sxm", pp=2, batches=[1], draft=1, accept=0.5)
+    assert mtp.memory.weights_bytes > plain.memory.weights_bytes
+
+
 def test_price(archcalc) -> None:
     row = json.loads(archcalc(*CALLS["serve mixed"], "--format", "json").out)["rows"][-1]
     assert row["usd_per_million_tokens"] == pytest.approx(2.5 / 3600 / row["tokens_per_s_per_device"] * 1e6)
@@ -199,6 +212,31 @@ MISTAKES = {
     ),
     ("serve", "llama-3.1-8b", "-H", "h100-sxm", "--draft", "2", "--accept", "0.8"): (
         "error: llama-3.1-8b has no MTP layers to draft with\n  a smaller model: --draft-model NAME\n"
+    ),
+    (
+        "serve",
+        "deepseek-v3",
+        "-H",
+        "h200-sxm",
+        "--ep",
+        "16",
+        "--draft",
+        "1",
+        "--accept",
+        "0.8",
+        "--prompt",
+        "9",
+        "--output",
+        "9",
+    ): ("error: drafting is not timed beside prompts that are read\n  leave --prompt and --output out\n"),
+    ("serve", "llama-3.1-8b", "-H", "h100-sxm", "--cp", "2", "--prompt", "9", "--output", "9"): (
+        "error: prompts beside decoding are not timed with --cp\n  leave --cp out\n"
+    ),
+    ("serve", "llama-3.1-8b", "-H", "h100-sxm", "--prompt", "9", "--output", "9", "--context", "8"): (
+        "error: --prompt and --output say how long sequences get\n  leave --context out\n"
+    ),
+    ("serve", "llama-3.1-8b", "-H", "h100-sxm", "--draft", "1", "--accept", "1.5"): (
+        'error: --accept "1.5" is no share of 1\n  --accept 0.8\n'
     ),
     ("serve", "llama-3.1-8b", "-H", "h100-sxm", "--prompt", "2048"): (
         "error: --prompt and --output are given together\n  --prompt 2048 --output 512\n"
