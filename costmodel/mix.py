@@ -81,11 +81,16 @@ def steady(roofline: Roofline, batch: int, decode: Workload, reading: Workload, 
     expected = None
     if few.expected_s is not None and many.expected_s is not None:
         expected = mean(lambda step: step.expected_s)
-    floor = (
-        _floor(roofline, load, reading, output_tokens, without)
-        if roofline.plan.pp > 1
-        else maximum(maximum(mean(lambda step: step.compute_s), mean(lambda step: step.network_s)), without.memory_s)
-    )
+
+    def side(name: str) -> Size:
+        """Return one side of the floor. A prompt's own step gives its first token: of O tokens, O - 1 are decoded."""
+        return mean(lambda step: getattr(step, name)) - getattr(without, name) / output_tokens
+
+    if roofline.plan.pp > 1:
+        floor = _floor(roofline, load, reading, output_tokens, without)
+    else:
+        memory = without.memory_s * (1 - 1 / output_tokens)
+        floor = maximum(maximum(side("compute_s"), side("network_s")), memory)
     return Mixed(
         floor_s=floor,
         serial_s=mean(lambda step: step.serial_s),
@@ -97,16 +102,16 @@ def steady(roofline: Roofline, batch: int, decode: Workload, reading: Workload, 
 
 def _floor(roofline: Roofline, load: Workload, reading: Workload, output_tokens: int, without: Step) -> Size:
     """Return the floor of a pipeline, whatever its micro-batches: a token's way, and the slowest stage's whole work."""
-    pp, dp = roofline.plan.pp, roofline.plan.dp
+    pp, dp, decoded = roofline.plan.pp, roofline.plan.dp, 1 - 1 / output_tokens
     batch = -(-load.batch // dp)
     # Of as many sequences as there are stages, the slowest stage takes no less than one takes through all.
     decode, read = (roofline.step(replace(one, batch=pp * dp)) for one in (load, reading))
 
     def work(side: str) -> Size:
         each, prompt = getattr(decode, side) / pp, getattr(read, side) / pp
-        return batch * (each + prompt / output_tokens)
+        return batch * (each * decoded + prompt / output_tokens)
 
-    return maximum(without.floor_s, maximum(work("compute_s"), work("network_s")))
+    return maximum(decoded * without.floor_s, maximum(work("compute_s"), work("network_s")))
 
 
 def _fused(roofline: Roofline, mine: Workload, micro: Size, prompts: int, reading: Workload) -> Step:
