@@ -7,6 +7,7 @@ of so many processes that find each other by a file, and prints what it sent as 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -94,8 +95,10 @@ def main(rank: int, world: int, file: Path) -> None:
     for _ in range(3):  # the first two also tell the others how the bucket is made up
         with Calls() as calls:
             model(input_ids=tokens, use_cache=False).logits.sum().backward()
-    print(json.dumps([[*key, times] for key, times in calls.seen.items()]))
+    print(json.dumps([[*key, times] for key, times in calls.seen.items()]), flush=True)
+    dist.barrier()  # neither leaves while the other still sums
     dist.destroy_process_group()
+    os._exit(0)  # without waiting for threads of the group, of which one that has not ended aborts the process
 
 
 if __name__ == "__main__":
