@@ -42,8 +42,8 @@ def test_floors_by_hand(tmp_path) -> None:
         ("blank.csv", GEMM.replace("\nfp8", "\n\n\nfp8").encode() + b"\n\n"),
         ("quoted.csv", GEMM.replace("bfloat16", '"bfloat16"').encode()),
         ("no-end.csv", GEMM.rstrip().encode()),
-        ("packed.csv.gz", gzip.compress(GEMM.encode())),
-        ("packed-without-a-name.csv", gzip.compress(GEMM.encode())),
+        ("packed.csv.gz", gzip.compress(GEMM.encode(), mtime=0)),
+        ("packed-without-a-name.csv", gzip.compress(GEMM.encode(), mtime=0)),
     ],
 )
 def test_one_file_in_many_forms(name: str, content: bytes, tmp_path) -> None:
@@ -72,7 +72,7 @@ def test_one_file_in_many_forms(name: str, content: bytes, tmp_path) -> None:
             "gemm_dtype,m,n,k\n\xfc,1,2,3\n".encode("latin-1"),
             "rows.csv is no text in UTF-8\n  name a CSV, one kernel a row",
         ),
-        (gzip.compress(GEMM.encode())[:-9], "rows.csv cannot be read: compressed file ended before the"
+        (gzip.compress(GEMM.encode(), mtime=0)[:-9], "rows.csv cannot be read: compressed file ended before the"
          " end-of-stream marker was reached"),
     ],
 )  # fmt: skip
