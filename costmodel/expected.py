@@ -26,8 +26,6 @@ _LINK = 0.7  # of the link beyond the domain, where coefficients name no share o
 # An expected time, the coefficients it has, the device they were measured on, and whether they are another
 # format's or kind's.
 Found = tuple[Size, Fit, str, bool]
-
-
 # What is chosen once for the kernels of a path: family, coefficients, device, rates, whether they are borrowed.
 _Choice = tuple[str, Fit, str, Ceilings, bool]
 
@@ -98,14 +96,14 @@ class Expected:
         found = self._exchange(one)
         if found is None:
             return None
-        us, fit, device, _ = found
+        us, fit, device = found
         low = self._exchange(one.low_latency) if one.low_latency is not None and _any(one.few) else None
         if low is not None:  # the faster kernel, where there is a choice
             us = us - one.few * (us - minimum(us, low[0]))
         return maximum(one.runs * us / 1e6, floor_s), fit, device, False
 
-    def _exchange(self, one: Collective) -> Found | None:
-        """Return the microseconds of one run."""
+    def _exchange(self, one: Collective) -> tuple[Size, Fit, str] | None:
+        """Return the microseconds of one run, the coefficients, and the device they were measured on."""
         others = {"moe_a2a": "alltoall", "all_reduce": "all_reduce"}
         found = self._fit(one.family, one.key)
         if found is None and one.family in others:
@@ -119,7 +117,7 @@ class Expected:
         if self.machine.scale_out:
             wire = one.sent_out / (getattr(fit, "link", _LINK) * self.machine.scale_out.bandwidth)
             us = us + (wire + (self.machine.scale_out.latency_s if _any(one.sent_out) else 0.0)) * 1e6
-        return us, fit, device, False
+        return us, fit, device
 
     def _family(self, kernel: Kernel, *, few: bool) -> tuple[str, str]:
         """Return the coefficients' family and key for a kernel."""

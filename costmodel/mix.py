@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from costmodel.errors import UsageError
 from costmodel.ops import Experts, Lookup, Op, Project, Vector
-from costmodel.sizes import Size, maximum
+from costmodel.sizes import Size, ceil_div, maximum
 from costmodel.workload import Workload
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def steady(roofline: Roofline, batch: int, decode: Workload, reading: Workload, 
 def _floor(roofline: Roofline, load: Workload, reading: Workload, output_tokens: int, without: Step) -> Size:
     """Return the floor of a pipeline, whatever its micro-batches: a token's way, and the slowest stage's whole work."""
     pp, dp, decoded = roofline.plan.pp, roofline.plan.dp, 1 - 1 / output_tokens
-    batch = -(-load.batch // dp)
+    batch = ceil_div(load.batch, dp)
     # Of as many sequences as there are stages, the slowest stage takes no less than one takes through all.
     decode, read = (roofline.step(replace(one, batch=pp * dp)) for one in (load, reading))
 

@@ -209,6 +209,11 @@ def _unit_name(architecture: Architecture, op: Op, units: int) -> str:
     return "n_heads"
 
 
+def expert_counts(architecture: Architecture) -> list[int]:
+    """Return the different numbers of experts that layers have; none in a dense model."""
+    return sorted({n for block in architecture.blocks.values() if (n := getattr(block, "n_experts", None))})
+
+
 def _divisors(number: int) -> list[int]:
     return [n for n in range(1, min(number, 1024) + 1) if number % n == 0]
 

@@ -56,6 +56,11 @@ class Step:
     local_batch: Size = 1
 
     @property
+    def likely_s(self) -> float:
+        """Return the expected time, or the serial one where nothing was measured."""
+        return float(self.serial_s if self.expected_s is None else self.expected_s)
+
+    @property
     def bound(self) -> str:
         """Return what binds the floor: compute, memory or network."""
         if self.network_s > self.compute_s and self.network_s > self.memory_s:

@@ -70,9 +70,7 @@ class Roofline:
         ``ops``: lowered already, for one micro-batch of one group (``local``).
         """
         mine, micro = self.local(load)
-        lowered = self.lower(mine) if ops is None else ops
-        found = self.total(self.rows(lowered, mine.batch, group=ceil_div(load.batch, micro)), micro, mine)
-        return found if self.plan.pp == 1 else self._any_schedule(found, load)
+        return self._step(self.lower(mine) if ops is None else ops, mine, micro, load)
 
     def steps(self, load: Workload, batches: Iterable[int], one: list[Op] | None = None) -> Iterator[Step]:
         """Yield the same step of several batches.
@@ -90,8 +88,12 @@ class Roofline:
             else:
                 ops = self.lower(mine)
             before = mine.batch
-            found = self.total(self.rows(ops, mine.batch, group=ceil_div(batch, micro)), micro, mine)
-            yield found if self.plan.pp == 1 else self._any_schedule(found, replace(load, batch=batch))
+            yield self._step(ops, mine, micro, replace(load, batch=batch))
+
+    def _step(self, ops: list[Op], mine: Workload, micro: Size, load: Workload) -> Step:
+        """Return the step of a deployment's load, of which ``mine`` is the micro-batch that ``ops`` do."""
+        found = self.total(self.rows(ops, mine.batch, group=ceil_div(load.batch, micro)), micro, mine)
+        return found if self.plan.pp == 1 else self._any_schedule(found, load)
 
     def component(self, name: str, load: Workload) -> Step:
         """Return the times of one step of a component alone, as of ``mtp`` that drafts tokens.

@@ -9,22 +9,20 @@ from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.numbers import bytes_text, context_text, count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, clean, fit, line, paragraph
-from costmodel.render.times import beyond
+from costmodel.render.times import GIGABYTE, beyond, gigabytes, plan_options
 
 if TYPE_CHECKING:
     from costmodel.report.fit import FitPage
     from costmodel.report.fit_search import FitRow, Less
 
-_GB = {"si": ("GB", 10**9), "iec": ("GiB", 2**30)}
-
 
 def page(found: FitPage, view: View) -> Page:
     """Return the whole page."""
-    name, size = _GB[view.units]
+    name, size = GIGABYTE[view.units]
     capacity = found.rows[0].capacity_bytes
     many = "one sequence" if found.batch == 1 else f"{count_text(found.batch)} sequences"
     out = [line(found.name, "bold").add(f" with {many} of {context_text(found.context)} tokens on {found.hardware}")]
-    out[0].add(f" ({_gigas(capacity, size, 0)} {name})")
+    out[0].add(f" ({gigabytes(capacity, size, 0)} {name})")
     if found.confidence != "published":
         out[0].add(f", {found.confidence}", "yellow")
     out += beyond(found.context, found.setup, view)
@@ -37,8 +35,7 @@ def page(found: FitPage, view: View) -> Page:
     if not view.quiet:
         out += [line(), *_notes(found, view, name, size)]
         if view.tips and first.plan is not None and first.fits:
-            plan = "".join(f" --{n} {v}" for n in ("tp", "pp", "ep", "dp", "cp") if (v := getattr(first.plan, n)) > 1)
-            tip = f"archcalc serve {found.name} --hardware {found.hardware}{plan}"
+            tip = f"archcalc serve {found.name} --hardware {found.hardware}{plan_options(first.plan)}"
             tip += f" --dtype {first.dtype}" if first.dtype != "bf16" else ""
             out.append(line("next: ", "dim").add(tip, "cyan"))
     return fit(out, view.width)
@@ -78,15 +75,11 @@ def _table(found: FitPage, size: int) -> Page:
         one.right(str(row.devices), edges["devices"], "bold").to(plan_at).add(row.plan.text)
         values = (row.weights_bytes, row.cache_bytes, row.activation_bytes, row.reserve_bytes)
         for label, value in zip(("weights", "cache", "active", "reserve"), values, strict=True):
-            one.right(_gigas(value or 0, size), edges[label])
+            one.right(gigabytes(value or 0, size), edges[label])
         share = fixed(Fraction(100 * row.used_bytes, row.capacity_bytes), 0)
         one.right(f"{share}%", edge + 6, "" if row.fits else "red")
         out.append(one.right(f"{count_text(row.sequences or 0)} seq", edge + 15))
     return out
-
-
-def _gigas(value: int, size: int, digits: int = 1) -> str:
-    return fixed(Fraction(value, size), digits)
 
 
 def _arithmetic(found: FitPage, name: str, size: int) -> Page:
@@ -105,8 +98,8 @@ def _arithmetic(found: FitPage, name: str, size: int) -> Page:
         ("reserve     declared: --overhead, what the engine takes", first.reserve_bytes),
     ]
     for text, value in rows:
-        out.append(line(f"  {text}").right(_gigas(value or 0, size), edge))
-    out.append(line("  used", "bold").right(_gigas(first.used_bytes or 0, size), edge, "bold"))
+        out.append(line(f"  {text}").right(gigabytes(value or 0, size), edge))
+    out.append(line("  used", "bold").right(gigabytes(first.used_bytes or 0, size), edge, "bold"))
     if found.less is not None:
         out.append(_fewer(found, found.less, name, size))
     return out
@@ -116,11 +109,11 @@ def _fewer(found: FitPage, less: Less, name: str, size: int) -> Line:
     """Return the sum that shows why so many devices do not do: weights, cache, activations, reserve."""
     first = found.rows[0]
     each = less.weights_bytes, less.cache_bytes, less.activation_bytes, first.reserve_bytes
-    terms = " + ".join(_gigas(n, size) for n in each)
+    terms = " + ".join(gigabytes(n, size) for n in each)
     over = less.used_bytes > first.capacity_bytes
-    sign = f"> {_gigas(first.capacity_bytes, size, 0)}" if over else ", but no plan divides so evenly"
+    sign = f"> {gigabytes(first.capacity_bytes, size, 0)}" if over else ", but no plan divides so evenly"
     fewer = f"{less.devices} device{'' if less.devices == 1 else 's'}"
-    return line(f"  {fewer}, split evenly: {terms} = {_gigas(less.used_bytes, size)} {name} {sign}")
+    return line(f"  {fewer}, split evenly: {terms} = {gigabytes(less.used_bytes, size)} {name} {sign}")
 
 
 def _notes(found: FitPage, view: View, name: str, size: int) -> Page:
@@ -160,7 +153,7 @@ def _cells(row: FitRow) -> list[Cell]:
         Cell(row.dtype),
         Cell(row.devices),
         Cell(row.plan.text if row.plan else None),
-        *(Cell(n, None if n is None else _gigas(n, 10**9, 2)) for n in sizes),
+        *(Cell(n, None if n is None else gigabytes(n, 10**9, 2)) for n in sizes),
         Cell(row.sequences),
         Cell(row.longest_context),
         Cell(row.problem or ""),

@@ -5,11 +5,22 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from costmodel.plan import expert_counts
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.numbers import count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Page, clean, fit, line, paragraph
-from costmodel.render.times import BOUND, beyond, percent_text, plan_text, rate_text, step_text, time_text, time_unit
+from costmodel.render.times import (
+    BOUND,
+    beyond,
+    percent_text,
+    plan_options,
+    plan_text,
+    rate_text,
+    step_text,
+    time_text,
+    time_unit,
+)
 
 if TYPE_CHECKING:
     from costmodel.report.roofline import GroupTime, OpTime, RooflinePage
@@ -21,11 +32,12 @@ _WHY = 3
 def page(found: RooflinePage, view: View) -> Page:
     """Return the whole page."""
     assert found.load is not None
+    assert found.setup is not None
     where = f"{found.plan.devices} x {found.hardware}" if found.plan.devices > 1 else found.hardware
     out = [line(found.name, "bold").add(f" on {where}   {step_text(found.load)}")]
     if found.confidence != "published":
         out[0].add(f", {found.confidence}", "yellow")
-    words = plan_text(found.plan, found.local_batch, found.micro_batches, _experts(found))
+    words = plan_text(found.plan, found.local_batch, found.micro_batches, expert_counts(found.setup.architecture))
     out += paragraph(f"plan: {words}", view.columns)
     out += paragraph(_formats(found), view.columns)
     out += beyond(found.load.cached_tokens + found.load.new_tokens, found.setup, view)
@@ -38,16 +50,9 @@ def page(found: RooflinePage, view: View) -> Page:
         out += _help(found)
         out += [line(), *_notes(found, view)]
         if view.tips:
-            plan = "".join(f" --{n} {v}" for n in ("tp", "pp", "ep", "dp", "cp") if (v := getattr(found.plan, n)) > 1)
-            tip = f"archcalc serve {found.name} --hardware {found.hardware}{plan}"
+            tip = f"archcalc serve {found.name} --hardware {found.hardware}{plan_options(found.plan)}"
             out.append(line("next: ", "dim").add(tip, "cyan"))
     return fit(out, view.width)
-
-
-def _experts(found: RooflinePage) -> list[int]:
-    assert found.setup is not None
-    blocks = found.setup.architecture.blocks.values()
-    return sorted({n for block in blocks if (n := getattr(block, "n_experts", None))})
 
 
 def _formats(found: RooflinePage) -> str:

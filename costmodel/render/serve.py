@@ -5,16 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from costmodel.plan import expert_counts
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.numbers import context_text, count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Page, clean, fit, line, paragraph
-from costmodel.render.times import BOUND, beyond, percent_text, plan_text, rate_text, time_text
+from costmodel.render.times import BOUND, GIGABYTE, beyond, gigabytes, percent_text, plan_text, rate_text, time_text
 
 if TYPE_CHECKING:
     from costmodel.report.serve import ServePage, ServeRow
 
-_GB = {"si": ("GB", 10**9), "iec": ("GiB", 2**30)}
 _BAR = 42
 
 
@@ -38,8 +38,7 @@ def page(found: ServePage, view: View) -> Page:
 
 def _plan(found: ServePage) -> str:
     assert found.setup is not None
-    blocks = found.setup.architecture.blocks.values()
-    experts = sorted({n for block in blocks if (n := getattr(block, "n_experts", None))})
+    experts = expert_counts(found.setup.architecture)
     groups = found.plan.dp
     text = plan_text(found.plan, max(1, found.rows[-1].batch // groups), found.plan.pp, experts)
     if found.prompt is not None:
@@ -56,7 +55,7 @@ def _plan(found: ServePage) -> str:
 
 
 def _memory(found: ServePage, view: View) -> Page:
-    name, size = _GB[view.units]
+    name, size = GIGABYTE[view.units]
     held = found.memory
     largest = max(1, found.limits.largest_batch // found.plan.dp)
     rows = [
@@ -72,14 +71,10 @@ def _memory(found: ServePage, view: View) -> Page:
     ]
     out = [line(f"memory of a device, {name}", "bold")]
     for label, value, note in rows:
-        one = line(f"  {label}").right(_gigas(value, size), 20).add("  ")
+        one = line(f"  {label}").right(gigabytes(value, size), 20).add("  ")
         one.add(view.marks.bar(value, held.capacity_bytes, _BAR), "cyan")
         out.append(one.add("  " if note and one.parts[-1][0].strip() else "").add(note, "dim"))
-    return [*out, line("  of", "bold").right(_gigas(held.capacity_bytes, size), 20, "bold")]
-
-
-def _gigas(value: int, size: int) -> str:
-    return fixed(Fraction(value, size), 1)
+    return [*out, line("  of", "bold").right(gigabytes(held.capacity_bytes, size), 20, "bold")]
 
 
 def _decode(found: ServePage) -> Page:

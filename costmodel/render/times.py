@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from costmodel.plan import DEGREES
 from costmodel.render.numbers import context_text, count_text, fixed
 from costmodel.render.text import Page, paragraph
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from costmodel.report.setup import PlanRow, Setup
     from costmodel.workload import Workload
 
+GIGABYTE = {"si": ("GB", 10**9), "iec": ("GiB", 2**30)}
 BOUND = {"compute": "cyan", "memory": "yellow", "network": "magenta"}
 
 
@@ -94,6 +96,16 @@ def plan_text(plan: PlanRow, local_batch: int, micro_batches: int, n_experts: It
     if plan.overlap:
         parts.append(f"{percent_text(plan.overlap)} of communication hidden")
     return ", ".join(parts)
+
+
+def plan_options(plan: PlanRow) -> str:
+    """Return a plan as options: `` --tp 8 --pp 2``."""
+    return "".join(f" --{name} {value}" for name in DEGREES if (value := getattr(plan, name)) > 1)
+
+
+def gigabytes(value: int, size: int, digits: int = 1) -> str:
+    """Return bytes in a unit of ``GIGABYTE``."""
+    return fixed(Fraction(value, size), digits)
 
 
 def beyond(context: int, setup: Setup | None, view: View) -> Page:

@@ -37,7 +37,7 @@ class Change:
 
 def advice(found: Setup, load: Workload, step: Step) -> list[Change]:
     """Return the changes that help most: more tokens a device, or a shorter step; those that memory holds."""
-    now = _time(step)
+    now = step.likely_s
     rate = load.batch * load.new_tokens / now / found.plan.devices
     changes = []
     for options, plan, recipe, changed in _tries(found, load):
@@ -49,17 +49,13 @@ def advice(found: Setup, load: Workload, step: Step) -> list[Change]:
             continue
         if not device_memory(roofline, changed, then).fits:
             continue
-        after = _time(then)
+        after = then.likely_s
         its = changed.batch * changed.new_tokens / after / plan.devices
         change = Change(options, plan.devices, after, its, its / rate, now / after)
         if max(change.gain, change.speed) >= _WORTH:
             changes.append(change)
     changes.sort(key=lambda one: -max(one.gain, one.speed))
     return changes[:_MOST]
-
-
-def _time(step: Step) -> float:
-    return float(step.expected_s if step.expected_s is not None else step.serial_s)
 
 
 def _tries(found: Setup, load: Workload) -> Iterator[tuple[str, Plan, Recipe, Workload]]:

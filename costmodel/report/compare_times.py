@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costmodel.errors import UsageError
-from costmodel.plan import Plan, check
+from costmodel.plan import Plan, check, expert_counts
 from costmodel.profiles import Hardware, load_hardware
 from costmodel.report.limits import DeviceMemory, device_memory
 from costmodel.report.roofline import groups
@@ -73,7 +73,7 @@ def _point(
         raise UsageError(
             f"no plan of {devices} devices suits {model.name}", hint="a number of devices that divides its heads"
         )
-    roofline, step, held = min(tried, key=lambda one: (not one[2].fits, _time(one[1])))
+    roofline, step, held = min(tried, key=lambda one: (not one[2].fits, one[1].likely_s))
     longest = groups(step.rows, step.overhead_s)[0]
     return TimePoint(
         context=context,
@@ -90,14 +90,10 @@ def _point(
     )
 
 
-def _time(step: Step) -> float:
-    return float(step.serial_s if step.expected_s is None else step.expected_s)
-
-
 def plans(model: Architecture, devices: int) -> list[Plan]:
     """Return the plans of so many devices: every matrix cut, or attention data-parallel with experts spread."""
     tried: list[Plan] = [Plan(tp=devices)]
-    if any(getattr(block, "n_experts", None) for block in model.blocks.values()) and devices > 1:
+    if expert_counts(model) and devices > 1:
         tried = [Plan(tp=devices, ep=devices), Plan(tp=devices), Plan(ep=devices, dp=devices)]
     tried += [Plan(tp=tp, pp=devices // tp) for tp in (8, 4, 2, 1) if tp < devices and not devices % tp]
     found = []

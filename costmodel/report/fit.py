@@ -11,13 +11,13 @@ from costmodel.report.choices import tokens
 from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.fit_search import FitRow, Less, Search
+from costmodel.report.limits import CHUNK
 from costmodel.report.setup import OnHardware, Setup, hardware_source, setup
 from costmodel.report.source import SourceRow, Wanted, source_of
 
 if TYPE_CHECKING:
     pass
 
-CHUNK = 8192  # tokens that a prefill step computes at once, as engines' default budgets
 _DEFAULTS = ("bf16", "weights=fp8", "weights=int4")
 
 

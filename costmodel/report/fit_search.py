@@ -10,9 +10,10 @@ from costmodel import memory
 from costmodel.dtypes import Recipe
 from costmodel.errors import UsageError
 from costmodel.kernels import Device
-from costmodel.plan import Plan, check
+from costmodel.plan import Plan, check, expert_counts
 from costmodel.report.limits import longest_context
 from costmodel.report.setup import PlanRow, Setup, plan_row
+from costmodel.sizes import ceil_div, round_up
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
@@ -68,7 +69,7 @@ class Search:
         self.most = min(_MOST, machine.linked)
         domain = found.roofline.network.domain
         self.widths = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= domain] or [1]
-        self.experts = sorted({n for b in self.architecture.blocks.values() if (n := getattr(b, "n_experts", None))})
+        self.experts = expert_counts(self.architecture)
         experts = ", experts over all devices with attention data-parallel" if self.experts else ""
         joined = f"; at most {self.most} devices, as many as its links join" if self.most < _MOST else ""
         self.tried = (
@@ -102,7 +103,7 @@ class Search:
         rows = [self._row(recipe, plan, room)]
         node = self.widths[-1]
         if plan.devices % node and plan.devices > 1:
-            wider = -(-plan.devices // node) * node
+            wider = round_up(plan.devices, node)
             found = self._best(recipe, wider)
             if found is not None and wider <= self.most:
                 rows.append(self._row(recipe, *found))
@@ -138,7 +139,7 @@ class Search:
         return None
 
     def _fits(self, plan: Plan, room: memory.Room) -> bool:
-        return room.sequences >= -(-self.found.choices.batch // plan.dp)
+        return bool(room.sequences >= ceil_div(self.found.choices.batch, plan.dp))
 
     def plans(self, devices: int) -> Iterator[Plan]:
         """Yield the plans of so many devices that the model allows, those with the shortest step first.
@@ -189,8 +190,8 @@ class Search:
             return None
         devices = first.devices - 1 if first.devices else self.most
         whole = self.whole(recipe)
-        weights, cache = -(-whole.weights // devices), -(-whole.cache * self.found.choices.batch // devices)
-        active = first.activation_bytes or -(-whole.activations // devices)
+        weights, cache = ceil_div(whole.weights, devices), ceil_div(whole.cache * self.found.choices.batch, devices)
+        active = first.activation_bytes or ceil_div(whole.activations, devices)
         return Less(devices, weights, cache, active, weights + cache + active + self.reserve)
 
     def _row(self, recipe: Recipe, plan: Plan | None, room: memory.Room | None, problem: str | None = None) -> FitRow:
@@ -203,7 +204,7 @@ class Search:
                 dtype=recipe.text, reserve_bytes=self.reserve, capacity_bytes=self.capacity, fits=False,
                 problem=problem, **nothing,
             )  # fmt: skip
-        each = -(-self.found.choices.batch // plan.dp)
+        each = ceil_div(self.found.choices.batch, plan.dp)
         full = room.fullest(each)
         return FitRow(
             dtype=recipe.text,

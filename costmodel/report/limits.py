@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from costmodel import memory
 from costmodel.kernels import Kernel
 from costmodel.ops import Experts
+from costmodel.sizes import ceil_div
 
 if TYPE_CHECKING:
     from costmodel.kernels import Device
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from costmodel.times import Roofline
     from costmodel.workload import Workload
 
+CHUNK = 8192  # tokens of a prompt that a step computes at once, as engines' default budgets
 _LONGEST = 2**27  # tokens
 
 
@@ -63,15 +65,19 @@ class Limits:
 
 
 def room_of(
-    found: Setup, decode: list[Op], prompt: list[Op], prefill: Step, beside: Sequence[memory.Held] = ()
+    found: Setup, decode: list[Op], prompt: list[Op], prefill: Step | None, beside: Sequence[memory.Held] = ()
 ) -> memory.Room:
     """Return what fits; ``decode`` and ``prompt`` are the operations of one sequence, ``beside`` what else stages hold.
 
-    ``prefill`` is the step that ``prompt`` makes on its own; in memory, every group of devices reads one.
+    ``prefill`` is the step that ``prompt`` makes on its own, where it was timed; in memory, every group of
+    devices reads one.
     """
     own = found.roofline
-    experts = [op for op in prompt if isinstance(op, Experts)]
-    kernels = [*_kernels(prefill), *(own.device.kernels(experts, 1) if found.plan.dp > 1 else ())]
+    if prefill is None:
+        kernels = own.device.kernels(prompt, 1)
+    else:
+        experts = [op for op in prompt if isinstance(op, Experts)]
+        kernels = [*_kernels(prefill), *(own.device.kernels(experts, 1) if found.plan.dp > 1 else ())]
     each = memory.held(found.architecture, own.device, decode, memory.operands(kernels))
     if beside:
         pairs = zip(each, beside, strict=True)
@@ -88,7 +94,7 @@ def device_memory(roofline: Roofline, load: Workload, step: Step) -> DeviceMemor
     one = roofline.lower(replace(load, batch=1))
     held = memory.held(roofline.architecture, roofline.device, one, memory.operands(_kernels(step)))
     room = memory.Room(tuple(held), roofline.machine.capacity, 0)
-    each = -(-load.batch // roofline.plan.dp)
+    each = ceil_div(load.batch, roofline.plan.dp)
     full = room.fullest(each)
     caches = full.cache * each
     return DeviceMemory(room.capacity, full.weights, caches, full.activations, room.used(full, each) <= room.capacity)

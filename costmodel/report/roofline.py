@@ -10,6 +10,7 @@ from costmodel.report.advice import Change, advice
 from costmodel.report.choices import Choices, natural, tokens
 from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
+from costmodel.report.device import WIDER
 from costmodel.report.flops import step_of
 from costmodel.report.limits import DeviceMemory, device_memory
 from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, setup
@@ -253,7 +254,7 @@ def coefficients(row: Timed, device: str) -> Coefficients | None:
     inherited = bool(device) and row.device != device
     error = fit.median_error
     if error is not None:
-        error = None if row.borrowed else error * (2 if inherited else 1)
+        error = None if row.borrowed else error * (WIDER if inherited else 1)
     return Coefficients(row.device, fit.family, error, inherited, row.borrowed)
 
 

@@ -13,7 +13,8 @@ from costmodel.mix import steady
 from costmodel.report.choices import tokens
 from costmodel.report.conventions import Conventions, conventions
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
-from costmodel.report.limits import Limits, ServeMemory, limits, room_of
+from costmodel.report.device import WIDER
+from costmodel.report.limits import CHUNK, Limits, ServeMemory, limits, room_of
 from costmodel.report.roofline import errors
 from costmodel.report.setup import OnHardware, PlanRow, Setup, hardware_source, setup
 from costmodel.report.source import SourceRow, Wanted, source_of
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from costmodel.workload import Workload
 
 _ROWS = 6
-CHUNK = 8192  # tokens of a prompt that a step reads at once, as engines' default budgets
 
 
 @dataclass(slots=True)
@@ -108,7 +108,8 @@ def serve(
     first = replace(found.choices.prefill(found.architecture, mix[0] if mix else context), batch=1)
     prompt_ops = found.roofline.lower(first)
     prefill = found.roofline.step(first, prompt_ops)
-    if first.new_tokens > CHUNK:  # read in parts
+    in_parts = first.new_tokens > CHUNK
+    if in_parts:
         prompt_ops = found.roofline.lower(replace(first, new_tokens=CHUNK))
     decode = found.choices.decode(found.architecture, context)
     one = found.roofline.lower(decode)
@@ -116,8 +117,8 @@ def serve(
     if guess and mix:
         raise UsageError("drafting is not timed beside prompts that are read", hint="leave --prompt and --output out")
     drafting = drafter(found, draft_model) if guess and draft_model is not None else None
-    part = prefill if first.new_tokens <= CHUNK else found.roofline.step(replace(first, new_tokens=CHUNK), prompt_ops)
-    room = room_of(found, one, prompt_ops, part, beside(found, decode, drafting) if guess else ())
+    drafted = beside(found, decode, drafting) if guess else ()
+    room = room_of(found, one, prompt_ops, None if in_parts else prefill, drafted)
     largest = room.sequences * found.plan.dp
     if room.sequences < 1:
         raise UsageError(
@@ -280,4 +281,4 @@ def _widened(found: Setup, error: float | None) -> float | None:
     """Return an error of whole steps, twice as wide where another device's overhead serves."""
     if error is None:
         return None
-    return error * (1 if found.roofline.overhead()[1] == found.hardware.name else 2)
+    return error * (1 if found.roofline.overhead()[1] == found.hardware.name else WIDER)
