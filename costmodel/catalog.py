@@ -155,7 +155,11 @@ def _first(matches: list[str]) -> str:
 
 def document(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Document:
     """Return a spec as plain data with places, its bases merged."""
-    path = find(wanted, more, shelf)
+    return document_at(find(wanted, more, shelf), more, shelf)
+
+
+def document_at(path: Path, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Document:
+    """Return the spec in a file as plain data with places, its bases merged."""
 
     def read_base(name: str) -> Document:
         return read_document(find_base(name, path, more, shelf), follow=False)

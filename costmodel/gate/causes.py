@@ -1,0 +1,201 @@
+"""Which lines of a spec changed, and what each of them does to the figures.
+
+The changes are applied to the first spec one by one, in the order of the second spec's lines; what
+a figure moves by is that line's. So the causes of a figure add up to its whole change, whatever
+the formulas are. Changes that are impossible without each other (a new block and the schedule that
+names it) are one cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from costmodel.architecture import Architecture
+from costmodel.errors import ArchcalcError, InvalidSpec, dotted
+from costmodel.gate.files import Subject
+from costmodel.gate.names import Figures
+from costmodel.gate.workloads import Load
+from costmodel.loader import Mark
+from costmodel.validation import parse
+
+DataPath = tuple[str | int, ...]
+Data = Mapping[str, Any]
+Wanted = Sequence[tuple[str, Load | None]]
+
+# Fields that say what a file is, not what the model is.
+ABOUT = frozenset({"format", "base", "name", "title", "aliases", "source", "claims", "confidence"})
+_MOST = 200  # changes that are applied one by one
+
+
+class _Absent:
+    """A field that is not there."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+ABSENT = _Absent()
+
+
+@dataclass(slots=True, frozen=True)
+class Change:
+    """A field that two specs have differently; ``ABSENT`` where one does not have it."""
+
+    path: DataPath
+    before: Any
+    after: Any
+
+    @property
+    def sign(self) -> str:
+        """Return ``+`` for a new field, ``-`` for one that is gone, ``~`` else."""
+        return "+" if self.before is ABSENT else "-" if self.after is ABSENT else "~"
+
+
+@dataclass(slots=True)
+class Cause:
+    """Changes that were made together, where the first is written, and what each figure moved by."""
+
+    changes: list[Change]
+    mark: Mark
+    deltas: list[Fraction] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """Return the field, dotted; of several, the first."""
+        return dotted(self.changes[0].path)
+
+
+def changes(before: Data, after: Data) -> list[Change]:
+    """Return the fields in which two specs differ, apart from what names and describes them."""
+    own = [{key: value for key, value in data.items() if key not in ABOUT} for data in (before, after)]
+    return list(_changes((), own[0], own[1]))
+
+
+def _changes(path: DataPath, before: Data, after: Data) -> Iterator[Change]:
+    for key in [*after, *(key for key in before if key not in after)]:
+        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        if isinstance(old, dict) and isinstance(new, dict) and old.get("kind") == new.get("kind"):
+            yield from _changes((*path, key), old, new)
+        elif old != new or type(old) is not type(new):
+            yield Change((*path, key), old, new)
+
+
+def causes(base: Data, head: Subject, wanted: Wanted) -> list[Cause]:
+    """Return what makes a spec differ from ``base`` (resolved fields), with what each figure moved by.
+
+    Raises:
+        ArchcalcError: ``base`` is no spec, or a figure cannot be computed of it.
+    """
+    groups = _grouped(head, changes(base, head.document.data))
+    found: list[Cause] = []
+    state = {key: value for key, value in base.items() if key not in ABOUT} | {"name": "base"}
+    values = _values(state, wanted)
+    if values is None:
+        parse(state)  # raises what is wrong with it
+    pending: list[Cause] = []
+    for group in groups[:_MOST]:
+        for together in ([group], [*pending, group]):
+            trial = _applied(state, together)
+            after = _values(trial, wanted)
+            if after is not None and values is not None:
+                found.append(_cause(together, values, after))
+                state, values = trial, after
+                pending = [one for one in pending if one not in together]
+                break
+        else:
+            pending.append(group)
+    pending += groups[_MOST:]
+    if pending:
+        after = _values(_applied(state, pending), wanted)
+        if after is None or values is None:
+            raise ArchcalcError("the changes cannot be told apart")
+        found.append(_cause(pending, values, after))
+    return found
+
+
+def _cause(together: Sequence[Cause], before: Sequence[Fraction], after: Sequence[Fraction]) -> Cause:
+    deltas = [late - early for early, late in zip(before, after, strict=True)]
+    return Cause([change for one in together for change in one.changes], together[-1].mark, deltas)
+
+
+def _grouped(head: Subject, found: Sequence[Change]) -> list[Cause]:
+    """Return changes by the place that made them, in the order of lines: one line may feed several blocks."""
+    groups: dict[Mark, Cause] = {}
+    for change in found:
+        gone = change.after is ABSENT
+        mark = head.mark(change.path, on_key=gone or not _is_plain(change.after))
+        groups.setdefault(mark, Cause([], mark)).changes.append(change)
+    return sorted(groups.values(), key=lambda one: (one.mark.line, one.mark.column))
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, (dict, list))
+
+
+def _applied(data: Data, together: Sequence[Cause]) -> dict[str, Any]:
+    """Return fields with changes made; what does not change is shared."""
+    found = dict(data)
+    for cause in together:
+        for change in cause.changes:
+            _set(found, change)
+    return found
+
+
+def _set(data: dict[str, Any], change: Change) -> None:
+    *parents, last = change.path
+    for part in parents:
+        data[str(part)] = data = dict(data.get(str(part)) or {})
+    if change.after is ABSENT:
+        data.pop(str(last), None)
+    else:
+        data[str(last)] = change.after
+
+
+def _values(data: Data, wanted: Wanted) -> list[Fraction] | None:
+    """Return figures of a spec's fields; None where the spec or a figure of it is impossible."""
+    try:
+        model = parse(data)
+        if not isinstance(model, Architecture):
+            return None
+        figures = Figures(model)
+        return [figures(name, load) for name, load in wanted]
+    except (InvalidSpec, ArchcalcError):
+        return None
+
+
+def with_value(data: Data, path: DataPath, value: Any) -> dict[str, Any]:
+    """Return fields with one of them changed."""
+    found = dict(data)
+    _set(found, Change(path, ABSENT, value))
+    return found
+
+
+def largest_within(head: Subject, cause: Cause, name: str, load: Load | None, most: Fraction) -> int | None:
+    """Return the largest number of a changed field with which a figure stays within a limit.
+
+    Looks between the number before and after, by halving; None where the field is no whole number,
+    where a number between them is impossible, or where the limit is not within.
+    """
+    if len(cause.changes) != 1:
+        return None
+    change = cause.changes[0]
+    low, high = change.before, change.after
+    if type(low) is not int or type(high) is not int or low >= high:
+        return None
+
+    def within(number: int) -> bool | None:
+        values = _values(with_value(head.document.data, change.path, number), [(name, load)])
+        return None if values is None else values[0] <= most
+
+    if not within(low) or within(high) is not False:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        inside = within(middle)
+        if inside is None:
+            return None
+        low, high = (middle, high) if inside else (low, middle)
+    return low

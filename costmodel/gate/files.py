@@ -1,0 +1,163 @@
+"""The specs that a command is asked about: files, folders and names of the catalog."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costmodel import catalog
+from costmodel.errors import ArchcalcError, InvalidSpec, UnknownSpecError, UsageError, quote
+from costmodel.loader import Document, Mark, locate
+
+if TYPE_CHECKING:
+    from costmodel.architecture import Architecture
+    from costmodel.document import Unpublished
+    from costmodel.gate.names import Figures
+
+_MOST = 10_000  # files in a folder
+_SNIFFED = 65_536  # bytes of a file that tell whether it is a spec
+_SPEC = re.compile(rb"^(base|blocks|d_model|mixer|layer) *:", re.MULTILINE)
+_DEVICE = re.compile(rb"^(memory_capacity|memory_bandwidth|dense_peak|vendor|calibration) *:", re.MULTILINE)
+_SKIPPED = ("node_modules", "__pycache__")
+
+
+@dataclass(slots=True)
+class Targets:
+    """The files to read, and those of the folders that are no specs."""
+
+    files: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+
+
+def find(wanted: Iterable[str], specs: Sequence[Path] = ()) -> Targets:
+    """Return the files of specs that are named: a folder stands for every spec in it.
+
+    Raises:
+        UnknownSpecError: there is no such file, folder or name.
+        UsageError: a folder holds too many files.
+    """
+    found = Targets()
+    for name in wanted:
+        path = Path(name)
+        if path.is_dir():
+            for file in _yaml_files(path):
+                (found.files if is_spec(file) else found.others).append(file)
+        else:
+            found.files.append(catalog.find(name, specs))
+    found.files = list(dict.fromkeys(found.files))
+    return found
+
+
+def is_spec(path: Path) -> bool:
+    """Say whether a YAML file describes an architecture, by the fields that it begins lines with."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFFED)
+    except OSError:
+        return True  # reading it will say why
+    return bool(_SPEC.search(head)) and not _DEVICE.search(head)
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    """Yield the YAML files in a folder and below, sorted; hidden folders and links are left out."""
+    count = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
+        for name in sorted(names):
+            path = Path(place, name)
+            if path.suffix in (".yaml", ".yml") and not name.startswith(".") and not path.is_symlink():
+                count += 1
+                if count > _MOST:
+                    raise UsageError(f"{quote(str(folder))} holds more than {_MOST:,} YAML files", hint="name a folder")
+                yield path
+
+
+@dataclass(eq=False)
+class Subject:
+    """One spec: its file as read, its model and its figures. ``key``: how it is named in outputs.
+
+    ``shown`` maps the folder that files were copied to (a revision's) to how they are called.
+    """
+
+    path: Path
+    document: Document
+    model: Architecture | Unpublished
+    copied: Path | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """The path beside the current folder, or the name of what ships."""
+        return self.shown(str(self.path))
+
+    @property
+    def name(self) -> str:
+        """The name that the spec gives itself."""
+        return self.model.name
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The model. Raises UnknownSpecError where its architecture is not published."""
+        from costmodel.report.source import architecture_of
+
+        return architecture_of(self.model)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Its figures by name."""
+        from costmodel.gate.names import Figures
+
+        return Figures(self.architecture)
+
+    def shown(self, file: str) -> str:
+        """Return how a file is called: as it ships, as it lies in its revision, beside the current folder."""
+        return shown(file, self.copied)
+
+    def mark(self, path: Sequence[str | int], *, on_key: bool = False) -> Mark:
+        """Return where a value stands in the spec's own file; what is inherited stands at ``base``."""
+        whole = tuple(path)
+        while whole:
+            mark = self.document.mark(whole, on_key=on_key)
+            if mark is not None and mark.file == self.document.where:
+                return mark
+            whole = () if mark is not None else whole[:-1]
+        for key in ("base", "name"):
+            mark = self.document.mark((key,))
+            if mark is not None and mark.file == self.document.where:
+                return mark
+        return Mark(self.document.where, 1, 1, 2)
+
+
+def shown(file: str, copied: Path | None = None) -> str:
+    """Return a path as outputs show it: with ``/``, relative where it lies below the current folder."""
+    path = Path(file)
+    if copied is not None and path.is_relative_to(copied):
+        return path.relative_to(copied).as_posix()
+    whole = path.absolute()
+    if whole.is_relative_to(Path.cwd()):
+        return whole.relative_to(Path.cwd()).as_posix()
+    ships = catalog.spec_root()
+    return whole.relative_to(ships).as_posix() if whole.is_relative_to(ships) else path.as_posix()
+
+
+def read(path: Path, specs: Sequence[Path] = (), copied: Path | None = None) -> Subject:
+    """Read one spec.
+
+    Raises:
+        UnknownSpecError: there is no such file.
+        SpecError: it says something impossible; the message has file, line and column.
+    """
+    from costmodel.validation import parse
+
+    document = catalog.document_at(path, specs)
+    try:
+        return Subject(path, document, parse(document.data), copied)
+    except InvalidSpec as error:
+        raise locate(error, document) from None
+
+
+__all__ = ["ArchcalcError", "Subject", "Targets", "UnknownSpecError", "find", "is_spec", "read", "shown"]

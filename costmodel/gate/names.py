@@ -1,0 +1,277 @@
+"""Every figure by one dotted name: the path that leads to it in the JSON of the command that prints it.
+
+``params.total`` is in ``archcalc show``, ``cache.bytes`` in ``cache``, ``flops.forward`` in ``flops``,
+``time.floor_s`` in ``roofline``, ``limits.largest_batch`` in ``serve``. Names without a group are
+those of ``show`` (``n_layers``), and ``blocks.NAME.FIELD`` are the fields of a spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from costmodel import figures
+from costmodel.errors import UsageError, did_you_mean, quote
+from costmodel.gate.workloads import Load
+from costmodel.report.data import to_data
+
+if TYPE_CHECKING:
+    from costmodel.architecture import Architecture
+
+Number = int | float | Fraction
+Found = Mapping[str, Number]
+
+_SHAPE = ("n_layers", "encoder_layers", "loops", "d_model", "vocab_size", "max_context", "receptive_field")
+_OF_STEP = ("forward", "executed", "attention", "training", "elementwise")
+
+
+class Figures:
+    """The figures of one model; a group is computed when a figure of it is first asked for."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self._found: dict[tuple[str, str], Found] = {}
+
+    def __call__(self, name: str, load: Load | None = None) -> Fraction:
+        """Return a figure at a workload, exactly; a time is the fraction that its float is.
+
+        Raises:
+            UsageError: no such figure in this model, one that needs a workload or a device, or
+                what the figure's own command says.
+        """
+        group = name.partition(".")[0] if "." in name else ""
+        if group not in _GROUPS:
+            raise _unknown(name, _SHAPE if not group else _examples())
+        if group not in _NEED_LOAD:
+            load = _with_components(load)
+        key = (group, load.key if load else "")
+        if key not in self._found:
+            self._found[key] = _GROUPS[group](self.architecture, _needed(name, group, load))
+        found = self._found[key]
+        if name not in found:
+            raise _unknown(name, found)
+        return Fraction(found[name])
+
+    def every(self, group: str, load: Load | None) -> Found:
+        """Return all figures of a group. Raises UsageError as a call does."""
+        return _GROUPS[group](self.architecture, load or Load())
+
+
+def check(name: str, load: Load | None) -> None:
+    """Raise UsageError where no model has a figure of this name, or the workload says too little for it."""
+    group, _, rest = name.partition(".")
+    first = rest.partition(".")[0]
+    known = name in _SHAPE if not rest else group in _GROUPS and group != ""
+    if known and group in _FIXED:
+        own, nested = _FIXED[group]
+        known = rest in own or (first in nested and rest != first)
+    if not known:
+        raise UsageError(f"there is no figure {quote(name)}", "AC223", hint=hint(name))
+    if group in _NEED_LOAD:
+        _needed(name, group, load)
+
+
+def hint(name: str) -> str:
+    """Return what a name may have been meant to be."""
+    return did_you_mean(name, [*_SHAPE, *_examples()]) or "figures: " + ", ".join(_examples())
+
+
+def dimension(name: str) -> str:
+    """Return what a figure measures: count, bytes, seconds, FLOP or share."""
+    last = name.rpartition(".")[2]
+    if last.endswith("_s"):
+        return "seconds"
+    if last == "bytes" or last.endswith(("_bytes", "bytes_per_token")):
+        return "bytes"
+    return "FLOP" if name.startswith("flops.") else "count"
+
+
+def flat(data: object, path: str = "") -> Iterator[tuple[str, Number]]:
+    """Yield the numbers of a page's data by dotted name; lists and texts have none."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from flat(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(data, (int, float, Fraction)) and not isinstance(data, bool):
+        yield path, data
+
+
+def _with_components(load: Load | None) -> Load | None:
+    """Return the workload as far as parameters and shape depend on it: the components it counts."""
+    return Load.model_validate({"with": load.include}) if load is not None and load.include else None
+
+
+def _needed(name: str, group: str, load: Load | None) -> Load:
+    """Return the workload that a figure needs. Raises UsageError where it says too little."""
+    load = load or Load()
+    if group in _NEED_LOAD and load.step is None:
+        raise UsageError(f"the figure {quote(name)} needs a workload or context", "AC224", hint="at: 128Ki")
+    if group in _NEED_DEVICE and load.machines is None:
+        raise UsageError(
+            f"the figure {quote(name)} needs a device", "AC224", hint='a workload with  hardware: "8x h200-sxm"'
+        )
+    return load
+
+
+def _unknown(name: str, known: Any) -> UsageError:
+    near = did_you_mean(name, known)
+    some = [one for one in known if one.partition(".")[0] == name.partition(".")[0]] or list(known)
+    hint = near or "figures: " + ", ".join(some[:8]) + (", ..." if len(some) > 8 else "")
+    return UsageError(f"there is no figure {quote(name)} in this model", "AC223", hint=hint)
+
+
+def _params(architecture: Architecture, load: Load) -> Found:
+    from costmodel.report.source import check_components
+
+    check_components(architecture, load.include)
+    found = figures.params(architecture, tuple(load.include))
+    named: dict[str, Number] = {f"params.{name}": getattr(found, name) for name in _FIXED["params"][0]}
+    for kind in ("components", "active_components", "not_in_total"):
+        named |= {f"params.{kind}.{name}": values for name, values in getattr(found, kind).items()}
+    for path, part in found.groups.items():
+        named[f"params.groups.{path}.total"], named[f"params.groups.{path}.active"] = part
+    return named
+
+
+def _shape(architecture: Architecture, _: Load) -> Found:
+    own: dict[str, Any] = {name: getattr(architecture, name) for name in _SHAPE if hasattr(architecture, name)}
+    own["encoder_layers"] = architecture.encoder.n_layers if architecture.encoder else None
+    own["receptive_field"] = figures.reach(architecture)
+    return {name: value for name, value in own.items() if value is not None}
+
+
+def _blocks(architecture: Architecture, _: Load) -> Found:
+    return dict(flat({name: block.model_dump() for name, block in architecture.blocks.items()}, "blocks"))
+
+
+def _cache(architecture: Architecture, load: Load) -> Found:
+    from costmodel.report import points
+
+    (context,) = load.choices.contexts
+    return dict(flat(to_data(points.cache_point(architecture, load.choices, context)), "cache"))
+
+
+def _growth(architecture: Architecture, load: Load) -> Found:
+    from costmodel.report import points
+
+    found = points.growth(architecture, load.choices)
+    return {f"growth.{name}": getattr(found, name) for name in _FIXED["growth"][0]}
+
+
+def _flops(architecture: Architecture, load: Load) -> Found:
+    """Return the FLOPs of the step, of a token of it, and of the whole prompt and the last token at its context."""
+    from costmodel.report import points
+    from costmodel.report.flops import step_of
+
+    assert load.step is not None
+    new, cached = load.step
+    step = architecture.lower(step_of(architecture, load.choices, new, cached, None))
+    for name in load.include:
+        step += architecture.lower_component(name, step_of(architecture, load.choices, new, cached, None))
+    total = figures.flops(step)
+    named: dict[str, Number] = {f"flops.{name}": getattr(total, name) for name in _OF_STEP}
+    named |= {f"flops.parts.{name}": value for name, value in total.parts.items()}
+    named["flops.per_token"] = Fraction(total.forward, load.choices.batch * new)
+    (point,) = points.points(architecture, load.choices)[1]
+    return named | dict(flat(to_data(point), "flops"))
+
+
+def _times(architecture: Architecture, load: Load) -> Found:
+    return dict(flat({key: value for key, value in _page(architecture, load).items() if key in ("time", "memory")}))
+
+
+def _page(architecture: Architecture, load: Load) -> dict[str, Any]:
+    """Return the JSON of the step's roofline under the plan that is stated, else under the fastest."""
+    from costmodel.report import compare_times
+    from costmodel.report.roofline import roofline
+
+    assert load.machines is not None
+    assert load.step is not None
+    devices, name = load.machines
+    new, cached = load.step
+    stated = [degree for degree in load.plan if degree != "overhead"]
+    plans: list[dict[str, int]] = [{}]
+    if not stated and devices > 1:
+        plans = [
+            {"tp": plan.tp, "pp": plan.pp, "ep": plan.ep, "dp": plan.dp}
+            for plan in compare_times.plans(architecture, devices)
+        ]
+    asked = _asked(load)
+    pages = [roofline(architecture, name, new=new, cached=cached, **{**asked, **plan}) for plan in plans]
+    if not pages:
+        raise UsageError(
+            f"no plan of {devices} devices suits {architecture.name}", "AC224", hint="state tp, pp, ep, dp"
+        )
+    best = min(pages, key=lambda page: (not page.memory.fits, page.time.expected_s or page.time.serial_s))
+    if best.setup is not None and best.setup.plan.devices != devices:
+        raise UsageError(
+            f"the plan has {best.setup.plan.devices} devices, the hardware {devices}", "AC224", hint="let them agree"
+        )
+    found: dict[str, Any] = to_data(best)
+    return found
+
+
+def _asked(load: Load) -> dict[str, Any]:
+    choices = load.choices
+    own: dict[str, Any] = {
+        "batch": choices.batch,
+        "attention": choices.attention,
+        "logits": choices.logits,
+        "mla": choices.mla,
+    }
+    own |= {"page": choices.page, "include": load.include, "source": choices.source, "dtype": choices.recipe.text}
+    return own | dict(load.plan)
+
+
+def _serve(architecture: Architecture, load: Load) -> Found:
+    from costmodel.report.serve import serve
+
+    assert load.machines is not None
+    asked = _asked(load) | {"context": list(load.choices.contexts)}
+    stated = [degree for degree in load.plan if degree != "overhead"]
+    devices, name = load.machines
+    page = to_data(serve(architecture, name, **asked | ({} if stated else {"tp": devices})))
+    return dict(flat({"limits": page["limits"]}))
+
+
+def _fit(architecture: Architecture, load: Load) -> Found:
+    from costmodel.report.fit import fit
+
+    assert load.machines is not None
+    page = fit(architecture, load.machines[1], **_asked(load) | {"context": list(load.choices.contexts)})
+    return dict(flat({"fit": to_data(page.rows[0])}))
+
+
+def _examples() -> list[str]:
+    """Return figures that every model has."""
+    fixed = [f"{group}.{name}" for group, (own, _) in _FIXED.items() for name in own]
+    return [*fixed, "time.floor_s", "time.expected_s", "memory.weights_bytes", "limits.largest_batch", "fit.devices"]
+
+
+_GROUPS: dict[str, Callable[[Architecture, Load], Found]] = {
+    "": _shape,
+    "params": _params,
+    "blocks": _blocks,
+    "cache": _cache,
+    "growth": _growth,
+    "flops": _flops,
+    "time": _times,
+    "memory": _times,
+    "limits": _serve,
+    "fit": _fit,
+}
+_NEED_DEVICE = ("time", "memory", "limits", "fit")
+_NEED_LOAD = ("cache", "flops", *_NEED_DEVICE)
+# Figures that every model has, by group, and the first word of those that only some have.
+_FIXED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "params": (
+        ("total", "active", "active_min", "active_max", "active_without_lookup"),
+        ("components", "active_components", "not_in_total", "groups"),
+    ),
+    "cache": (("bytes", "values", "state_bytes", "paged_bytes", "one_pool_bytes"), ()),
+    "growth": (("bytes_per_token", "fixed_bytes", "state_bytes"), ()),
+    "flops": (
+        (*_OF_STEP, "per_token", "prefill", "prefill_attention", "decode", "decode_attention"),
+        ("parts",),
+    ),
+}
