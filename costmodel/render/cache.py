@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from costmodel.amounts import Unit, bytes_unit, context_text, fixed, percent
 from costmodel.render.chart import Chart, Series
 from costmodel.render.grid import Cell, Column, Grid
-from costmodel.render.numbers import Unit, bytes_unit, context_text, fixed, percent
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, cells, clean, fit, line, paragraph
 from costmodel.report.cache import CachePage, curve

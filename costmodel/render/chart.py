@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log2, log10
 
-from costmodel.render.numbers import context_text
+from costmodel.amounts import context_text
 from costmodel.render.text import Line, Page, line
 
 _LEFT = 11  # columns left of the area

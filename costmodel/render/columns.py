@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from costmodel.amounts import bytes_unit, context_text, fixed, flops_unit, params_text, params_unit
 from costmodel.errors import UsageError, did_you_mean, quote
 from costmodel.render.grid import Cell, Column, Grid
-from costmodel.render.numbers import bytes_unit, context_text, fixed, flops_unit, params_text, params_unit
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, cells, clean, fit, line
 from costmodel.report.choices import tokens

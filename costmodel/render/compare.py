@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from costmodel.amounts import Unit, bytes_unit, context_text, fixed, flops_unit, params_unit, ratio
 from costmodel.render.components import compared, order
 from costmodel.render.in_short import sentences
-from costmodel.render.numbers import Unit, bytes_unit, context_text, fixed, flops_unit, params_unit, ratio
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, cells, clean, fit, line, paragraph
 from costmodel.report.compare import Compare, CompareRow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from costmodel.render.numbers import (
+from costmodel.amounts import (
     bytes_unit,
     context_text,
     fixed,

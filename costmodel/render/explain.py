@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from costmodel.amounts import bytes_text, context_text, fixed, flops_unit, params_text, params_unit, percent
 from costmodel.formula_text import number_text
 from costmodel.render.grid import Cell, Column, Grid
-from costmodel.render.numbers import bytes_text, context_text, fixed, flops_unit, params_text, params_unit, percent
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, clean, line, paragraph
 from costmodel.report.claims import Verdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from costmodel.amounts import bytes_text, context_text, count_text, fixed
 from costmodel.render.grid import Cell, Column, Grid
-from costmodel.render.numbers import bytes_text, context_text, count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, clean, fit, line, paragraph
 from costmodel.render.times import GIGABYTE, beyond, gigabytes, plan_options

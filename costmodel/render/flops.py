@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from costmodel.amounts import Unit, count_text, fixed, flops_unit, percent
 from costmodel.render.grid import Cell, Column, Grid
-from costmodel.render.numbers import Unit, count_text, fixed, flops_unit, percent
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, clean, fit, line
 from costmodel.report.flops import FlopsPage

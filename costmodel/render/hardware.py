@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+from costmodel.amounts import fixed, ratio
 from costmodel.errors import count_of
 from costmodel.render import hardware_show
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.hardware_text import amount_text, calibrated_text, unit_of
-from costmodel.render.numbers import fixed, ratio
 from costmodel.render.sink import View
 from costmodel.render.table import table
 from costmodel.render.text import Page, clean, fit, line, paragraph

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from costmodel.amounts import bytes_text, fixed
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.hardware_text import coefficients_text, error_text, unit_of
-from costmodel.render.numbers import bytes_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.table import table
 from costmodel.render.text import Page, clean, fit, line, paragraph

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from costmodel.render.numbers import Unit, bytes_unit, fixed, flops_unit
+from costmodel.amounts import Unit, bytes_unit, fixed, flops_unit
 from costmodel.report.device import CalibrationRow, HardwareRow
 
 

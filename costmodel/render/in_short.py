@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from costmodel.render.numbers import context_text, fixed, ratio
+from costmodel.amounts import context_text, fixed, ratio
 from costmodel.report.compare import Compare
 
 _WORDS = {-1: "smaller", 0: "equal", 1: "larger"}

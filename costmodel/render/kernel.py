@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from costmodel.amounts import bytes_text, count_text, fixed, flops_unit, ratio
 from costmodel.errors import plain
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.hardware_text import coefficients_text, error_text, unit_of
-from costmodel.render.numbers import bytes_text, count_text, fixed, flops_unit, ratio
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, fit, line, paragraph
 from costmodel.render.times import BOUND, percent_text, time_text

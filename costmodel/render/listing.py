@@ -6,9 +6,9 @@ import re
 from fractions import Fraction
 from itertools import zip_longest
 
+from costmodel.amounts import fixed, params_text, params_unit
 from costmodel.errors import count_of
 from costmodel.render.grid import Cell, Column, Grid
-from costmodel.render.numbers import fixed, params_text, params_unit
 from costmodel.render.show_notes import rough
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, cells, clean, fit, line, paragraph

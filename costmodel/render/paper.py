@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 from costmodel import __version__
+from costmodel.amounts import bytes_unit, context_text, fixed, flops_unit
 from costmodel.render import escape
 from costmodel.render.compare import expert_width
 from costmodel.render.grid import is_number, table_format
-from costmodel.render.numbers import bytes_unit, context_text, fixed, flops_unit
 from costmodel.render.sink import View
 from costmodel.render.text import clean
 from costmodel.report.compare import Compare, CompareRow

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from costmodel.amounts import context_text, count_text, fixed
 from costmodel.plan import expert_counts
 from costmodel.render.grid import Cell, Column, Grid
-from costmodel.render.numbers import context_text, count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Page, clean, fit, line, paragraph
 from costmodel.render.times import BOUND, GIGABYTE, beyond, gigabytes, percent_text, plan_text, rate_text, time_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costmodel.render.numbers import bytes_text, count_text, params_text, params_unit, percent
+from costmodel.amounts import bytes_text, count_text, params_text, params_unit, percent
 from costmodel.render.show_costs import costs, weights
 from costmodel.render.show_layers import layers
 from costmodel.render.show_notes import notes, unpublished

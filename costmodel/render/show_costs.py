@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from costmodel.render.numbers import bytes_unit, context_text, flops_unit, percent
+from costmodel.amounts import bytes_unit, context_text, flops_unit, percent
 from costmodel.render.sink import View
 from costmodel.render.text import Page, line
 from costmodel.report.show import Show

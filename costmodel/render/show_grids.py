@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from costmodel.amounts import bytes_unit, context_text, fixed, flops_unit, params_unit
 from costmodel.render.components import ComponentRow, rows_of
 from costmodel.render.grid import Cell, Column, Grid
-from costmodel.render.numbers import bytes_unit, context_text, fixed, flops_unit, params_unit
 from costmodel.render.show_notes import rough
 from costmodel.render.sink import View
 from costmodel.render.text import clean

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from costmodel.render.numbers import context_text, count_text, fixed
+from costmodel.amounts import context_text, count_text, fixed
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, broken, clean, line, paragraph
 from costmodel.report.claims import Verdict

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from costmodel.amounts import Unit, count_text, params_text, params_unit, percent
 from costmodel.render.components import ComponentRow, rows_of
-from costmodel.render.numbers import Unit, count_text, params_text, params_unit, percent
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, line, paragraph
 from costmodel.report.show import Show

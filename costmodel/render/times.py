@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from costmodel.amounts import context_text, count_text, fixed
 from costmodel.plan import DEGREES
-from costmodel.render.numbers import context_text, count_text, fixed
 from costmodel.render.text import Page, paragraph
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.render.numbers import (
+from costmodel.amounts import (
     bytes_text,
     bytes_unit,
     fixed,
