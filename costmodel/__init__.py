@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from costmodel.workload import Workload as Workload
 
 __version__ = "0.1.0"
+FORMULAS = 1  # the version of the formulas: figures of one version never change
 
 _EXPORTS = {
     "Architecture": "architecture",

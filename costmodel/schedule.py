@@ -91,8 +91,16 @@ def expand(schedule: str | list[str], n_layers: int, field: str) -> list[Entry]:
 
 def is_cut(schedule: str, n_layers: int) -> bool:
     """Say whether a schedule that fills the stack with a cycle stops inside a turn of it."""
+    return turns(schedule, n_layers) is not None
+
+
+def turns(schedule: str, n_layers: int) -> tuple[int, int, list[str]] | None:
+    """Return whole turns of a repeated cycle, its length, and the layers of the turn that is cut; None: none is."""
     *fixed, last = _Reader(schedule, "schedule").schedule()
-    return last.fills and (n_layers - sum(part.length for part in fixed)) % last.length != 0
+    whole, rest = divmod(n_layers - sum(part.length for part in fixed), last.length)
+    if not last.fills or not rest:
+        return None
+    return whole, last.length, [" & ".join(entry) or "none" for entry in _unroll(last.cycle)[:rest]]
 
 
 def _check_length(length: int, n_layers: int, field: str, *, fixed: bool) -> None:

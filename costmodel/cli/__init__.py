@@ -25,11 +25,15 @@ COMMANDS = {
     "calibrate": "calibrate:calibrate",
     "schema": "schema:schema",
     "init": "init:init",
+    "check": "check:check",
+    "lock": "lock:lock",
+    "diff": "diff:diff",
 }
 GROUPS = {
     "look": ("list", "show", "compare", "flops", "cache", "explain"),
     "run": ("roofline", "serve", "fit", "kernel", "hardware", "calibrate"),
     "design": ("init", "schema"),
+    "gate": ("check", "lock", "diff"),
 }
 ROOT = """\
 archcalc  what a language model costs: parameters, FLOPs, cache, time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -127,7 +128,7 @@ def _read(read: Any, value: Tokens) -> int:
         raise FieldError(message, "AC106", hint=error.hint) from None
 
 
-def load_of(at: int | str, named: dict[str, Load]) -> Load:
+def load_of(at: int | str, named: Mapping[str, Load]) -> Load:
     """Return a workload by its name, or the decode step at a context.
 
     Raises:

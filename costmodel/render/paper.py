@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from costmodel import __version__
+from costmodel import FORMULAS, __version__
 from costmodel.amounts import bytes_unit, context_text, fixed, flops_unit
 from costmodel.render import escape
 from costmodel.render.compare import expert_width
@@ -14,8 +14,6 @@ from costmodel.render.grid import is_number, table_format
 from costmodel.render.sink import View
 from costmodel.render.text import clean
 from costmodel.report.compare import Compare, CompareRow
-
-FORMULAS = 1  # the version of the formulas: figures of one version never change
 
 Rows = list[tuple[str, str, list[str]]]  # label, mark of its footnote, a text for each model
 

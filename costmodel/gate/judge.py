@@ -1,0 +1,239 @@
+"""One rule of a budget against one spec: whether it holds, and what line made it fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from costmodel.errors import ArchcalcError, UsageError, quote
+from costmodel.gate.blame import Blame
+from costmodel.gate.budgets import Rule
+from costmodel.gate.files import Subject
+from costmodel.gate.findings import Finding, amount, change_text, found_at, number, signed
+from costmodel.gate.lock import Lock, moved
+from costmodel.gate.numbers import NUMBER
+from costmodel.gate.rules import RULES
+from costmodel.gate.terms import Reference
+from costmodel.gate.workloads import Load, load_of
+from costmodel.loader import Mark
+
+
+@dataclass(slots=True)
+class Result:
+    """A rule of a budget and a spec: the figure, its limit, and whether it holds."""
+
+    spec: str
+    rule: str
+    figure: str
+    at: str | None
+    value: Fraction | None
+    limit: Fraction | None
+    budget: str
+    passed: bool
+
+
+class Judge:
+    """Judges the rules for one spec."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        lock: Lock | None,
+        workloads: Mapping[str, Load],
+        other: Callable[[str], Subject],
+        severity: Callable[[str, str | None], str],
+    ) -> None:
+        self.subject, self.lock, self.workloads, self.severity = subject, lock, workloads, severity
+        self.blame = Blame(subject, lock, other)
+
+    def judge(self, rule: Rule) -> tuple[Result, Finding | None]:
+        """Return the result of a rule, and what it found where it does not hold."""
+        try:
+            if rule.kind == "assert":
+                return self._assertion(rule)
+            if rule.kind == "fits":
+                return self._fits(rule)
+            return self._limit(rule)
+        except ArchcalcError as error:
+            code = "AC213" if error.code == "AC213" else "AC207"
+            finding = self._finding(
+                code, rule, f"{RULES[code].title}: {_what(rule)}", error.message, self.blame.place()
+            )
+            finding.details += [error.hint] if error.hint else []
+            if code == "AC213":
+                finding.severity = self.severity(code, None)
+            return self._result(rule, None, None, passed=False), finding
+
+    # ---- limits ----
+
+    def _limit(self, rule: Rule) -> tuple[Result, Finding | None]:
+        name, load = _reference(rule).name, rule.load
+        value = self.subject.figures(name, load)
+        limit, failed, words = self._bound(rule, value)
+        result = self._result(rule, value, limit, passed=not failed)
+        if not failed:
+            return result, None
+        share = value / limit - 1 if limit else None
+        message = f"{_short(rule)} is {amount(name, value)}{_at(rule)}, {words} ({rule.place})"
+        if rule.kind in ("max", "min", "equals") and share is not None:
+            message += f": {change_text(share)}"
+        vs = rule.vs if rule.kind in ("max_increase", "max_decrease") else None
+        found = self.blame.moving(name, load, up=value > limit, vs=vs)
+        title = (
+            f"{name.removesuffix('.bytes')} {_TITLES[rule.kind] if rule.kind != 'max_decrease' else 'shrank too much'}"
+        )
+        title += f" at workload {rule.at}" if rule.at and not _is_context(rule.at) else ""
+        finding = self._finding(rule.id, rule, title, message, found.mark)
+        finding.value, finding.limit = value, limit
+        finding.change = float(share) if share is not None else None
+        found.explain(finding, limit if rule.kind in ("max", "max_increase") else None)
+        return result, finding
+
+    def _bound(self, rule: Rule, value: Fraction) -> tuple[Fraction, bool, str]:
+        """Return the limit, whether it is broken, and what to say of it."""
+        name = _reference(rule).name
+        if rule.kind in ("max", "min"):
+            broken = value > rule.bound if rule.kind == "max" else value < rule.bound
+            return rule.bound, broken, f"the {'limit' if rule.kind == 'max' else 'least'} {rule.text}"
+        if rule.kind == "equals":
+            if rule.published is not None:
+                if value.denominator != 1:
+                    raise UsageError("a figure that is no whole number needs a tolerance", hint="tolerance: 1%")
+                return Fraction(rule.published.value), not rule.published.is_of(int(value)), f"not {rule.text}"
+            room = (rule.tolerance or Fraction(0)) * (abs(rule.bound) if rule.relative else 1)
+            return rule.bound, abs(value - rule.bound) > room, f"not {rule.text} within the tolerance"
+        before, called = self.blame.figures(rule.vs)
+        was = before(name, rule.load)
+        sign = 1 if rule.kind == "max_increase" else -1
+        limit = was * (1 + sign * rule.bound) if rule.relative else was + sign * rule.bound
+        broken = value > limit if sign > 0 else value < limit
+        by = change_text(value / was - 1, 2) if rule.relative and was else signed(name, value - was)
+        return limit, broken, f"{called} has {amount(name, was)}: {by}, allowed {'+' if sign > 0 else '-'}{rule.text}"
+
+    # ---- assertions and hardware ----
+
+    def _assertion(self, rule: Rule) -> tuple[Result, Finding | None]:
+        expression = rule.expression
+        assert expression is not None
+        if expression.value(self._look_up):
+            return self._result(rule, None, None, passed=True), None
+        sides = expression.sides(self._look_up)
+        message = f"{quote(expression.text)} is false"
+        limit = value = None
+        named = [one for one in expression.references if one.spec is None]
+        if sides:
+            left, value, sign, right, limit = sides
+            single = named[0].name if len(named) == 1 and left == named[0].text else ""
+            shown = amount(single, value) if single else number(value)
+            exact = f" = {amount(single, limit) if single else number(limit)}" if not _is_plain_number(right) else ""
+            message = f"{left} is {shown}, not {sign} {right}{exact} ({rule.place})"
+        first = named[0] if named else None
+        load = self._load_of(first.at) if first and first.at else None
+        found = self.blame.moving(first.name, load, up=None) if first else None
+        mark = found.mark if found else self.blame.place()
+        finding = self._finding("AC206", rule, f"{RULES['AC206'].title}: {expression.text}", message, mark)
+        finding.value, finding.limit = value, limit
+        if found:
+            found.explain(finding, None)
+        return self._result(rule, value, limit, passed=False), finding
+
+    def _look_up(self, reference: Reference) -> Fraction:
+        load = self._load_of(reference.at) if reference.at else None
+        if reference.spec is None:
+            return self.subject.figures(reference.name, load)
+        return self.blame.figures(reference.spec)[0](reference.name, load)
+
+    def _load_of(self, at: str) -> Load:
+        return load_of(at, self.workloads)
+
+    def _fits(self, rule: Rule) -> tuple[Result, Finding | None]:
+        from costmodel.gate.fits import need
+
+        assert rule.load is not None
+        assert rule.load.machines is not None
+        devices, name = rule.load.machines
+        found = need(self.subject.architecture, rule.load)
+        result = self._result(rule, Fraction(found.devices or 0), Fraction(devices), passed=found.fits)
+        if found.fits:
+            return result, None
+        where = f"{devices} x {name}" if devices > 1 else name
+        message = f"{found.text} at {rule.load.text}, the limit {where} ({rule.place})"
+        finding = self._finding("AC205", rule, f"does not fit on {where}", message, self.blame.place())
+        finding.details += found.details
+        finding.value = Fraction(found.devices) if found.devices else None
+        finding.limit = Fraction(devices)
+        return result, finding
+
+    # ---- formulas ----
+
+    def formulas(self) -> Iterator[Finding]:
+        """Yield what today's formulas say otherwise of the spec as it is locked."""
+        locked = self.lock.of(self.subject) if self.lock else None
+        if locked is None or self.lock is None:
+            return
+        try:
+            found = moved(locked, self.lock)
+        except ArchcalcError:
+            return  # a spec that today's language refuses has no figures to compare
+        for figure, (was, now) in found.items():
+            name, _, at = figure.partition("@")
+            share = change_text(now / was - 1) if was else signed(name, now)
+            message = f"same spec, new formulas: {figure} was {amount(name, was)}, is {amount(name, now)}: {share}"
+            finding = self._finding("AC209", None, f"{name} by other formulas", message, self.blame.place())
+            finding.figure, finding.at, finding.value, finding.limit = name, at or None, now, was
+            finding.details.append(f"locked by formulas {self.lock.formulas} of archcalc {self.lock.version}")
+            yield finding.fingerprinted()
+
+    def _finding(self, code: str, rule: Rule | None, title: str, message: str, mark: Mark) -> Finding:
+        severity = self.severity(code, rule.severity if rule else None)
+        finding = found_at(self.subject, mark, code, severity, title, message)
+        if rule is not None:
+            finding.figure = rule.reference.name if rule.reference else None
+            finding.at, finding.budget = rule.at, rule.place
+        if rule is not None and rule.why:
+            finding.details.append(rule.why)
+        return finding.fingerprinted(f"{rule.kind} {rule.text}" if rule and not rule.reference else "")
+
+    def _result(self, rule: Rule, value: Fraction | None, limit: Fraction | None, *, passed: bool) -> Result:
+        figure = rule.reference.name if rule.reference else _what(rule)
+        return Result(self.subject.key, rule.id, figure, rule.at, value, limit, rule.place, passed)
+
+
+_TITLES = {
+    "max": "over budget",
+    "min": "under budget",
+    "equals": "is not as stated",
+    "max_increase": "grew too much",
+    "max_decrease": "shrank too much",
+}
+
+
+def _reference(rule: Rule) -> Reference:
+    assert rule.reference is not None
+    return rule.reference
+
+
+def _what(rule: Rule) -> str:
+    if rule.expression is not None:
+        return rule.expression.text
+    return rule.reference.name if rule.reference else f"fits {rule.text}"
+
+
+def _short(rule: Rule) -> str:
+    """Return a figure as a sentence begins with it: ``active``, ``cache``, ``flops.forward``."""
+    name = _reference(rule).name
+    return {"params.active": "active", "params.total": "total", "cache.bytes": "cache"}.get(name, name)
+
+
+def _at(rule: Rule) -> str:
+    return f" at {rule.load.text}" if rule.load is not None and rule.load.step is not None else ""
+
+
+def _is_context(at: str) -> bool:
+    return at[:1].isdigit()
+
+
+def _is_plain_number(text: str) -> bool:
+    return re.fullmatch(NUMBER, text.strip(), re.ASCII) is not None

@@ -1,0 +1,289 @@
+"""The committed baseline: specs as they were, their figures, and the formulas that gave them.
+
+A lock file holds the resolved fields of each spec, so that a later run can compute old and new by
+the same formulas and tell a changed spec from a changed formula.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from costmodel import FORMULAS, __version__, catalog
+from costmodel.block import Model
+from costmodel.catalog import asked_folders
+from costmodel.errors import SpecError, UsageError, plain, quote
+from costmodel.gate.budgets import Budgets, read_budgets
+from costmodel.gate.causes import ABOUT
+from costmodel.gate.files import Subject, Targets, find, read, shown
+from costmodel.gate.names import Figures
+from costmodel.gate.workloads import Load
+from costmodel.loader import to_text
+from costmodel.report.choices import CONTEXTS, tokens
+from costmodel.report.data import PRIVATE, SCHEMA
+from costmodel.units import context_text
+from costmodel.validation import parse
+
+NAME = "archcalc.lock.json"
+FORM = "archcalc-lock/1"
+_MOST = 2**26  # bytes of a lock file
+
+# What is locked of every spec; those at contexts at each of the default ones.
+PLAIN = ("params.total", "params.active", "params.active_without_lookup", "growth.bytes_per_token", "n_layers")
+AT_CONTEXTS = ("cache.bytes", "cache.one_pool_bytes", "flops.prefill", "flops.decode")
+
+
+class Locked(Model):
+    """A spec as it was: its name, fields and figures (``NAME`` or ``NAME@WORKLOAD``); fractions as text."""
+
+    name: str
+    digest: str
+    spec: dict[str, Any]
+    figures: dict[str, int | str]
+
+
+class LockFile(Model):
+    """The file."""
+
+    form: str = Field(alias="schema")
+    version: str
+    formulas: int
+    workloads: dict[str, dict[str, Any]] = {}
+    specs: dict[str, Locked]
+
+
+@dataclass(slots=True)
+class Lock:
+    """A lock file, read. ``folder``: where the paths of its specs start."""
+
+    path: Path
+    formulas: int
+    version: str
+    workloads: dict[str, Load]
+    specs: dict[str, Locked]
+    text: str
+
+    def of(self, subject: Subject) -> Locked | None:
+        """Return what is locked of a spec: by its path beside the lock file, or its name where it ships."""
+        return self.specs.get(key_of(subject.path, self.path.parent))
+
+    def load(self, at: str) -> Load:
+        """Return a workload by the name it had, or the decode step at a context."""
+        return self.workloads.get(at) or Load(context=tokens(at, "at"))
+
+
+@dataclass(slots=True)
+class LockPage:
+    """What ``archcalc lock`` prints: the file, and of each spec whether it is new, changed or as it was."""
+
+    file: str
+    version: str
+    formulas: int
+    specs: int
+    figures: int
+    stale: bool
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    skipped: list[str]
+    text: str = field(default="", metadata=PRIVATE)
+    path: str = field(default="", metadata=PRIVATE)
+    command: str = "lock"
+    schema: str = SCHEMA
+
+
+def key_of(path: Path, folder: Path) -> str:
+    """Return how a lock file names a spec: its path beside the lock file with ``/``, or the name of what ships."""
+    whole, start = path.resolve(), folder.resolve()
+    if whole.is_relative_to(start):
+        return whole.relative_to(start).as_posix()
+    return PurePosixPath(shown(str(whole))).as_posix()
+
+
+def digest_of(data: Mapping[str, Any]) -> str:
+    """Return what tells one architecture from another: its resolved fields, without names and claims."""
+    own = {key: value for key, value in data.items() if key not in ABOUT}
+    return "sha256:" + hashlib.sha256(_json(own, ordered=False).encode()).hexdigest()
+
+
+def _json(value: Any, *, ordered: bool = True) -> str:
+    return json.dumps(value, sort_keys=not ordered, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def write(
+    *wanted: str,
+    file: str | Path = NAME,
+    budgets: str | Path | None = None,
+    check: bool = False,
+    specs: Sequence[str | Path] = (),
+) -> LockPage:
+    """Return a lock file of specs (``text``) and how it differs from the one there is; the caller writes it.
+
+    Without ``wanted``, the specs that the file holds, or those of its folder. The figures that
+    relative limits of ``budgets`` are about are locked too. With ``check``, the file must be there.
+
+    Raises:
+        UnknownSpecError: there is no such spec.
+        SpecError: one says something impossible, or the file is no lock file.
+        UsageError: there is no spec to lock.
+    """
+    path, folders = Path(file), asked_folders(specs)
+    old = read_lock(path) if check or path.is_file() else None
+    limits = _budgets(budgets, path.parent)
+    if not wanted:
+        wanted = tuple(_paths(old, path.parent)) if old else (str(path.parent),)
+    targets: Targets = find(wanted, folders)
+    if not targets.files:
+        raise UsageError("there is no spec to lock", hint="name files, folders or architectures of the catalog")
+    entries: dict[str, Locked] = {}
+    workloads: dict[str, Load] = {}
+    for target in targets.files:
+        subject = read(target, folders)
+        extra = _named(subject, limits)
+        workloads |= {at: load for _, at, load in extra if at and load}
+        entries[key_of(target, path.parent)] = entry_of(subject, extra)
+    before = old.specs if old else {}
+    text = _text(entries, workloads)
+    return LockPage(
+        file=shown(str(path)),
+        version=__version__,
+        formulas=FORMULAS,
+        specs=len(entries),
+        figures=sum(len(one.figures) for one in entries.values()),
+        stale=old is None or old.text != text,
+        added=[key for key in entries if key not in before],
+        changed=[key for key, one in entries.items() if key in before and before[key] != one],
+        removed=[key for key in before if key not in entries],
+        skipped=[shown(str(one)) for one in targets.others],
+        text=text,
+        path=str(path),
+    )
+
+
+def _budgets(given: str | Path | None, folder: Path) -> Budgets | None:
+    """Return the budget file that was given, else the one beside the lock file, if there is one."""
+    usual = folder / "archcalc.budgets.yaml"
+    if given is None and not usual.is_file():
+        return None
+    return read_budgets(Path(given) if given is not None else usual)
+
+
+def _paths(old: Lock, folder: Path) -> Iterator[str]:
+    """Yield the specs that a lock file holds, as files that are still there, else as names."""
+    for key, one in old.specs.items():
+        path = folder / key
+        if path.is_file():
+            yield str(path)
+        elif "/" not in key or (catalog.spec_root() / key).is_file():
+            yield one.name
+
+
+Named = tuple[str, str | None, Load | None]
+
+
+def _named(subject: Subject, budgets: Budgets | None) -> list[Named]:
+    """Return the figures that relative limits of a budget file are about, for a spec that it matches."""
+    if budgets is None:
+        return []
+    path = key_of(subject.path, budgets.folder)
+    return [
+        (rule.reference.name, rule.at, rule.load)
+        for group in budgets.groups
+        if group.matches(path, subject.name)
+        for rule in group.rules
+        if rule.kind in ("max_increase", "max_decrease") and rule.vs == "baseline" and rule.reference
+    ]
+
+
+def entry_of(subject: Subject, extra: Iterable[Named] = ()) -> Locked:
+    """Return what is locked of a spec."""
+    own = {key: value for key, value in subject.document.data.items() if key not in ABOUT}
+    data = json.loads(_json(own))
+    named: list[Named] = [(name, None, None) for name in PLAIN]
+    named += [(name, context_text(n), Load(context=n)) for name in AT_CONTEXTS for n in CONTEXTS]
+    figures: dict[str, int | str] = {}
+    for name, at, load in [*named, *extra]:
+        value = subject.figures(name, load)
+        figures[f"{name}@{at}" if at else name] = int(value) if value.denominator == 1 else str(value)
+    return Locked(name=subject.name, digest=digest_of(subject.document.data), spec=data, figures=figures)
+
+
+def _text(entries: Mapping[str, Locked], workloads: Mapping[str, Load]) -> str:
+    """Return the file: one line a spec's fields and one a figure, so that differences are readable."""
+    loads = {
+        name: load.model_dump(mode="json", by_alias=True, exclude_defaults=True) for name, load in workloads.items()
+    }
+    head = {"schema": FORM, "version": __version__, "formulas": FORMULAS, "workloads": loads}
+    lines = ["{", *(f" {json.dumps(key)}: {_json(value)}," for key, value in head.items()), ' "specs": {']
+    last = len(entries) - 1
+    for index, (key, one) in enumerate(sorted(entries.items())):
+        figures = ",\n".join(f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in one.figures.items())
+        lines += [
+            f"  {json.dumps(key)}: {{",
+            f'   "name": {json.dumps(one.name)}, "digest": {json.dumps(one.digest)},',
+            f'   "spec": {_json(one.spec)},',
+            f'   "figures": {{\n{figures}\n   }}',
+            "  }" if index == last else "  },",
+        ]
+    return "\n".join([*lines, " }", "}"]) + "\n"
+
+
+def read_lock(path: Path) -> Lock:
+    """Read a lock file.
+
+    Raises:
+        SpecError: it cannot be read, or is none; the message has file, line and column.
+    """
+    where = plain(str(path))
+    hint = "archcalc lock writes it anew"
+    try:
+        if path.stat().st_size > _MOST:
+            raise SpecError(f"a lock file has at most {_MOST:,} bytes", "AC010", where, hint)
+        text = to_text(path.read_bytes(), where)
+        file = LockFile.model_validate(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise SpecError(
+            f"this is no JSON: {error.msg.lower()}", "AC004", f"{where}:{error.lineno}:{error.colno}", hint
+        ) from None
+    except RecursionError:
+        raise SpecError("this is nested too deeply", "AC010", where, hint) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(plain(str(part))[:64] for part in first["loc"])
+        raise SpecError(
+            f"this is no lock file: {place or 'it'}: {first['msg'].lower()}", "AC103", where, hint
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise SpecError(f"the file cannot be read: {reason}", "AC001", where, hint) from None
+    if file.form != FORM:
+        raise SpecError(f"the lock file is {quote(file.form)}, not {quote(FORM)}", "AC103", where, hint)
+    try:
+        loads = {name: Load.model_validate(value) for name, value in file.workloads.items()}
+    except ValidationError:
+        raise SpecError("a workload of the lock file cannot be read", "AC103", where, hint) from None
+    return Lock(path, file.formulas, file.version, loads, file.specs, text)
+
+
+def moved(locked: Locked, lock: Lock) -> dict[str, tuple[Fraction, Fraction]]:
+    """Return the figures of a locked spec that today's formulas give otherwise: name -> (locked, now).
+
+    Raises:
+        ArchcalcError: the fields are no spec any more.
+    """
+    model = parse(dict(locked.spec) | {"name": locked.name})
+    figures = Figures(model)  # type: ignore[arg-type]  # an unpublished model has no figures to lock
+    found = {}
+    for text, value in locked.figures.items():
+        name, _, at = text.partition("@")
+        now = figures(name, lock.load(at) if at else None)
+        if now != Fraction(value):
+            found[text] = (Fraction(value), now)
+    return found

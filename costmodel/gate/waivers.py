@@ -1,0 +1,88 @@
+"""Waivers in comments: ``# archcalc: ignore[AC201] reason``, on the line, the line above, or for the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from costmodel.errors import one_of, quote
+from costmodel.gate.files import Subject
+from costmodel.gate.findings import Finding, found_at
+from costmodel.gate.rules import RULES
+from costmodel.loader import Mark
+
+_WAIVER = re.compile(
+    r"(?P<before>.*?)#\s*archcalc:\s*(?P<what>ignore(?P<file>-file)?)\s*(?:\[(?P<ids>[^\]]*)\])?(?P<reason>.*)"
+)
+
+
+@dataclass(slots=True)
+class Waiver:
+    """A waiver. ``line`` and columns count from 1; ``covers`` is the line it is for, None: all of the file."""
+
+    ids: tuple[str, ...]
+    reason: str
+    line: int
+    column: int
+    end: int
+    covers: int | None
+    used: bool = False
+
+    def is_for(self, rule: str, line: int) -> bool:
+        """Say whether it covers what a rule found on a line."""
+        return rule in self.ids and (self.covers is None or self.covers == line)
+
+
+def read_waivers(lines: Sequence[str]) -> list[Waiver]:
+    """Return the waivers of a file's lines, the malformed ones too: without ids or reason."""
+    found = []
+    for index, text in enumerate(lines):
+        match = _WAIVER.fullmatch(text) if "archcalc:" in text else None
+        if match is None:
+            continue
+        ids = tuple(one.strip() for one in (match["ids"] or "").split(",") if one.strip())
+        covers: int | None = index + 1
+        if match["file"]:
+            covers = None
+        elif not match["before"].strip():  # alone on its line: for the next one that holds something
+            rest = range(index + 1, len(lines))
+            covers = 1 + next((i for i in rest if lines[i].strip() and not lines[i].lstrip().startswith("#")), index)
+        start = match.start("what") + 1
+        found.append(Waiver(ids, match["reason"].strip(" \t:-"), index + 1, start, len(text.rstrip()) + 1, covers))
+    return found
+
+
+def apply(
+    subject: Subject, found: list[Finding], active: Callable[[str], bool], severity: Callable[[str, str | None], str]
+) -> list[Finding]:
+    """Return findings, those that a waiver covers marked, and what is wrong with the waivers of the spec."""
+    waivers = read_waivers(subject.document.root.source.lines)
+    for finding in found:
+        for waiver in waivers:
+            if waiver.reason and waiver.is_for(finding.rule, finding.line) and finding.file == subject.key:
+                waiver.used = True
+                finding.waived = waiver.reason
+    for waiver in waivers:
+        problem = _problem(waiver, active)
+        if problem is not None and active(problem[0]):
+            rule, message = problem
+            mark = Mark(subject.document.where, waiver.line, waiver.column, waiver.end)
+            title = RULES[rule].title
+            found.append(found_at(subject, mark, rule, severity(rule, None), title, message))
+            found[-1].fingerprinted(f"{','.join(waiver.ids)} {waiver.reason}")
+    return found
+
+
+def _problem(waiver: Waiver, active: Callable[[str], bool]) -> tuple[str, str] | None:
+    """Return the rule that a waiver breaks, and how."""
+    unknown = [rule for rule in waiver.ids if rule not in RULES]
+    if unknown:
+        return "AC212", f"no rule is called {quote(unknown[0])}"
+    if not waiver.ids:
+        return "AC212", "it names none: ignore[AC201] reason"
+    if not waiver.reason:
+        return "AC210", "say behind the brackets why it is fine here"
+    if not waiver.used and any(map(active, waiver.ids)):
+        return "AC211", f"{one_of(waiver.ids)} found nothing here"
+    return None

@@ -1,0 +1,50 @@
+"""Writing a check in several formats at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from costmodel.errors import UsageError, one_of, quote
+from costmodel.gate.check import Check
+from costmodel.render import check as pages
+from costmodel.render.annotations import WRITERS
+from costmodel.render.output import json_text
+from costmodel.render.sink import print_page, view_of, write_file, write_text
+
+
+def deliver_check(
+    found: Check,
+    form: str,
+    others: Sequence[str],
+    *,
+    out: str | None = None,
+    quiet: bool = False,
+    verbose: int = 0,
+    ascii_only: bool = False,
+) -> None:
+    """Write a check to stdout or ``out``, and to each ``FORMAT:FILE`` of ``others``.
+
+    Raises:
+        UsageError: there is no such format, or a file cannot be written; nothing is printed then.
+    """
+    each = [_split(other) for other in others]
+    for name in (form, *(name for name, _ in each)):
+        if name not in WRITERS:
+            raise UsageError(f"--format is {one_of(WRITERS)}, not {quote(name)}")
+    for name, path in each:
+        write_file(WRITERS[name](found), path)
+    if out is not None:
+        write_file(WRITERS[form](found), out)
+    elif form in ("table", "text"):
+        view = view_of(sys.stdout, ascii_only=ascii_only, quiet=quiet, verbose=verbose)
+        print_page(pages.page(found, view), view)
+    else:
+        write_text(json_text(found, ascii_only=ascii_only) if form == "json" else WRITERS[form](found), sys.stdout)
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, colon, path = text.partition(":")
+    if not colon or not path:
+        raise UsageError(f"--output {quote(text)} is no FORMAT:FILE", hint="--output sarif:archcalc.sarif")
+    return name, path
