@@ -16,6 +16,12 @@ from costmodel.errors import plain
 class Command(TyperCommand):
     """A command whose help is plain text, as docs/commands.md shows it."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep what stands behind ``--`` in the context, which knows it as arguments like others."""
+        if "--" in args:
+            ctx.obj["after dashes"] = args[args.index("--") + 1 :]
+        return super().parse_args(ctx, args)
+
     def get_help(self, ctx: Any) -> str:
         """Return usage, what it does, options with defaults, examples, and the trap of the command."""
         intro, examples, trap = _sections(self.help or "")
@@ -39,7 +45,7 @@ def build(name: str) -> Command:
     module, _, function = COMMANDS[name].partition(":")
     callback: Callable[..., None] = getattr(import_module(f"costmodel.cli.{module}"), function)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    settings = {"help_option_names": ["--help", "-h"], "obj": {}}
+    settings = {"help_option_names": ["--help", "-h"], "obj": {}}  # a new dict for each command that is built
     app.command(name, cls=Command, context_settings=settings, help=callback.__doc__)(callback)
     return typer.main.get_command(app)  # type: ignore[return-value]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -13,7 +13,7 @@ from costmodel.errors import ArchcalcError, UsageError
 from costmodel.gate import causes
 from costmodel.gate.causes import ABSENT, Cause
 from costmodel.gate.files import Subject
-from costmodel.gate.findings import CauseRow, Finding, amount, excerpt_of
+from costmodel.gate.findings import CauseRow, Finding, amount, excerpt_of, plain_value
 from costmodel.gate.lock import Lock, Locked
 from costmodel.gate.names import Figures
 from costmodel.gate.workloads import Load
@@ -137,7 +137,7 @@ class Moved:
             return
         first, *rest = self.causes
         change = first.changes[0]
-        finding.hint = "is new" if change.before is ABSENT else f"was {plain(change.before)} in {self.origin}"
+        finding.hint = "is new" if change.before is ABSENT else f"was {plain_value(change.before)} in {self.origin}"
         finding.causes = [_row(one) for one in self.causes]
         if rest:
             beside = finding.value
@@ -161,18 +161,6 @@ class Moved:
 def _adds(name: str, cause: Cause, beside: Fraction | None) -> str:
     delta = cause.deltas[0]
     return f"{'adds' if delta > 0 else 'takes'} {amount(name, abs(delta), beside)}"
-
-
-def plain(value: Any) -> str:
-    """Return a field's value in a few characters."""
-    if isinstance(value, str):
-        return value if len(value) <= 40 else f"{value[:37]}..."
-    if isinstance(value, dict):
-        inner = ", ".join(f"{key}: {plain(item)}" for key, item in list(value.items())[:3])
-        return "{" + inner + (", ...}" if len(value) > 3 else "}")
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return "true" if value is True else "false" if value is False else str(value)
 
 
 def _row(cause: Cause) -> CauseRow:

@@ -135,8 +135,8 @@ class Subject:
 def shown(file: str, copied: Path | None = None) -> str:
     """Return a path as outputs show it: with ``/``, relative where it lies below the current folder."""
     path = Path(file)
-    if copied is not None and path.is_relative_to(copied):
-        return path.relative_to(copied).as_posix()
+    if copied is not None and path.is_absolute() and not path.is_relative_to(Path.cwd()):
+        return Path(os.path.relpath(path, copied)).as_posix()
     whole = path.absolute()
     if whole.is_relative_to(Path.cwd()):
         return whole.relative_to(Path.cwd()).as_posix()

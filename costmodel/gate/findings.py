@@ -144,3 +144,15 @@ def change_text(share: Fraction, digits: int = 1) -> str:
     if not text.strip("0.") and share:
         return f"{'-' if share < 0 else '+'}<0.{'0' * (digits - 1)}1%"
     return f"{'-' if share < 0 else '+'}{text}%"
+
+
+def plain_value(value: Any) -> str:
+    """Return a field's value in a few characters."""
+    if isinstance(value, str):
+        return value if len(value) <= 40 else f"{value[:37]}..."
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key}: {plain_value(item)}" for key, item in list(value.items())[:3])
+        return "{" + inner + (", ...}" if len(value) > 3 else "}")
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return "true" if value is True else "false" if value is False else str(value)

@@ -47,6 +47,7 @@ class Judge:
     ) -> None:
         self.subject, self.lock, self.workloads, self.severity = subject, lock, workloads, severity
         self.blame = Blame(subject, lock, other)
+        self.unlocked = False
 
     def judge(self, rule: Rule) -> tuple[Result, Finding | None]:
         """Return the result of a rule, and what it found where it does not hold."""

@@ -72,6 +72,11 @@ def check(name: str, load: Load | None) -> None:
         _needed(name, group, load)
 
 
+def needs_load(name: str) -> bool:
+    """Say whether a figure is one of a workload."""
+    return "." in name and name.partition(".")[0] in _NEED_LOAD
+
+
 def hint(name: str) -> str:
     """Return what a name may have been meant to be."""
     return did_you_mean(name, [*_SHAPE, *_examples()]) or "figures: " + ", ".join(_examples())

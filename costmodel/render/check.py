@@ -48,7 +48,7 @@ def _after(found: Check, view: View) -> Page:
     if (found.notes or found.waived) and not view.verbose:
         out.append(line("notes and what is waived: -v", "dim"))
     if found.failed:
-        first = next(one for one in found.findings if one.waived is None)
+        first = next(filter(found.fails, found.findings))
         out.append(
             line(f"exit 1 (--fail-on {found.fail_on}). Waive with: # archcalc: ignore[{first.rule}] reason", "dim")
         )

@@ -59,14 +59,21 @@ class Marks:
         """Return the left and right side of a ratio on a log scale; empty where it is none."""
         if not last or not first:
             return " " * (self.half + 1), ""
-        cells = log2(last / first) * (4 if self.wide else 2)
-        halves = round(2 * abs(cells))
+        octaves = log2(last / first)
+        return self._sides(octaves, round(2 * abs(octaves) * (4 if self.wide else 2)))
+
+    def change_bar(self, last: Fraction, first: Fraction) -> tuple[str, str]:
+        """Return the same where a cell is a change by 7%; what changed at all has half a cell."""
+        octaves = log2(last / first)
+        return self._sides(octaves, max(1, round(2 * abs(octaves) / log2(1.07))) if octaves else 0)
+
+    def _sides(self, octaves: float, halves: int) -> tuple[str, str]:
         over = halves > 2 * self.half
         full, odd = divmod(min(halves, 2 * self.half), 2)
         whole, left_half, right_half = ("=", "-", "-") if self.ascii else ("━", "╺", "╸")
         if over:
             full, odd = self.half - 1, 0
-        if cells < 0:
+        if octaves < 0:
             arrow = ("<" if self.ascii else "◂") if over else ""
             text = arrow + left_half * odd + whole * full
             return text.rjust(self.half + 1), ""

@@ -1,0 +1,97 @@
+"""One side of a comparison: specs from files, a folder, a lock file or a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from costmodel.errors import ArchcalcError, UsageError, quote
+from costmodel.gate import revisions
+from costmodel.gate.files import Subject, find, read, shown
+from costmodel.gate.lock import Lock, Locked, read_lock
+
+Entry = Subject | Locked | ArchcalcError
+
+
+@dataclass(slots=True)
+class Side:
+    """Specs by the path that both sides call them by; what cannot be read is its error.
+
+    ``whole``: the side holds everything that there is, so that what it lacks was removed.
+    """
+
+    label: str
+    specs: dict[str, Entry] = field(default_factory=dict)
+    lock: Lock | None = None
+    whole: bool = False
+
+    @property
+    def error(self) -> ArchcalcError | None:
+        """Return the first error of what cannot be read."""
+        return next((one for one in self.specs.values() if isinstance(one, ArchcalcError)), None)
+
+    @classmethod
+    def at(cls, revision: str, paths: Sequence[str], folders: Sequence[Path], stack: ExitStack, *, label: str) -> Side:
+        """Return the specs of a revision. Raises UsageError where there is none."""
+        top = stack.enter_context(revisions.copied(revision, paths, folders))
+        side = cls(label, whole=True)
+        there = [str(top / path) for path in paths if (top / path).exists()]
+        side.add(there, [top / folder for folder in folders if not folder.is_absolute()], copied=top)
+        return side
+
+    @classmethod
+    def here(cls, paths: Sequence[str], folders: Sequence[Path]) -> Side:
+        """Return the specs of the working tree."""
+        side = cls("the working tree", whole=True)
+        side.add([path for path in paths if Path(path).exists()], folders)
+        return side
+
+    def add(
+        self,
+        paths: Sequence[str],
+        folders: Sequence[Path],
+        *,
+        copied: Path | None = None,
+        called: Callable[[Path], str] | None = None,
+    ) -> None:
+        """Read specs; ``called`` says how both sides call a file."""
+        for path in find(paths, folders).files:
+            try:
+                found: Entry = read(path, folders, copied)
+            except ArchcalcError as error:
+                if copied is not None:
+                    error.where = (error.where or "").replace(f"{copied}/", "")
+                found = error
+            self.specs[called(path) if called else shown(str(path), copied)] = found
+
+
+def side_of(text: str, folders: Sequence[Path], stack: ExitStack, called: Callable[[Path], str] | None = None) -> Side:
+    """Return what one argument names: a folder, a lock file, ``REV:PATH``, a file or a name.
+
+    ``called`` says how the other side calls a file, where that is not its path in the folder.
+
+    Raises:
+        UnknownSpecError: it is none of these.
+        SpecError: the one spec that it names says something impossible.
+        UsageError: a revision that does not exist.
+    """
+    path = Path(text)
+    side = Side(text, whole=path.is_dir())
+    if path.suffix == ".json" and path.is_file():
+        side.lock = read_lock(path)
+        side.specs |= side.lock.specs
+    elif path.is_dir():
+        side.add([text], folders, called=called or (lambda file: file.relative_to(path).as_posix()))
+    elif ":" in text and not path.exists() and revisions.is_revision(text.partition(":")[0]):
+        revision, _, inside = text.partition(":")
+        side = Side.at(revision, [revisions.from_here(inside)], folders, stack, label=text)
+        if not side.specs:
+            raise UsageError(f"{quote(revision)} has no spec {quote(inside)}")
+    else:
+        (file,) = find([text], folders).files
+        found = read(file, folders)
+        side.label = found.key if path.exists() else found.name
+        side.specs[called(file) if called else found.key] = found
+    return side
