@@ -24,12 +24,15 @@ COMMANDS = {
     "hardware": "hardware:hardware",
     "calibrate": "calibrate:calibrate",
     "schema": "schema:schema",
+    "reference": "reference:reference",
+    "docs": "docs:docs",
     "init": "init:init",
 }
 GROUPS = {
     "look": ("list", "show", "compare", "flops", "cache", "explain"),
     "run": ("roofline", "serve", "fit", "kernel", "hardware", "calibrate"),
     "design": ("init", "schema"),
+    "publish": ("docs", "reference"),
 }
 ROOT = """\
 archcalc  what a language model costs: parameters, FLOPs, cache, time
@@ -70,7 +73,7 @@ def run(arguments: list[str]) -> int:
     0 fine, 1 a check failed, 2 the user's mistake, 3 our bug, 130 interrupted, 141 closed pipe.
     """
     try:
-        status = _dispatch(arguments)
+        status = dispatch(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         _drop("stdout")
@@ -83,7 +86,12 @@ def run(arguments: list[str]) -> int:
     return status
 
 
-def _dispatch(arguments: list[str]) -> int:
+def dispatch(arguments: list[str]) -> int:
+    """Run one command and return its status.
+
+    Raises:
+        ArchcalcError: a user's mistake; typer's own usage errors pass too.
+    """
     first = arguments[0] if arguments else "--help"
     if first in ("--version", "-V"):
         from costmodel import __version__
