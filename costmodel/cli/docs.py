@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from costmodel.cli.options import Ascii, Quiet
+from costmodel.cli.options import Quiet
 
 
 def docs(
@@ -15,7 +15,6 @@ def docs(
     diff: Annotated[bool, typer.Option("--diff", help="Change nothing; print the changes as patch reads them")] = False,
     output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json")] = "table",
     quiet: Quiet = False,
-    ascii_only: Ascii = False,
 ) -> int:
     """Fill the fences of documents: tables that stay true, in Markdown, reStructuredText and LaTeX.
 
@@ -59,5 +58,5 @@ def docs(
     for one in found.stale if changes else ():
         if one.reason == "edited":
             say(f"{one.file}:{one.line}: warning AC301 edited by hand: the table was written again, the edit is lost")
-    deliver(found, PageRenderer(found, "docs"), Output(output_format, None, quiet, ascii=ascii_only))
+    deliver(found, PageRenderer(found, "docs"), Output(output_format, None, quiet))
     return 1 if check and found.stale else 0

@@ -112,9 +112,7 @@ class _Place:
         text = self.document.text[fence.begin_at : fence.block_at].removeprefix("\ufeff").rstrip("\r\n")
         start = text.find(fence.words, fence.column)
         at = fence.words.find(word) if word else -1
-        if word is None or at < 0:
-            return text, start, len(fence.words)
-        return text, start + at, len(word)
+        return (text, start + at, len(word)) if word and at >= 0 else (text, start, len(fence.words))
 
 
 def _words(fence: Fence, place: _Place) -> list[str]:
@@ -126,15 +124,13 @@ def _words(fence: Fence, place: _Place) -> list[str]:
     if not words:
         raise place.error("AC303", "the fence names no command", hint="as in archcalc:begin show gpt2")
     first, rest = words[0], words[1:]
-    helps = (
-        (first == "help" and (not rest or rest[0] in COMMANDS)) or first in _HELP or rest in ([one] for one in _HELP)
-    )
-    if first not in (*SAFE, TABLE) and not (helps and (first in COMMANDS or first in ("help", *_HELP))):
+    helps = first in ("help", *_HELP) or (first in COMMANDS and len(rest) == 1 and rest[0] in _HELP)
+    if first not in (*SAFE, TABLE) and not helps:
         known = f"fences take {', '.join((*SAFE, TABLE))}"
         if first in COMMANDS:
-            message = f"a document may not run {first}: it writes, or is slow, or asks this machine"
+            message = f"a document may not run {first}: fences only look and count"
         elif first == "archcalc":
-            message, known = "archcalc is no command of its own", f"write {' '.join(rest[:1]) or 'show gpt2'} alone"
+            message, known = "the command stands without archcalc", "take the word out"
         else:
             message = f"there is no command {quote(first)}"
             known = did_you_mean(first, (*SAFE, TABLE)) or known

@@ -13,6 +13,7 @@ from costmodel.gate.fences import Fence, digest
 from costmodel.report.data import PRIVATE, SCHEMA
 
 _CONTEXT = 2  # equal lines around a change
+_MOST = 10**7  # pairs of lines that are compared
 
 
 @dataclass(slots=True)
@@ -90,6 +91,8 @@ def _diff(fence: Fence, fresh: str) -> list[str]:
     before, after = fence.block.split("\n")[:-1], fresh.split("\n")[:-1]
     if before == after:
         return [f"-digest={fence.digest}", f"+digest={digest(fresh)}"] if fence.digest else [f"+digest={digest(fresh)}"]
+    if len(before) * len(after) > _MOST:  # finding what they share would take minutes
+        return [*(f"-{row}" for row in before), *(f"+{row}" for row in after)]
     out: list[str] = []
     for group in SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(_CONTEXT):
         out += ["..."] if out else []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from costmodel.errors import UsageError, quote
+from costmodel.errors import UsageError, one_of, quote
 from costmodel.gate.fences import MARKUPS, Fence, parse
 
 LIMIT = 4 * 2**20  # bytes of a document
@@ -39,7 +39,8 @@ def documents(paths: Iterable[str]) -> list[Document]:
         target = path.resolve()
         if target not in found:
             text = _text(target, name)
-            found[target] = Document(target, name, root_of(target), text, parse(text, MARKUPS[path.suffix], name))
+            fences = parse(text, MARKUPS[path.suffix.lower()], name)
+            found[target] = Document(target, name, root_of(target), text, fences)
     kept = [one for one in found.values() if one.fences]
     if not kept:
         where = quote(given[0]) if len(given) == 1 else f"{len(given)} paths"
@@ -59,40 +60,48 @@ def leaves(word: str, root: Path) -> bool:
     Every word is read as a path, and each part behind ``=``, a comma or a short option too: a word
     that is none stays inside. Links are followed, also those of the specs in a folder that is named.
     """
-    parts = {word, *word.split(","), *word.split("="), word.rpartition("=")[2]}
+    parts = {word, *word.split(","), *word.split("="), word.partition("=")[2]}
     if word.startswith("-") and not word.startswith("--"):
         parts |= {word[at:] for at in range(2, min(len(word), 8))}
-    return any(_outside(part, root) for part in parts)
+    return any(part.startswith("~") or not all(_within(path, root) for path in _reached(root / part)) for part in parts)
 
 
-def _outside(part: str, root: Path) -> bool:
-    if "\0" in part or part.startswith("~"):
-        return True
-    path = root / part
-    if not path.resolve().is_relative_to(root):
-        return True
-    if not path.is_dir():
+def _reached(path: Path) -> Iterator[Path]:
+    """Yield a path and, of a folder of specs, the links that a command would follow in it."""
+    yield path
+    for folder in (path, path / "hardware"):
+        try:
+            entries = list(folder.iterdir()) if folder.is_dir() else []
+        except (OSError, ValueError):  # the command will say why
+            entries = []
+        yield from (one for one in entries if one.is_symlink() and (one.suffix in _SPECS or one.name == "hardware"))
+
+
+def _within(path: Path, root: Path) -> bool:
+    """Say whether a path lies in a folder and outside of its ``.git``, wherever links lead."""
+    try:
+        found = path.resolve()
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a NUL
         return False
-    inside = (entry for folder in (path, path / "hardware") if folder.is_dir() for entry in folder.iterdir())
-    return any(
-        not entry.resolve().is_relative_to(root)
-        for entry in inside
-        if entry.is_symlink() and (entry.suffix in _SPECS or entry.name == "hardware")
-    )
+    return found.is_relative_to(root) and ".git" not in found.relative_to(root).parts
 
 
 def _files(paths: Iterable[str]) -> Iterator[tuple[Path, str]]:
     """Yield documents and their names, in the order of the paths; those of a folder sorted."""
     for given in paths:
         path = Path(given)
-        if path.is_dir():
+        try:
+            folder, file, there = path.is_dir(), path.is_file(), path.exists()
+        except OSError as failed:  # a name that is too long
+            raise _unreadable(failed, given) from None
+        if folder:
             yield from ((one, one.as_posix()) for one in _below(path))
-        elif not path.is_file():
-            what = "is no regular file" if path.exists() else "is missing"
+        elif not file:
+            what = "is no regular file" if there else "is missing"
             raise UsageError(f"{quote(given)} {what}", "AC307", hint="name a document, or a folder of them")
-        elif path.suffix not in MARKUPS:
+        elif path.suffix.lower() not in MARKUPS:
             message = f"{quote(given)} has no markup with fences"
-            raise UsageError(message, "AC307", hint=f"documents end in {', '.join(MARKUPS)}")
+            raise UsageError(message, "AC307", hint=f"documents end in {one_of(MARKUPS)}")
         else:
             yield path, path.as_posix()
 
@@ -100,14 +109,23 @@ def _files(paths: Iterable[str]) -> Iterator[tuple[Path, str]]:
 def _below(folder: Path) -> Iterator[Path]:
     """Yield the documents of a folder and of those in it; links lead nowhere outside of its root."""
     root = root_of(folder.resolve() / "document")
-    for place, folders, files in os.walk(folder):
+
+    def failed(error: OSError) -> None:
+        raise _unreadable(error, error.filename)
+
+    for place, folders, files in os.walk(folder, onerror=failed):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in sorted(files):
             path = Path(place, name)
-            if path.suffix not in MARKUPS or name.startswith("."):
+            if path.suffix.lower() not in MARKUPS or name.startswith(".") or not path.is_file():
                 continue
-            if path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root)):
+            if not path.is_symlink() or _within(path, root):
                 yield path
+
+
+def _unreadable(error: OSError, name: str) -> UsageError:
+    reason = (error.strerror or "it cannot be read").lower()
+    return UsageError(f"{quote(name)}: {reason}", "AC307", hint="nothing was written")
 
 
 def _text(path: Path, name: str) -> str:
@@ -116,8 +134,7 @@ def _text(path: Path, name: str) -> str:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
     except OSError as failed:
-        reason = (failed.strerror or "it cannot be read").lower()
-        raise UsageError(f"{quote(name)}: {reason}", "AC307", hint="nothing was written") from None
+        raise _unreadable(failed, name) from None
     if len(content) > LIMIT:
         raise UsageError(f"{quote(name)} has more than 4 MiB", "AC307", hint="name the documents that have fences")
     try:

@@ -153,10 +153,13 @@ def _marker(line: _Line, markup: Markup, where: str) -> str | None:
         hint = f"write {_SHAPES[markup].format('end' if name == 'end' else 'begin COMMAND')} alone on its line"
         raise error("AC303", f"the line ends without {quote(end)}", where, line.number, line.text, hint=hint)
     inner = rest.removesuffix(end).strip(" \t")
+    if end and end in inner:
+        hint = f"write {_SHAPES[markup].format('end' if name == 'end' else 'begin COMMAND')} alone on its line"
+        raise error("AC303", "there is more on the line of a fence", where, line.number, line.text, hint=hint)
     if name == "end":
         if inner != "end":
             hint = f"write {_SHAPES[markup].format('end')}"
-            raise error("AC303", "there is more on the line of an end", where, line.number, line.text, hint=hint)
+            raise error("AC303", "there is more on the line of a fence", where, line.number, line.text, hint=hint)
         return "end"
     if not inner.removeprefix("begin").startswith((" ", "\t")):
         hint = f"as in {_SHAPES[markup].format('begin show gpt2')}"

@@ -23,7 +23,7 @@ def page(found: Docs, view: View) -> Page:
     out: Page = []
     if found.checked:
         for one in found.stale:
-            out += [*_stale(one), line()]
+            out += _stale(one, quiet=view.quiet)
     out += [line(f"wrote {plain(name)}") for name in found.written]
     out.append(line(_summary(found)))
     if found.checked and found.stale and view.tips:
@@ -32,15 +32,17 @@ def page(found: Docs, view: View) -> Page:
     return out
 
 
-def _stale(one: StaleTable) -> Page:
+def _stale(one: StaleTable, *, quiet: bool) -> Page:
     out = [line(f"{plain(one.file)}:{one.line}: ").add("error", "red").add(" AC301 table is stale")]
+    if quiet:
+        return out
     out.append(line(f"  archcalc:begin {plain(one.command)}", "dim"))
     out += [_changed(row) for row in one.diff[:_SHOWN]]
     if len(one.diff) > _SHOWN:
         out.append(line(f"    and {count_of(len(one.diff) - _SHOWN, 'more line')}", "dim"))
     if one.reason == "edited":
         out += paragraph(_EDITED, _WIDTH, indent="  ")
-    return out
+    return [*out, line()]
 
 
 def _changed(row: str) -> Line:
