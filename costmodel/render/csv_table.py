@@ -27,7 +27,7 @@ def csv_table(path: Path, name: str, markup: str) -> str:
             Column(escape.bare(head), escape.bare(head), number) for head, number in zip(heads, numbers, strict=True)
         ]
         cells = [[Cell(escape.bare(text)) for text in row] for row in rows]
-        return to_latex([Grid(columns, cells, label=path.stem)], __version__)
+        return to_latex([Grid(columns, cells, f"From {name}.", path.stem)], __version__)
     if markup == "rst":
         quoted = [",".join(f'"{escape.rst(cell)}"' for cell in row) for row in (heads, *rows)]
         return ".. csv-table::\n   :header-rows: 1\n\n" + "".join(f"   {text}\n" for text in quoted)
