@@ -33,7 +33,7 @@ def docs(
     from costmodel.errors import UsageError, quote
     from costmodel.gate.blocks import rewritten
     from costmodel.gate.docs import Docs, patch, stale_tables
-    from costmodel.gate.documents import documents
+    from costmodel.gate.documents import Document, documents
     from costmodel.render.output import Output, PageRenderer, deliver
     from costmodel.render.sink import write_file
 
@@ -41,7 +41,7 @@ def docs(
         raise UsageError(f"--format is table or json, not {quote(output_format)}")
     found = Docs(0, 0, [], [], checked=check or diff, shown_as_patch=diff)
     runner = Runner()
-    changes: list[tuple[str, str]] = []
+    changes: list[tuple[Document, str]] = []
     for document in documents(paths):
         blocks = runner.blocks(document)
         stale = stale_tables(document, blocks)
@@ -51,10 +51,10 @@ def docs(
         if stale and diff:
             found.patch += patch(document, blocks)
         elif stale and not check:
-            changes.append((str(document.path), rewritten(document.text, document.fences, blocks)))
+            changes.append((document, rewritten(document.text, document.fences, blocks)))
             found.written.append(document.name)
-    for path, text in changes:  # all commands have run: one that fails leaves every document as it is
-        write_file(text, path, "")
+    for document, text in changes:  # all commands have run: one that fails leaves every document as it is
+        write_file(text, str(document.path), document.name)
     for one in found.stale if changes else ():
         if one.reason == "edited":
             say(f"{one.file}:{one.line}: warning AC301 edited by hand: the table was written again, the edit is lost")

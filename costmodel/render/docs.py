@@ -42,6 +42,8 @@ def _stale(one: StaleTable, *, quiet: bool) -> Page:
         out.append(line(f"    and {count_of(len(one.diff) - _SHOWN, 'more line')}", "dim"))
     if one.reason == "edited":
         out += paragraph(_EDITED, _WIDTH, indent="  ")
+    elif one.reason == "new":
+        out.append(line("  new: it was never written."))
     return [*out, line()]
 
 

@@ -104,8 +104,8 @@ def write_text(text: str, stream: TextIO) -> None:
     stream.flush()
 
 
-def write_file(text: str, path: str, option: str = "--out ") -> None:
-    """Write a file whole or not at all: UTF-8, line breaks as they are. ``option`` is what named it.
+def write_file(text: str, path: str, named: str | None = None) -> None:
+    """Write a file whole or not at all: UTF-8, line breaks as they are. ``named``: what errors call it.
 
     Raises:
         UsageError: it cannot be written.
@@ -130,7 +130,9 @@ def write_file(text: str, path: str, option: str = "--out ") -> None:
             raise
     except OSError as error:
         reason = (error.strerror or "it cannot be written").lower()
-        raise UsageError(f"{option}{quote(path)}: {reason}", hint="nothing was written") from None
+        if named is not None:
+            raise UsageError(f"{quote(named)}: {reason}", hint="it is as it was") from None
+        raise UsageError(f"--out {quote(path)}: {reason}", hint="nothing was written") from None
 
 
 def _umask() -> int:
