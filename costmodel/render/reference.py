@@ -38,7 +38,8 @@ def page(found: Reference, view: View) -> Page:
         if part.title:
             out.append(line(part.title, "bold"))
         if part.text and not view.quiet:
-            out += [one for row in escape.bare(part.text).split("\n\n") for one in (*paragraph(row, _WIDTH), line())]
+            width = min(view.columns, _WIDTH)
+            out += [one for row in escape.bare(part.text).split("\n\n") for one in (*paragraph(row, width), line())]
         out += _table(found, part, view)
     if not view.quiet:
         out += [line(), line(count_of(sum(len(part.rows) for part in found.parts), "row"), "dim")]
@@ -46,28 +47,48 @@ def page(found: Reference, view: View) -> Page:
 
 
 def _table(found: Reference, part: ReferencePart, view: View) -> Page:
-    """Return a table; where it is too wide its last column is broken, or each row becomes a block."""
+    """Return a table; where it is too wide its widest texts are broken, or each row becomes a block."""
     heads = [column.head for column in found.columns]
     rows = [[escape.bare(_shown(row[column.key])) for column in found.columns] for row in part.rows]
     left = [at for at, column in enumerate(found.columns) if not column.number]
     widths = [max(cells(row[at]) for row in (heads, *rows)) for at in range(len(heads))]
-    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    widest = max(left, key=lambda at: widths[at])
     limit = min(view.columns, _WIDTH)
-    if before + widths[-1] <= limit or (len(heads) - 1) not in left or before + _ROOM > limit:
-        narrow = View(limit, view.ascii, view.tips, view.color, view.quiet, view.verbose, view.units)
-        return table(heads, rows, narrow, left=left)
-    texts: list[list[str]] = []
-    for *first, last in rows:
-        start, *more = broken(last, limit - before)
-        texts += [[*first, start], *([""] * len(first) + [text] for text in more)]
-    return table(heads, texts, view, left=left)
+    room = limit - (sum(widths) - widths[widest] + 2 * (len(widths) - 1))
+    if widths[widest] > room and room < _ROOM:
+        return [one for row in rows for one in _block(heads, row, limit)]
+    if widths[widest] > room:
+        rows = [one for row in rows for one in _broken(row, widest, room)]
+    return table(heads, rows, view, left=left)
+
+
+def _block(heads: list[str], row: list[str], limit: int) -> Page:
+    """Return a row as its first cell and a paragraph for each other that is not empty."""
+    out: Page = [line(row[0], "bold")]
+    for head, text in zip(heads[1:], row[1:], strict=True):
+        if text:
+            first, *more = broken(f"{head}: {text}", limit - 4)
+            out += [line(f"  {first}"), *(line(f"    {one}") for one in more)]
+    return out
+
+
+def _broken(row: list[str], at: int, room: int) -> list[list[str]]:
+    """Return a row as one line for each line of its broken text."""
+    first, *more = broken(row[at], room)
+    empty = [""] * len(row)
+    return [[*row[:at], first, *row[at + 1 :]], *([*empty[:at], text, *empty[at + 1 :]] for text in more)]
 
 
 def grids(found: Reference, _view: View) -> list[Grid]:
     """Return a table for each part."""
     columns = [Column(column.key, column.head, column.number) for column in found.columns]
     return [
-        Grid(columns, [_cells(found, row) for row in part.rows], escape.bare(part.title or part.text or ""), found.name)
+        Grid(
+            columns,
+            [_cells(found, row) for row in part.rows],
+            escape.bare((part.title or part.text or "").partition("\n")[0]),
+            found.name,
+        )
         for part in found.parts
     ]
 

@@ -235,6 +235,10 @@ def test_a_mistake_names_its_fence_and_nothing_is_written(command: str, here: Pa
     ]  # fmt: skip
 
 
+def test_help(archcalc, golden) -> None:
+    golden("docs-help.txt", archcalc("docs", "--help", terminal=True).out)
+
+
 def test_only_commands_that_read_are_safe() -> None:
     from costmodel.cli import COMMANDS
 
