@@ -83,7 +83,7 @@ def _within(path: Path, root: Path) -> bool:
         found = path.resolve()
     except (OSError, RuntimeError, ValueError):  # links in a circle, a NUL
         return False
-    return found.is_relative_to(root) and ".git" not in found.relative_to(root).parts
+    return found.is_relative_to(root) and ".git" not in map(str.lower, found.relative_to(root).parts)
 
 
 def _files(paths: Iterable[str]) -> Iterator[tuple[Path, str]]:

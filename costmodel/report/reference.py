@@ -59,8 +59,8 @@ def reference(name: str, argument: str | None = None) -> Reference:
         near = did_you_mean(name, _TABLES)
         hint = f"{f'{near} ' if near else ''}All: {', '.join(_TABLES)}"
         raise UsageError(f"there is no reference {quote(name)}", hint=hint)
-    columns, rows, known = _TABLES[name]
-    names = known() if known else ()
+    columns, rows, _ = _TABLES[name]
+    names = choices(name)
     if names and argument is None:
         raise UsageError(f"reference {name} takes one of {one_of(names)}", hint=f"archcalc reference {name} {names[0]}")
     if argument is not None and argument not in names:
@@ -73,6 +73,14 @@ def reference(name: str, argument: str | None = None) -> Reference:
     found = rows(argument) if names else rows()
     parts = found if isinstance(found, list) else [ReferencePart([_row(columns, row) for row in found])]
     return Reference(name, argument, list(columns), parts)
+
+
+def choices(name: str | None = None) -> tuple[str, ...]:
+    """Return the names of the tables, or what there is one of under a name: nothing where it is one table."""
+    if name is None:
+        return tuple(_TABLES)
+    known = _TABLES[name][2] if name in _TABLES else None
+    return known() if known else ()
 
 
 def _row(columns: tuple[ReferenceColumn, ...], row: tuple[Any, ...]) -> dict[str, Any]:

@@ -154,6 +154,20 @@ def test_a_command_prints_the_same_whatever_surrounds_it(here: Path, archcalc, m
     assert Path.cwd() == here / "deep"
 
 
+def test_each_document_has_the_specs_of_its_own_repository(here: Path, archcalc) -> None:
+    spec = (ROOT / "specs/architectures/gpt2.yaml").read_text(encoding="utf-8").replace("name: gpt2", "name: own")
+    for name, layers in (("a", 13), ("b", 14)):
+        (here / name / ".git").mkdir(parents=True)
+        write(here / name / "specs" / "own.yaml", spec.replace("n_layers: 12", f"n_layers: {layers}"))
+        write(here / name / "page.md", fence("show own --specs specs -q"))
+    write(here / "b" / "specs" / "more.yaml", spec.replace("name: own", "name: more"))
+    write(here / "b" / "more.md", fence("show more --specs specs -q"))
+    assert archcalc("docs", "a", "b").status == 0
+    assert "13 layers" in (here / "a" / "page.md").read_text(encoding="utf-8")
+    assert "14 layers" in (here / "b" / "page.md").read_text(encoding="utf-8")
+    assert "12 layers" in (here / "b" / "more.md").read_text(encoding="utf-8")
+
+
 def test_folders_are_searched_in_order_and_not_everywhere(here: Path, archcalc, tmp_path: Path) -> None:
     for name in ("b/z.md", "b/a.rst", "a.tex", ".hidden/x.md", ".venv/x.md", "node_modules/x.md", "c.txt", ".d.md"):
         end = {"rst": "..", "tex": "%"}.get(name.rpartition(".")[2])

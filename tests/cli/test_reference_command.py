@@ -74,6 +74,15 @@ def test_everything_with_a_file_is_there(archcalc) -> None:
     assert len(shared) == len(set(shared))
 
 
+def test_names_are_completed() -> None:
+    from costmodel.cli.completion import candidates
+
+    assert candidates(["reference", "d"]) == ["dtypes", "devices"]
+    assert candidates(["reference", "devices", ""]) == ["count", "figures"]
+    assert candidates(["reference", "fields", "ml"]) == ["mla"]
+    assert candidates(["reference", "nothing", ""]) == candidates(["reference", "codes", ""]) == []
+
+
 def test_claims_are_exact_integers(archcalc) -> None:
     rows = json.loads(archcalc("reference", "claims", "--format", "json").out)["parts"][0]["rows"]
     (row,) = [row for row in rows if row["spec"] == "deepseek-v3" and row["figure"] == "params.total"]
