@@ -18,39 +18,56 @@ def keys() -> Iterator[tuple[str, bool, str, list[tuple[str, str]]]]:
 
     Commands come in alphabetical order; an object that several share comes with the first.
     """
-    objects, pages = _objects()
-    shown: dict[str, None] = {}
+    objects = _objects()
+    commands = {one: command for one in objects if (command := _command(one)) is not None}
+    shown: dict[type, None] = {}
 
-    def walk(name: str) -> None:
-        if name in shown:
+    def walk(kind: type) -> None:
+        if kind in shown:
             return
-        shown[name] = None
-        for one in _public(objects[name]):
+        shown[kind] = None
+        for one in _public(kind):
             for word in re.findall(r"[A-Z]\w+", str(one.type)):
-                if word in objects:
-                    walk(word)
+                found = _named(word, kind, objects)
+                if found is not None:
+                    walk(found)
 
-    for name in sorted(pages, key=lambda one: pages[one]):
-        walk(name)
-    for name in shown:
-        text = " ".join((objects[name].__doc__ or "").split()).replace("``", "`")
-        rows = [(one.name, str(one.type).replace("|", "or")) for one in _public(objects[name])]
-        yield (f"archcalc {pages[name]}" if name in pages else name), name in pages, text, rows
+    for kind in sorted(commands, key=lambda one: commands[one]):
+        walk(kind)
+    for kind in shown:
+        text = " ".join((kind.__doc__ or "").split()).replace("``", "`")
+        rows = [(one.name, str(one.type).replace("|", "or")) for one in _public(kind)]
+        title = f"archcalc {commands[kind]}" if kind in commands else kind.__name__
+        yield title, kind in commands, text, rows
 
 
-def _objects() -> tuple[dict[str, type], dict[str, str]]:
-    """Return the dataclasses by name, and the commands of those that are whole answers."""
-    objects: dict[str, type] = {}
-    pages: dict[str, str] = {}
+def _objects() -> list[type]:
+    """Return the dataclasses of the rooms, in the order in which their modules name them."""
+    found: dict[type, None] = {}
     for room in _ROOMS:
         for info in iter_modules(import_module(room).__path__):
-            for name, found in vars(import_module(f"{room}.{info.name}")).items():
-                if is_dataclass(found) and isinstance(found, type):
-                    objects[name] = found
-                    command = next((one.default for one in fields(found) if one.name == "command"), None)
-                    if isinstance(command, str):
-                        pages[name] = command
-    return objects, pages
+            for one in vars(import_module(f"{room}.{info.name}")).values():
+                if isinstance(one, type) and is_dataclass(one):
+                    found.setdefault(one)
+    return list(found)
+
+
+def _command(kind: type) -> str | None:
+    """Return the command that prints an object, None for a part of one."""
+    default = next((one.default for one in fields(kind) if one.name == "command"), None)
+    return default if isinstance(default, str) else None
+
+
+def _named(word: str, by: type, objects: list[type]) -> type | None:
+    """Return the object that a type of another calls so; modules may use one name for two."""
+    found = [one for one in objects if one.__name__ == word]
+    if len(found) > 1:
+        known = vars(import_module(by.__module__)).get(word)
+        room = by.__module__.rpartition(".")[0]
+        found = [known] if known in found else [one for one in found if one.__module__.startswith(f"{room}.")]
+        if len(found) != 1:
+            raise AssertionError(f"{by.__module__} does not say which {word} it means")  # a bug of ours
+    return found[0] if found else None
 
 
 def _public(kind: type) -> list[Field[Any]]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,17 @@ def test_everything_with_a_file_is_there(archcalc) -> None:
     assert {row["device"] for row in found} == {*devices, "all"}
     titles = [part["title"] for part in json.loads(archcalc("reference", "keys", "--format", "json").out)["parts"]]
     assert {"archcalc show", "archcalc docs", "archcalc reference", "StaleTable"} <= set(titles)
-    shared = [title for title in titles if not title.startswith("archcalc ")]
-    assert len(shared) == len(set(shared))
+
+
+def test_an_object_is_that_of_the_module_that_names_it() -> None:
+    from costmodel.report import reference_keys
+    from costmodel.report.roofline import RooflinePage
+
+    other = dataclass(type("Change", (), {"__module__": "costmodel.gate.other", "__annotations__": {}}))
+    objects = [*reference_keys._objects(), other]
+    found = reference_keys._named("Change", RooflinePage, objects)
+    assert found is not None
+    assert found.__module__ == "costmodel.report.advice"
 
 
 def test_names_are_completed() -> None:
