@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from costmodel.cli.options import Quiet
+
+if TYPE_CHECKING:
+    from costmodel.gate.docs import Docs, Filled
 
 
 def docs(
@@ -28,35 +31,40 @@ def docs(
     Only commands that read are run, and only files of the document's repository are read. Hand
     edits inside a fence are reported, and lost when it is written: change its command instead.
     """
-    from costmodel.cli import say
+    import sys
+
     from costmodel.cli.fenced import Runner
     from costmodel.errors import UsageError, quote
-    from costmodel.gate.blocks import rewritten
-    from costmodel.gate.docs import Docs, patch, stale_tables
-    from costmodel.gate.documents import Document, documents
+    from costmodel.gate.docs import docs as answer
+    from costmodel.gate.docs import patch
+    from costmodel.gate.documents import documents
+    from costmodel.render.docs import patch_text
     from costmodel.render.output import Output, PageRenderer, deliver
-    from costmodel.render.sink import write_file
+    from costmodel.render.sink import write_text
 
     if output_format not in ("table", "json"):
         raise UsageError(f"--format is table or json, not {quote(output_format)}")
-    found = Docs(0, 0, [], [], checked=check or diff, shown_as_patch=diff)
     runner = Runner()
-    changes: list[tuple[Document, str]] = []
-    for document in documents(paths):
-        blocks = runner.blocks(document)
-        stale = stale_tables(document, blocks)
-        found.files += 1
-        found.tables += len(blocks)
-        found.stale += stale
-        if stale and diff:
-            found.patch += patch(document, blocks)
-        elif stale and not check:
-            changes.append((document, rewritten(document.text, document.fences, blocks)))
-            found.written.append(document.name)
-    for document, text in changes:  # all commands have run: one that fails leaves every document as it is
-        write_file(text, str(document.path), document.name)
-    for one in found.stale if changes else ():
+    filled = [(document, runner.blocks(document)) for document in documents(paths)]
+    found = answer(filled, checked=check or diff)
+    if not found.checked:
+        _write(found, filled)
+    if diff and output_format == "table":
+        write_text(patch_text(patch(filled), terminal=sys.stdout.isatty()), sys.stdout)
+    else:
+        deliver(found, PageRenderer(found, "docs"), Output(output_format, None, quiet))
+    return 1 if check and found.stale else 0
+
+
+def _write(found: Docs, filled: list[Filled]) -> None:
+    """Write the documents with stale tables; all commands have run, so that one that fails changes nothing."""
+    from costmodel.cli import say
+    from costmodel.gate.blocks import rewritten
+    from costmodel.render.sink import write_file
+
+    for document, blocks in filled:
+        if document.name in found.written:
+            write_file(rewritten(document.text, document.fences, blocks), str(document.path), document.name)
+    for one in found.stale:
         if one.reason == "edited":
             say(f"{one.file}:{one.line}: warning AC301 edited by hand: the table was written again, the edit is lost")
-    deliver(found, PageRenderer(found, "docs"), Output(output_format, None, quiet))
-    return 1 if check and found.stale else 0

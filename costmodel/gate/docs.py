@@ -41,11 +41,20 @@ class Docs:
     tables: int
     stale: list[StaleTable]
     written: list[str]
-    patch: list[str] = field(default_factory=list, metadata=PRIVATE)
     checked: bool = field(default=False, metadata=PRIVATE)
-    shown_as_patch: bool = field(default=False, metadata=PRIVATE)
     command: str = "docs"
     schema: str = SCHEMA
+
+
+Filled = tuple[Document, list[str]]  # a document and what shall stand in its fences
+
+
+def docs(filled: Sequence[Filled], *, checked: bool) -> Docs:
+    """Return which tables are stale, and the documents to write for them: none where they are only checked."""
+    stale = [one for document, blocks in filled for one in stale_tables(document, blocks)]
+    files = list(dict.fromkeys(one.file for one in stale))
+    tables = sum(len(blocks) for _, blocks in filled)
+    return Docs(len(filled), tables, stale, [] if checked else files, checked)
 
 
 def stale_tables(document: Document, blocks: Sequence[str]) -> list[StaleTable]:
@@ -64,12 +73,14 @@ def reason(fence: Fence) -> Literal["new", "edited", "stale"]:
     return "edited" if fence.edited else "stale"
 
 
-def patch(document: Document, blocks: Sequence[str]) -> list[str]:
-    """Return the change of a document as ``patch`` reads it, line by line."""
-    after = rewritten(document.text, document.fences, blocks)
-    names = (f"a/{document.name}", f"b/{document.name}")
-    rows = unified_diff(_rows(document.text), _rows(after), *names)
-    return [part for row in rows for part in _marked(row)]
+def patch(filled: Sequence[Filled]) -> list[str]:
+    """Return the changes of documents as ``patch`` reads them, line by line."""
+    out: list[str] = []
+    for document, blocks in filled:
+        after = rewritten(document.text, document.fences, blocks)
+        rows = unified_diff(_rows(document.text), _rows(after), f"a/{document.name}", f"b/{document.name}")
+        out += [part for row in rows for part in _marked(row)]
+    return out
 
 
 def _rows(text: str) -> list[str]:

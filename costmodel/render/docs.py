@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from costmodel.errors import count_of, plain
 from costmodel.gate.docs import Docs, StaleTable
 from costmodel.render.sink import View
@@ -18,8 +20,6 @@ _STYLES = {"-": "red", "+": "green"}
 
 def page(found: Docs, view: View) -> Page:
     """Return what is stale and how it differs, what was written, and how many tables there are."""
-    if found.shown_as_patch:
-        return [line(row, _STYLES.get(row[:1], "")) for row in found.patch]
     out: Page = []
     if found.checked:
         for one in found.stale:
@@ -30,6 +30,11 @@ def page(found: Docs, view: View) -> Page:
         names = " ".join(dict.fromkeys(one.file for one in found.stale))
         out.append(line("next: ", "dim").add(f"archcalc docs {names}", "cyan").add(" (rewrites it)"))
     return out
+
+
+def patch_text(rows: Iterable[str], *, terminal: bool) -> str:
+    """Return the lines of a patch, to the byte; a terminal gets no control characters."""
+    return "".join(f"{plain(row) if terminal else row}\n" for row in rows)
 
 
 def _stale(one: StaleTable, *, quiet: bool) -> Page:

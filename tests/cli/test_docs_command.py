@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from costmodel.cli import run
 from costmodel.cli.fenced import SAFE, Runner
 from costmodel.gate.docs import stale_tables
 from costmodel.gate.documents import Document, documents
@@ -86,6 +93,21 @@ def test_a_check_says_what_was_edited_and_what_is_stale(here: Path, archcalc, go
     warning = "warning AC301 edited by hand: the table was written again, the edit is lost"
     assert written.err == f"docs/a.md:1: {warning}\n"
     assert archcalc("docs", "--check", "docs", "b.rst").status == 0
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "no break  "])
+def test_patch_reads_the_changes(end: str, last: str, here: Path, archcalc) -> None:
+    tool = shutil.which("git")
+    if tool is None:
+        pytest.skip("no git to apply the patch")
+    text = f"trailing blanks  \n\n{fence('list gpt2')}\n\t{last}".replace("\n", end)
+    page = write(here / "a.md", text)
+    patch = archcalc("docs", "--diff", "a.md").out
+    assert page.read_bytes() == text.encode()
+    subprocess.run([tool, "init", "-q", "."], cwd=here, check=True)
+    subprocess.run([tool, "apply", "-"], input=patch.encode(), cwd=here, check=True)
+    assert archcalc("docs", "--check", "a.md").status == 0
 
 
 def test_json_says_the_same(here: Path, archcalc) -> None:
@@ -348,6 +370,36 @@ def test_a_folder_that_cannot_be_written_keeps_its_document(here: Path, archcalc
     assert answer.status == 2
     assert "permission denied" in answer.err
     assert page.read_text(encoding="utf-8") == fence("list gpt2")
+
+
+WORDS = (
+    "show", "list", "cache", "kernel", "hardware", "reference", "table", "help", "--help", "gpt2", "l40s", "gemm",
+    "codes", "-H", "--specs", "--from", "--plan", "--out", "--format", "csv", "json", "--format=latex", "--context",
+    "4Ki", "..", "/", "/etc/passwd", "~", "t.csv", "=", ",", "'", '"', "\\", "-", "--", "\0", "\x1b[31m", "\u202e",
+    "é", "x" * 300, "-->", "digest=", "$(id)", "`id`", ";", "|", ">", "*",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(WORDS) | st.text(st.characters(codec="utf-8"), max_size=4), max_size=6))
+@example(["show", "gpt2", "\x1b[31m"])
+def test_no_words_of_a_fence_are_a_bug_of_ours(fuzzed: Path, words: list[str]) -> None:
+    text = fence(" ".join(words)).replace("\n" * 2, "\n")
+    write(fuzzed / "a.md", text)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(fuzzed), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = run(["docs", "--check", "a.md"])
+    assert status in (1, 2), err.getvalue()
+    assert "\x1b" not in out.getvalue() + err.getvalue()
+    assert (fuzzed / "a.md").read_bytes() == text.encode()
+    assert sorted(one.name for one in fuzzed.iterdir()) == [".git", "a.md", "t.csv"]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("fuzzed")
+    (root / ".git").mkdir()
+    write(root / "t.csv", "a,b\n1,2\n")
+    return root
 
 
 # Our own documentation
