@@ -57,4 +57,6 @@ def benchmarks(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Write the generated parts of the documentation again."""
     session.install("-e", ".[test]")
-    session.run("python", "docs/generate.py")
+    session.run("python", "docs/data.py")
+    session.run("archcalc", "docs", "README.md", "CONTRIBUTING.md", "docs")
+    session.run("archcalc", "schema", "--out", "docs/archcalc.schema.json")

@@ -4,7 +4,7 @@
 
 Every device's shipped coefficients on the half of the shapes that they were not fitted to; a device
 from another's coefficients and its own datasheet; rows faster than the floor; regions where the
-formulas are off. docs/generate.py prints the same tables.
+formulas are off. docs/data.py writes the same tables.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python benchmarks/calibrate.py
 
 Reads ``benchmarks/measured``; replaces the ``calibration`` of the profiles in ``specs/hardware``,
-which is the last field of the file. docs/generate.py prints the errors.
+which is the last field of the file. docs/data.py writes the errors.
 """
 
 from __future__ import annotations

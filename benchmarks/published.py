@@ -3,7 +3,7 @@
     python benchmarks/published.py [GROUP]
 
 Every line of ``benchmarks/measured/endtoend.csv`` is either a row or listed with the reason why nothing is
-computed for it. docs/generate.py prints the same tables into docs/published.md.
+computed for it. docs/data.py writes the same tables for docs/published.md.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from costmodel.report.kernel import kernel as kernel
     from costmodel.report.kernel_file import kernel_file as kernel_file
     from costmodel.report.listing import list_ as list_
+    from costmodel.report.reference import reference as reference
     from costmodel.report.roofline import roofline as roofline
     from costmodel.report.serve import serve as serve
     from costmodel.report.show import show as show
@@ -54,6 +55,7 @@ _EXPORTS = {
     "list_": "report.listing",
     "load": "catalog",
     "load_hardware": "profiles",
+    "reference": "report.reference",
     "roofline": "report.roofline",
     "serve": "report.serve",
     "show": "report.show",
@@ -76,6 +78,7 @@ __all__ = [
     "list_",
     "load",
     "load_hardware",
+    "reference",
     "roofline",
     "serve",
     "show",

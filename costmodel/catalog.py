@@ -104,6 +104,12 @@ def aliases(more: tuple[Path, ...] = (), shelf: Shelf = ARCHITECTURES) -> dict[s
     return found
 
 
+def forget() -> None:
+    """Look for files again: folders with relative names may be others now."""
+    _files.cache_clear()
+    aliases.cache_clear()
+
+
 def find(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Path:
     """Return the file of a spec: a path, an exact name, an alias, or a prefix of one name alone.
 

@@ -1,7 +1,7 @@
 """What every error code means: the table that the documentation prints.
 
 AC00x files and YAML, AC01x limits and values, AC10x fields and types, AC12x impossible numbers,
-AC13x schedules, AC14x base and like.
+AC13x schedules, AC14x base and like, AC30x tables in documents.
 """
 
 from __future__ import annotations
@@ -39,5 +39,14 @@ CODES = MappingProxyType(
         "AC144": "likes form a circle or are nested too deeply",
         "AC145": "a block states both kind and like",
         "AC146": "what base names cannot be the name of a spec",
+        "AC301": "a table in a document is stale, or was edited by hand",
+        "AC302": "a fence has no end or no beginning, or lies inside another",
+        "AC303": "the line of a fence cannot be read",
+        "AC304": "a fence asks for a command that documents may not run",
+        "AC305": "a fence names a path outside its repository, or writes a file",
+        "AC306": "the command of a fence fails",
+        "AC307": "a document is missing, too large, not UTF-8, or of an unknown markup",
+        "AC308": "no document has a fence",
+        "AC309": "what a command prints cannot stand in its fence",
     }
 )

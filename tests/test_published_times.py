@@ -106,5 +106,9 @@ def test_deepseeks_mean_lies_between_hidden_and_exposed_communication() -> None:
 
 
 def test_the_page_has_every_table_and_fits_a_hundred_columns() -> None:
-    assert [name for name in published.TABLES if PAGE.count(f"<!-- archcalc:begin published {name} -->") != 1] == []
-    assert [line for line in PAGE.splitlines() if len(line) > 100] == []
+    assert [
+        name
+        for name in published.TABLES
+        if PAGE.count(f"<!-- archcalc:begin table docs/data/published-{name}.csv ") != 1
+    ] == []
+    assert [line for line in PAGE.splitlines() if len(line.replace("\\", "")) > 100] == []

@@ -24,6 +24,8 @@ COMMANDS = {
     "hardware": "hardware:hardware",
     "calibrate": "calibrate:calibrate",
     "schema": "schema:schema",
+    "reference": "reference:reference",
+    "docs": "docs:docs",
     "init": "init:init",
     "check": "check:check",
     "lock": "lock:lock",
@@ -34,6 +36,7 @@ GROUPS = {
     "run": ("roofline", "serve", "fit", "kernel", "hardware", "calibrate"),
     "design": ("init", "schema"),
     "gate": ("check", "lock", "diff"),
+    "publish": ("docs", "reference"),
 }
 ROOT = """\
 archcalc  what a language model costs: parameters, FLOPs, cache, time
@@ -74,7 +77,7 @@ def run(arguments: list[str]) -> int:
     0 fine, 1 a check failed, 2 the user's mistake, 3 our bug, 130 interrupted, 141 closed pipe.
     """
     try:
-        status = _dispatch(arguments)
+        status = dispatch(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         _drop("stdout")
@@ -87,7 +90,12 @@ def run(arguments: list[str]) -> int:
     return status
 
 
-def _dispatch(arguments: list[str]) -> int:
+def dispatch(arguments: list[str]) -> int:
+    """Run one command and return its status.
+
+    Raises:
+        ArchcalcError: a user's mistake; typer's own usage errors pass too.
+    """
     first = arguments[0] if arguments else "--help"
     if first in ("--version", "-V"):
         from costmodel import __version__

@@ -69,6 +69,10 @@ def candidates(words: list[str]) -> list[str]:
         from costmodel import catalog
 
         found = catalog.names()
+    elif before[0] == "reference":
+        from costmodel.report.reference import choices
+
+        found = list(choices(*before[1:2])) if len(before) < 3 else []
     else:
         found = []
     return [word for word in found if word.startswith(last)]

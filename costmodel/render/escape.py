@@ -21,17 +21,41 @@ _LATEX = {
     '"': "''",
 }
 _MARKDOWN = "\\`*_[]<>|~#"
+_RST = "\\*_|<>"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def markdown(text: str) -> str:
     """Escape text of a Markdown cell: pipes, emphasis, links and HTML stay characters."""
-    found = clean(text).replace("&", "&amp;")
+    return _markdown(clean(text))
+
+
+def prose(text: str) -> str:
+    """Escape Markdown in which code stands in backticks, also over the end of a line: it stays code."""
+    found = "\n".join(clean(row) for row in text.split("\n")).replace("``", "`")
+    parts = found.split("`")
+    if len(parts) % 2 == 0:  # a backtick without a partner
+        return _markdown(found)
+    return "`".join(part.replace("|", "\\|") if at % 2 else _markdown(part) for at, part in enumerate(parts))
+
+
+def _markdown(text: str) -> str:
+    found = text.replace("&", "&amp;")
     return (
         "".join(f"\\{c}" if c in _MARKDOWN and not (c == "_" or c == "~") else c for c in found)
         .replace("\\<", "&lt;")
         .replace("\\>", "&gt;")
     )
+
+
+def bare(text: str) -> str:
+    """Return text without the backticks around its code."""
+    return text.replace("`", "")
+
+
+def rst(text: str) -> str:
+    """Escape text of a cell of ``csv-table``, code in backticks included: nothing of it is a role or a link."""
+    return "".join(f"\\{c}" if c in _RST else c for c in bare(clean(text))).replace('"', '""')
 
 
 def latex(text: str) -> str:

@@ -104,8 +104,8 @@ def write_text(text: str, stream: TextIO) -> None:
     stream.flush()
 
 
-def write_file(text: str, path: str) -> None:
-    """Write a file whole or not at all: UTF-8, LF.
+def write_file(text: str, path: str, named: str | None = None) -> None:
+    """Write a file whole or not at all: UTF-8, line breaks as they are. ``named``: what errors call it.
 
     Raises:
         UsageError: it cannot be written.
@@ -130,6 +130,8 @@ def write_file(text: str, path: str) -> None:
             raise
     except OSError as error:
         reason = (error.strerror or "it cannot be written").lower()
+        if named is not None:
+            raise UsageError(f"{quote(named)}: {reason}", hint="it is as it was") from None
         raise UsageError(f"--out {quote(path)}: {reason}", hint="nothing was written") from None
 
 
