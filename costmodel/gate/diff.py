@@ -27,9 +27,7 @@ from costmodel.units import context_text
 from costmodel.validation import parse
 
 _GROUPS = ("params", "", "growth")
-_AT = ("cache", "flops")
 _FIRST = ("cache.bytes", "flops.decode", "flops.prefill")
-_OF_FLOPS = ("prefill", "prefill_attention", "decode", "decode_attention")
 
 
 @dataclass(slots=True)
@@ -278,11 +276,8 @@ def _figures(entry: Entry | None, choices: Choices) -> Mapping[str, Fraction]:
         found |= {name: Fraction(value) for name, value in figures.every(group, None).items()}
     for context in choices.contexts:
         load, at = _load(context, choices), context_text(context)
-        for group in _AT:
-            for name, value in figures.every(group, load).items():
-                last = name.rpartition(".")[2]
-                if last != "context" and (group == "cache" or last in _OF_FLOPS):
-                    found[f"{name}@{at}"] = Fraction(value)
+        for name, value in figures.at_context(load).items():
+            found[f"{name}@{at}"] = Fraction(value)
     return found
 
 

@@ -113,6 +113,19 @@ class Subject:
 
         return Figures(self.architecture)
 
+    @cached_property
+    def numbers(self) -> dict[tuple[str, ...], dict[str, int]]:
+        """The whole numbers of every block by field, by path; those of shared experts apart."""
+        found: dict[tuple[str, ...], dict[str, int]] = {}
+        for name, block in self.architecture.blocks.items():
+            for path, held in (
+                ((block.section, name), block),
+                ((block.section, name, "shared"), vars(block).get("shared")),
+            ):
+                if held is not None:
+                    found[path] = {field: value for field, value in vars(held).items() if type(value) is int}
+        return found
+
     def shown(self, file: str) -> str:
         """Return how a file is called: as it ships, as it lies in its revision, beside the current folder."""
         return shown(file, self.copied)

@@ -18,11 +18,16 @@ from costmodel.report.data import to_data
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
+    from costmodel.ops import Op
+    from costmodel.workload import Workload
 
 Number = int | float | Fraction
 Found = Mapping[str, Number]
 
 _SHAPE = ("n_layers", "encoder_layers", "loops", "d_model", "vocab_size", "max_context", "receptive_field")
+_AT_CONTEXT = "flops of a context"
+_AT_CONTEXTS = ("flops.prefill", "flops.prefill_attention", "flops.decode", "flops.decode_attention")
+_ANY = Load()  # where nothing depends on what is run
 _OF_STEP = ("forward", "executed", "attention", "training", "elementwise")
 
 
@@ -32,6 +37,7 @@ class Figures:
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self._found: dict[tuple[str, str], Found] = {}
+        self._lowered: dict[Workload, list[Op]] = {}
 
     def __call__(self, name: str, load: Load | None = None) -> Fraction:
         """Return a figure at a workload, exactly; a time is the fraction that its float is.
@@ -45,17 +51,28 @@ class Figures:
             raise _unknown(name, _SHAPE if not group else _examples())
         if group not in _NEED_LOAD:
             load = _with_components(load)
-        key = (group, load.key if load else "")
-        if key not in self._found:
-            self._found[key] = _GROUPS[group](self.architecture, _needed(name, group, load))
-        found = self._found[key]
+        _needed(name, group, load)
+        found = self.every(_AT_CONTEXT if name in _AT_CONTEXTS else group, load)
         if name not in found:
             raise _unknown(name, found)
         return Fraction(found[name])
 
     def every(self, group: str, load: Load | None) -> Found:
         """Return all figures of a group. Raises UsageError as a call does."""
-        return _GROUPS[group](self.architecture, load or Load())
+        key = (group, load.key if load else "")
+        if key not in self._found:
+            self._found[key] = _GROUPS[group](self, load or _ANY)
+        return self._found[key]
+
+    def at_context(self, load: Load) -> Found:
+        """Return what a sequence keeps at a context, and the work of its prompt and last token."""
+        return {**self.every("cache", load), **self.every(_AT_CONTEXT, load)}
+
+    def lower(self, load: Workload) -> list[Op]:
+        """Return the operations of a step; each is lowered once."""
+        if load not in self._lowered:
+            self._lowered[load] = self.architecture.lower(load)
+        return self._lowered[load]
 
 
 def check(name: str, load: Load | None) -> None:
@@ -108,7 +125,7 @@ def _with_components(load: Load | None) -> Load | None:
 
 def _needed(name: str, group: str, load: Load | None) -> Load:
     """Return the workload that a figure needs. Raises UsageError where it says too little."""
-    load = load or Load()
+    load = load or _ANY
     if group in _NEED_LOAD and load.step is None:
         raise UsageError(f"the figure {quote(name)} needs a workload or context", "AC224", hint="at: 128Ki")
     if group in _NEED_DEVICE and load.machines is None:
@@ -125,11 +142,11 @@ def _unknown(name: str, known: Any) -> UsageError:
     return UsageError(f"there is no figure {quote(name)} in this model", "AC223", hint=hint)
 
 
-def _params(architecture: Architecture, load: Load) -> Found:
+def _params(of: Figures, load: Load) -> Found:
     from costmodel.report.source import check_components
 
-    check_components(architecture, load.include)
-    found = figures.params(architecture, tuple(load.include))
+    check_components(of.architecture, load.include)
+    found = figures.params(of.architecture, tuple(load.include))
     named: dict[str, Number] = {f"params.{name}": getattr(found, name) for name in _FIXED["params"][0]}
     for kind in ("components", "active_components", "not_in_total"):
         named |= {f"params.{kind}.{name}": values for name, values in getattr(found, kind).items()}
@@ -138,51 +155,60 @@ def _params(architecture: Architecture, load: Load) -> Found:
     return named
 
 
-def _shape(architecture: Architecture, _: Load) -> Found:
-    own: dict[str, Any] = {name: getattr(architecture, name) for name in _SHAPE if hasattr(architecture, name)}
-    own["encoder_layers"] = architecture.encoder.n_layers if architecture.encoder else None
-    own["receptive_field"] = figures.reach(architecture)
+def _shape(of: Figures, _: Load) -> Found:
+    own: dict[str, Any] = {name: getattr(of.architecture, name) for name in _SHAPE if hasattr(of.architecture, name)}
+    own["encoder_layers"] = of.architecture.encoder.n_layers if of.architecture.encoder else None
+    own["receptive_field"] = figures.reach(of.architecture)
     return {name: value for name, value in own.items() if value is not None}
 
 
-def _blocks(architecture: Architecture, _: Load) -> Found:
-    return dict(flat({name: block.model_dump() for name, block in architecture.blocks.items()}, "blocks"))
+def _blocks(of: Figures, _: Load) -> Found:
+    return dict(flat({name: block.model_dump() for name, block in of.architecture.blocks.items()}, "blocks"))
 
 
-def _cache(architecture: Architecture, load: Load) -> Found:
+def _cache(of: Figures, load: Load) -> Found:
+    choices = load.choices
+    (context,) = choices.contexts
+    kept = figures.cache(of.lower(choices.decode(of.architecture, context)), choices.recipe)
+    return {f"cache.{name}": getattr(kept, name) for name in _FIXED["cache"][0]}
+
+
+def _growth(of: Figures, load: Load) -> Found:
     from costmodel.report import points
 
-    (context,) = load.choices.contexts
-    return dict(flat(to_data(points.cache_point(architecture, load.choices, context)), "cache"))
-
-
-def _growth(architecture: Architecture, load: Load) -> Found:
-    from costmodel.report import points
-
-    found = points.growth(architecture, load.choices)
+    found = points.growth(of.architecture, load.choices)
     return {f"growth.{name}": getattr(found, name) for name in _FIXED["growth"][0]}
 
 
-def _flops(architecture: Architecture, load: Load) -> Found:
-    """Return the FLOPs of the step, of a token of it, and of the whole prompt and the last token at its context."""
-    from costmodel.report import points
+def _flops(of: Figures, load: Load) -> Found:
+    """Return the FLOPs of the step, and of a token of it."""
     from costmodel.report.flops import step_of
 
     assert load.step is not None
     new, cached = load.step
-    step = architecture.lower(step_of(architecture, load.choices, new, cached, None))
+    step = step_of(of.architecture, load.choices, new, cached, None)
+    ops = of.lower(step)
     for name in load.include:
-        step += architecture.lower_component(name, step_of(architecture, load.choices, new, cached, None))
-    total = figures.flops(step)
+        ops = ops + of.architecture.lower_component(name, step)
+    total = figures.flops(ops)
     named: dict[str, Number] = {f"flops.{name}": getattr(total, name) for name in _OF_STEP}
     named |= {f"flops.parts.{name}": value for name, value in total.parts.items()}
     named["flops.per_token"] = Fraction(total.forward, load.choices.batch * new)
-    (point,) = points.points(architecture, load.choices)[1]
-    return named | dict(flat(to_data(point), "flops"))
+    return named
 
 
-def _times(architecture: Architecture, load: Load) -> Found:
-    return dict(flat({key: value for key, value in _page(architecture, load).items() if key in ("time", "memory")}))
+def _flops_at_context(of: Figures, load: Load) -> Found:
+    """Return the FLOPs of a whole prompt, and of the step that adds the last token of the context."""
+    choices = load.choices
+    (context,) = choices.contexts
+    prompt = figures.flops(of.lower(choices.prefill(of.architecture, context)))
+    last = figures.flops(of.lower(choices.decode(of.architecture, context)))
+    values = (prompt.forward, prompt.attention, last.forward, last.attention)
+    return dict(zip(_AT_CONTEXTS, values, strict=True))
+
+
+def _times(of: Figures, load: Load) -> Found:
+    return dict(flat({key: value for key, value in _page(of.architecture, load).items() if key in ("time", "memory")}))
 
 
 def _page(architecture: Architecture, load: Load) -> dict[str, Any]:
@@ -228,22 +254,22 @@ def _asked(load: Load) -> dict[str, Any]:
     return own | dict(load.plan)
 
 
-def _serve(architecture: Architecture, load: Load) -> Found:
+def _serve(of: Figures, load: Load) -> Found:
     from costmodel.report.serve import serve
 
     assert load.machines is not None
     asked = _asked(load) | {"context": list(load.choices.contexts)}
     stated = [degree for degree in load.plan if degree != "overhead"]
     devices, name = load.machines
-    page = to_data(serve(architecture, name, **asked | ({} if stated else {"tp": devices})))
+    page = to_data(serve(of.architecture, name, **asked | ({} if stated else {"tp": devices})))
     return dict(flat({"limits": page["limits"]}))
 
 
-def _fit(architecture: Architecture, load: Load) -> Found:
+def _fit(of: Figures, load: Load) -> Found:
     from costmodel.report.fit import fit
 
     assert load.machines is not None
-    page = fit(architecture, load.machines[1], **_asked(load) | {"context": list(load.choices.contexts)})
+    page = fit(of.architecture, load.machines[1], **_asked(load) | {"context": list(load.choices.contexts)})
     return dict(flat({"fit": to_data(page.rows[0])}))
 
 
@@ -253,13 +279,14 @@ def _examples() -> list[str]:
     return [*fixed, "time.floor_s", "time.expected_s", "memory.weights_bytes", "limits.largest_batch", "fit.devices"]
 
 
-_GROUPS: dict[str, Callable[[Architecture, Load], Found]] = {
+_GROUPS: dict[str, Callable[[Figures, Load], Found]] = {
     "": _shape,
     "params": _params,
     "blocks": _blocks,
     "cache": _cache,
     "growth": _growth,
     "flops": _flops,
+    _AT_CONTEXT: _flops_at_context,
     "time": _times,
     "memory": _times,
     "limits": _serve,
@@ -276,7 +303,7 @@ _FIXED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cache": (("bytes", "values", "state_bytes", "paged_bytes", "one_pool_bytes"), ()),
     "growth": (("bytes_per_token", "fixed_bytes", "state_bytes"), ()),
     "flops": (
-        (*_OF_STEP, "per_token", "prefill", "prefill_attention", "decode", "decode_attention"),
+        (*_OF_STEP, "per_token", *(name.removeprefix("flops.") for name in _AT_CONTEXTS)),
         ("parts",),
     ),
 }

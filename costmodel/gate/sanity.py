@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from costmodel import figures
@@ -24,7 +24,7 @@ HARDWARE = "8x h200-sxm"
 _TP = 8  # devices that share a node's fast links
 _TILE = 64  # values of 16 bits: 128 bytes
 _ROW = 8  # values of 16 bits: 16 bytes
-_PROMPT = 8192  # tokens of a prompt that engines compute at once by default
+_PROMPT = Load(context=8192, phase="prefill", logits="last")  # what engines compute at once by default
 _WIDTHS = ("d_model", "d_ff", "d_inner", "kv_lora_rank", "q_lora_rank")
 _HEADS = ("head_dim", "v_head_dim", "qk_nope_head_dim", "qk_rope_head_dim")
 
@@ -75,6 +75,11 @@ class Reference:
         return f"{self.devices} x {self.profile.name}" if self.devices > 1 else self.profile.name
 
 
+@cache
+def _sequence(tokens: int | str) -> Load:
+    return Load(context=tokens)
+
+
 Rule = Callable[[Subject, Reference], Iterator[Odd]]
 
 
@@ -99,13 +104,10 @@ def cut_schedules(subject: Subject, _: Reference) -> Iterator[Odd]:
 
 def _with(subject: Subject, *fields: str) -> Iterator[tuple[DataPath, str, int]]:
     """Yield the whole numbers of blocks in fields of these names, shared experts included, with their paths."""
-    for name, block in subject.architecture.blocks.items():
-        section: DataPath = (block.section, name)
-        for part, held in ((None, block), ("shared", getattr(block, "shared", None))):
-            for field in fields:
-                value = getattr(held, field, None)
-                if type(value) is int:
-                    yield (*section, *([part] if part else []), field), field, value
+    for path, values in subject.numbers.items():
+        for field in fields:
+            if field in values:
+                yield (*path, field), field, values[field]
 
 
 def undivided_heads(subject: Subject, _: Reference) -> Iterator[Odd]:
@@ -170,7 +172,11 @@ def wide_windows(subject: Subject, _: Reference) -> Iterator[Odd]:
 
 def claims(subject: Subject, _: Reference) -> Iterator[Odd]:
     """AC157."""
-    for index, verdict in enumerate(check_all(subject.architecture)):
+
+    def figure(name: str, _model: object, at: int | str | None) -> int:
+        return int(subject.figures(name, None if at is None else _sequence(at)))
+
+    for index, verdict in enumerate(check_all(subject.architecture, figure)):
         if verdict.computed is None or verdict.expected:
             continue
         ours = f"{verdict.figure} is {verdict.computed:,}"
@@ -185,7 +191,11 @@ def idle_weights(subject: Subject, reference: Reference) -> Iterator[Odd]:
     model = subject.architecture
     params = figures.params(model)
     read = 2 * (params.total - (params.active - params.active_without_lookup))
-    work = subject.figures("flops.forward", Load(context=_PROMPT, phase="prefill", logits="last"))
+    # Nearly every weight but the head's multiplies every token: most models need no closer look.
+    least = 2 * 8192 * (params.active_without_lookup - params.components.get("lm_head", 0)) * Fraction(9, 10)
+    if not model.tied and least >= reference.ridge * read:
+        return
+    work = subject.figures("flops.forward", _PROMPT)
     intensity = work / read
     if intensity < reference.ridge:
         yield Odd(
@@ -200,7 +210,7 @@ def oversized_cache(subject: Subject, reference: Reference) -> Iterator[Odd]:
     longest = subject.architecture.max_context
     if not isinstance(longest, int):
         return
-    size = subject.figures("cache.bytes", Load(context=longest))
+    size = subject.figures("cache.bytes", _sequence(longest))
     if size > reference.memory:
         yield Odd(
             f"one sequence of {context_text(longest)} tokens keeps {bytes_text(size)}, "

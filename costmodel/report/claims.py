@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
@@ -136,8 +136,15 @@ def _unknown(figure: str) -> UsageError:
     )
 
 
-def check(claim: Claim, architecture: Entry) -> Verdict:
-    """Return the verdict on one claim. Raises UsageError for a claim that cannot be read."""
+Compute = Callable[[str, "Architecture", "int | str | None"], int]
+
+
+def check(claim: Claim, architecture: Entry, compute: Compute = compute) -> Verdict:
+    """Return the verdict on one claim; ``compute`` returns a figure by name, model and context.
+
+    Raises:
+        UsageError: the claim cannot be read.
+    """
     from costmodel.architecture import Architecture
 
     published = parse(claim.value)
@@ -152,9 +159,9 @@ def check(claim: Claim, architecture: Entry) -> Verdict:
     return Verdict(claim.figure, at, text, ours, verdict, expected, claim.reason, claim.source, unverified)
 
 
-def check_all(architecture: Entry) -> list[Verdict]:
+def check_all(architecture: Entry, compute: Compute = compute) -> list[Verdict]:
     """Return the verdicts on all claims of a spec, in its order."""
-    return [check(claim, architecture) for claim in architecture.claims]
+    return [check(claim, architecture, compute) for claim in architecture.claims]
 
 
 def unexpected(verdicts: Iterable[Verdict]) -> list[Verdict]:
