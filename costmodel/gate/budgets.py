@@ -184,11 +184,14 @@ class _Reader:
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            self.problems += from_pydantic(error, path, data=value, allowed=cls)
+            found = from_pydantic(error, path, data=value, allowed=cls)
+            for problem in found:
+                problem.message = problem.message.removeprefix("the value: ")
+            self.problems += found
             return None
 
     def _problem(self, path: tuple[str | int, ...], error: ArchcalcError, *, on_key: bool = False) -> None:
-        self.problems.append(Problem(path, error.message, error.code, error.hint, on_key))
+        self.problems.append(Problem(path, error.message, error.code or "AC106", error.hint, on_key))
 
     def _rules(self, key: str, value: object, path: tuple[str | int, ...]) -> Iterable[Rule]:
         if key == "fits":
@@ -209,7 +212,11 @@ class _Reader:
         if reference is None or reference.spec is not None:
             raise UsageError(f"there is no figure {quote(key)}", "AC223", hint=names.hint(key))
         at = limit.at if limit.at is not None else reference.at
-        load = None if at is None else load_of(at, self.file.workloads)
+        try:
+            load = None if at is None else load_of(at, self.file.workloads)
+        except UsageError as error:
+            self._problem((*path, "at") if limit.at is not None else path, error, on_key=limit.at is None)
+            return []
         names.check(reference.name, load)
         rules = [
             self._limit(kind, getattr(limit, kind), limit, reference, (*path, kind))

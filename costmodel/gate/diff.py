@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.architecture import Architecture
-from costmodel.errors import ArchcalcError, UsageError, dotted
+from costmodel.errors import ArchcalcError, UsageError, dotted, quote
 from costmodel.gate import causes, revisions
 from costmodel.gate.conditions import Condition
 from costmodel.gate.files import Subject
@@ -186,6 +186,10 @@ def _revisions(
 ) -> tuple[Side, Side, str]:
     """Return both sides of a comparison of revisions."""
     paths = list(paths or ["."])
+    if not base.strip("."):
+        raise UsageError(
+            f"{quote(base)} names no revision", hint="an empty variable? archcalc diff main...HEAD -- designs"
+        )
     first, dots, last = base.partition("...")
     if dots:
         first, last = first or "HEAD", last or "HEAD"

@@ -143,7 +143,7 @@ class _Parser:
         token = self.next
         if token.kind == "number" and token.match:
             self.take()
-            return Node("number", (), token.start, token.end, number=scaled(token.match, token.start))
+            return Node("number", (), token.start, token.end, number=scaled(token.match))
         if token.kind == "reference" and token.match:
             self.take()
             if self.next.text == "(":

@@ -49,6 +49,8 @@ def find(wanted: Iterable[str], specs: Sequence[Path] = ()) -> Targets:
                 (found.files if is_spec(file) else found.others).append(file)
         else:
             found.files.append(catalog.find(name, specs))
+            if not found.files[-1].exists():
+                raise UnknownSpecError("there is no such file", "AC001", str(path))
     found.files = list(dict.fromkeys(found.files))
     return found
 

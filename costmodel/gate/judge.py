@@ -58,14 +58,22 @@ class Judge:
                 return self._fits(rule)
             return self._limit(rule)
         except ArchcalcError as error:
-            code = "AC213" if error.code == "AC213" else "AC207"
-            finding = self._finding(
-                code, rule, f"{RULES[code].title}: {_what(rule)}", error.message, self.blame.place()
-            )
+            result = self._result(rule, None, None, passed=False)
+            if error.code == "AC213":
+                return result, self._unlocked(error)
+            title = f"{RULES['AC207'].title}: {_what(rule)}"
+            finding = self._finding("AC207", rule, title, error.message, self.blame.place())
             finding.details += [error.hint] if error.hint else []
-            if code == "AC213":
-                finding.severity = self.severity(code, None)
-            return self._result(rule, None, None, passed=False), finding
+            return result, finding
+
+    def _unlocked(self, error: ArchcalcError) -> Finding | None:
+        """Return once for a spec that it has no baseline."""
+        if self.unlocked:
+            return None
+        self.unlocked = True
+        finding = self._finding("AC213", None, RULES["AC213"].title, error.message, self.blame.place())
+        finding.details += [error.hint] if error.hint else []
+        return finding
 
     # ---- limits ----
 

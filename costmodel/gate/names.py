@@ -102,7 +102,7 @@ def hint(name: str) -> str:
 def dimension(name: str) -> str:
     """Return what a figure measures: count, bytes, seconds, FLOP or share."""
     last = name.rpartition(".")[2]
-    if last.endswith("_s"):
+    if last.endswith("_s") and not last.endswith("per_s"):
         return "seconds"
     if last == "bytes" or last.endswith(("_bytes", "bytes_per_token")):
         return "bytes"
@@ -127,7 +127,11 @@ def _needed(name: str, group: str, load: Load | None) -> Load:
     """Return the workload that a figure needs. Raises UsageError where it says too little."""
     load = load or _ANY
     if group in _NEED_LOAD and load.step is None:
-        raise UsageError(f"the figure {quote(name)} needs a workload or context", "AC224", hint="at: 128Ki")
+        raise UsageError(
+            f"the figure {quote(name)} needs a workload or context",
+            "AC224",
+            hint=f"at: 128Ki; in an expression {name}@128Ki",
+        )
     if group in _NEED_DEVICE and load.machines is None:
         raise UsageError(
             f"the figure {quote(name)} needs a device", "AC224", hint='a workload with  hardware: "8x h200-sxm"'

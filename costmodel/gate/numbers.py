@@ -31,7 +31,7 @@ def read_number(text: str) -> Fraction:
     Raises:
         ExpressionError: it is none.
     """
-    return scaled(_match(text), 0)
+    return scaled(_match(text))
 
 
 def dimension_of(text: str) -> str:
@@ -64,7 +64,7 @@ def _is_bytes(match: re.Match[str]) -> bool:
     return bool(match["gap"]) if unit == "B" else unit.endswith("B")
 
 
-def scaled(match: re.Match[str], column: int) -> Fraction:
+def scaled(match: re.Match[str]) -> Fraction:
     """Return a number times its unit. Raises ExpressionError for a unit that does not exist."""
     number, unit = Fraction(match["number"].replace("_", "")), match["unit"] or ""
     if unit == "%":
@@ -80,4 +80,4 @@ def scaled(match: re.Match[str], column: int) -> Fraction:
         return number * COUNT_SCALE[unit]
     known = [*filter(None, COUNT_SCALE), *(f"{name}B" for name in SCALE if name), *SECONDS, "GFLOP", "%"]
     hint = did_you_mean(unit, known) or "units: k M B T, Ki Mi, kB GB GiB, ms s, GFLOP, %"
-    raise ExpressionError(f"there is no unit {quote(unit)}", column, hint)
+    raise ExpressionError(f"there is no unit {quote(unit)}", match.start("unit"), hint)

@@ -1,0 +1,134 @@
+"""Budget files: every mistake has its line and a way out; patterns match what they say."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from costmodel.errors import ArchcalcError
+from costmodel.gate.budgets import Group, read_budgets
+from costmodel.loader import Mark
+
+TEXT = """\
+version: 1
+workloads:
+  long: {context: 128Ki, batch: 2}
+severity: {AC155: off}
+budgets:
+  - match: "designs/**/*.yaml"
+    rules:
+      params.active: {max: 38B}
+      cache.bytes: [{max: 10 GB, at: long}, {min: 1 MiB, at: 4Ki, severity: warning}]
+      params.total: {equals: 671B, why: as published}
+      cache.values@long: {equals: 4000, tolerance: 1%}
+      flops.per_token: {max_increase: 1%, vs: base, at: long}
+      fits: {hardware: 8x h200-sxm, weights: fp8, at: long}
+    assert:
+      - params.active / params.total < 0.1
+      - {expr: "cache.bytes@long < 10 GB", severity: note}
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "b.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_rule_is_read_with_its_line(tmp_path: Path) -> None:
+    found = read_budgets(written(tmp_path, TEXT))
+    (group,) = found.groups
+    rows = [(r.id, r.kind, r.severity, r.mark.line, r.at, r.bound) for r in group.rules]
+    assert rows == [
+        ("AC201", "max", "error", 8, None, 38 * 10**9),
+        ("AC201", "max", "error", 9, "long", 10**10),
+        ("AC202", "min", "warning", 9, "4Ki", 2**20),
+        ("AC203", "equals", "error", 10, None, 0),  # at its digits
+        ("AC203", "equals", "error", 11, "long", 4000),
+        ("AC204", "max_increase", "error", 12, "long", Fraction(1, 100)),
+        ("AC205", "fits", "error", 13, "long", 0),
+        ("AC206", "assert", "error", 15, None, 0),
+        ("AC206", "assert", "note", 16, None, 0),
+    ]
+    fits = group.rules[6].load
+    assert fits is not None
+    assert (fits.step, fits.choices.batch, fits.machines, fits.choices.recipe.text) == (
+        (1, 131_071), 2, (8, "h200-sxm"), "weights=fp8",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edit", "place", "message", "hint"),
+    [
+        (("38B", "38X"), "8:28", 'error AC221: there is no unit "X"', "units: k M B T"),
+        (("max: 10 GB", "max: 40B"), "9:27", 'error AC106: "40B" is no limit of a figure in bytes', 'as in "10 GB"'),
+        (("max: 38B", "max: 5 ms"), "8:28", 'error AC106: "5 ms" is no limit of a figure in count', 'as in "40B"'),
+        (("at: long}, {min", "at: lng}, {min"), "9:38", 'error AC223: there is no workload "lng"', "workloads: long"),
+        (("params.active: {", "params.activ: {"), "8:7", 'AC223: there is no figure "params.activ"', "params.active?"),
+        (("{max: 38B}", "{mx: 38B}"), "8:23", 'error AC102: budgets[0].rules.params.active has no field "mx"', "max?"),
+        (("{max: 38B}", "{}"), "8:7", "error AC101: params.active has no limit", "max, min, equals"),
+        (("< 0.1", "<"), "15:9", "error AC221: expected a figure or number, not the end", ""),
+        (("params.total < 0.1", "params.totl < 0.1"), "15:9", 'error AC223: there is no figure "params.totl"', ""),
+        (("hardware: 8x h200-sxm, ", ""), "13:7", "error AC101: fits has no hardware", "hardware: 8x h200-sxm"),
+        (("budgets:", "budget:"), "5:1", 'error AC102: there is no field "budget"', "did you mean budgets?"),
+        (("128Ki", "12zz"), "3:19", 'error AC106: workloads.long.context: "12zz" is not a count', ""),
+        (("batch: 2", "batch: 0"), "3:33", "error AC106: workloads.long.batch: 0 is not a number from 1 to 2^60", ""),
+        (("context: 128Ki", "context: 1, new: 2"), "3:3", "AC120: context, and new with cached, ask for two", ""),
+        (("AC155: off", "AC999: off"), "4:12", 'error AC102: there is no rule "AC999"', ""),
+        (("AC155: off", "AC155: loud"), "4:19", "error AC103: severity.AC155 must be", ""),
+        (("version: 1", "version: 2"), "1:10", "error AC103: version must be 1, not 2", ""),
+        (("tolerance: 1%", "tolerance: x"), "11:", 'error AC221: "x" is not a number', ""),
+        (("equals: 671B", "equals: many"), "10:30", 'error AC106: the claim "many" is not a number', ""),
+        (("weights: fp8", "weights: fp9"), "13:7", 'error AC106: there is no dtype "fp9"', "dtypes: "),
+        (("flops.per_token: {max_increase: 1%, vs: base, at: long}", "flops.per_token: {max: 1 TFLOP}"), "12:7",
+         'error AC224: the figure "flops.per_token" needs a workload or context', "at: 128Ki"),
+        (("cache.bytes@long <", "cache.bytes <"), "16:9", 'AC224: the figure "cache.bytes" needs', "@128Ki"),
+    ],
+)  # fmt: skip
+def test_a_mistake_has_its_line_and_a_way_out(
+    edit: tuple[str, str], place: str, message: str, hint: str, tmp_path: Path
+) -> None:
+    assert edit[0] in TEXT
+    path = written(tmp_path, TEXT.replace(edit[0], edit[1], 1))
+    with pytest.raises(ArchcalcError) as caught:
+        read_budgets(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}:{place}"), said
+    assert message in said
+    assert hint in said
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "name", "matches"),
+    [
+        ("*", "designs/a.yaml", "a", True),
+        ("designs/*.yaml", "designs/a.yaml", "a", True),
+        ("designs/*.yaml", "designs/deep/a.yaml", "a", False),
+        ("designs/**/*.yaml", "designs/a.yaml", "a", True),
+        ("designs/**/*.yaml", "designs/deep/er/a.yaml", "a", True),
+        ("designs/**", "designs/deep/a.yaml", "a", True),
+        ("designs/**", "other/a.yaml", "a", False),
+        ("v3-*", "designs/x.yaml", "v3-wide", True),
+        ("a.yaml", "designs/a.yaml", "b", True),
+        ("?.yaml", "designs/ab.yaml", "ab", False),
+        ("d[1].yaml", "d1.yaml", "x", False),  # brackets are themselves
+        ("d[1].yaml", "d[1].yaml", "x", True),
+    ],
+)
+def test_patterns(pattern: str, path: str, name: str, matches: bool) -> None:
+    assert Group([pattern], [], Mark("b.yaml", 1, 1, 2)).matches(path, name) is matches
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(
+    start=st.integers(0, len(TEXT)), length=st.integers(0, 40), text=st.text(st.characters(codec="utf-8"), max_size=20)
+)
+def test_any_damage_is_a_user_error(start: int, length: int, text: str, tmp_path: Path) -> None:
+    path = written(tmp_path, TEXT[:start] + text + TEXT[start + length :])
+    with suppress(ArchcalcError):
+        read_budgets(path)

@@ -1,0 +1,242 @@
+"""Comparing specs, folders, lock files and revisions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from costmodel.errors import ArchcalcError, UsageError
+from costmodel.gate.conditions import Condition
+from costmodel.gate.diff import diff
+from costmodel.gate.lock import write
+from costmodel.render.comment import markdown
+
+Git = Callable[..., str]
+
+
+def locked(folder: Path) -> Path:
+    page = write("designs", file=folder / "archcalc.lock.json")
+    (folder / "archcalc.lock.json").write_text(page.text)
+    return folder / "archcalc.lock.json"
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_proposal_in_a_repository_of_three_commits(git: Git, designs: Path) -> None:
+    edit(designs / "designs" / "v3-wide-shared.yaml", "3072", "4096")
+    git("commit", "-q", "-am", "two")
+    edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    (designs / "designs" / "new.yaml").write_text(
+        (designs / "designs" / "plain.yaml").read_text().replace("plain", "new")
+    )
+    git("add", "-A")
+    git("commit", "-q", "-m", "three")
+    page = diff("HEAD~2...HEAD", paths=["designs"])
+    assert [(one.key, one.status) for one in page.specs] == [
+        ("designs/new.yaml", "added"),
+        ("designs/plain.yaml", "changed"),
+        ("designs/v3-wide-shared.yaml", "changed"),
+    ]
+    wide = page.specs[2]
+    (cause,) = wide.causes
+    assert (cause.path, cause.before, cause.after, cause.file, cause.line) == (
+        "blocks.moe.shared.d_ff", 3072, 4096, "designs/v3-wide-shared.yaml", 6,
+    )  # fmt: skip
+    active = wide.figure("params.active")
+    assert active is not None
+    assert active.delta == cause.deltas["params.active"] == 58 * 3 * 7168 * 1024
+    # between the second commit and the working tree, from a folder below
+    edit(designs / "designs" / "new.yaml", "16384", "8192")
+    tree = diff("HEAD", paths=["designs/new.yaml"])
+    assert [(one.key, one.status) for one in tree.specs] == [("designs/new.yaml", "changed")]
+    assert diff("HEAD~1..HEAD", paths=["designs"]).changed == 1
+    assert not diff("HEAD..HEAD", paths=["designs"]).differs
+
+
+def test_a_comment_for_one_spec_is_short(git: Git, designs: Path) -> None:
+    edit(designs / "designs" / "v3-wide-shared.yaml", "3072", "4096")
+    git("commit", "-q", "-am", "two")
+    text = markdown(diff("main~1...main", paths=["designs"]))
+    assert len(text.splitlines()) < 15
+    assert text.startswith(
+        "<!-- archcalc-diff:designs -->\n### archcalc: 1 of 2 specs changed, `v3-wide-shared` active +3.3%"
+    )
+    assert "Caused by `moe.shared.d_ff` 3072 → 4096 (line 6: active +1.28B)." in text
+
+
+def test_a_comment_is_bounded(designs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for number in range(40):
+        text = (designs / "designs" / "plain.yaml").read_text().replace("name: plain", f"name: plain-{number}")
+        (designs / "designs" / f"p{number}.yaml").write_text(text)
+        (other / f"p{number}.yaml").write_text(text.replace("14336", str(14_400 + 64 * number)))
+    page = diff("designs", "other")
+    whole = markdown(page)
+    assert page.changed == 40
+    short = markdown(page, 4_000)
+    assert len(short) < 4_000 < len(whole)
+    assert "more specs changed; `archcalc diff` shows all." in short
+
+
+def test_a_base_beside_the_file_is_that_of_its_revision(git: Git, designs: Path) -> None:
+    (designs / "designs" / "child.yaml").write_text("base: plain\nname: child\nvocab_size: 64000\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "two")
+    edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    page = diff("HEAD", paths=["designs/child.yaml"])
+    (child,) = page.specs
+    assert child.status == "changed"  # through its base alone
+    assert [cause.path for cause in child.causes] == ["blocks.mlp.d_ff"]
+    figure = child.figure("params.total")
+    assert figure is not None
+    assert figure.delta == 32 * 3 * 4096 * 2048
+
+
+def test_a_spec_that_moved_is_compared_by_name(git: Git, designs: Path) -> None:
+    git("mv", "designs/plain.yaml", "designs/moved.yaml")
+    edit(designs / "designs" / "moved.yaml", "14336", "16384")
+    page = diff("HEAD", paths=["designs"])
+    assert {one.key: one.status for one in page.specs} == {
+        "designs/moved.yaml": "changed",
+        "designs/v3-wide-shared.yaml": "equal",
+    }
+
+
+def test_a_spec_that_is_gone(git: Git) -> None:
+    git("rm", "-q", "designs/plain.yaml")
+    assert diff("HEAD", paths=["designs"]).removed == 1
+
+
+def test_a_broken_revision_is_said_and_the_rest_compared(git: Git, designs: Path) -> None:
+    edit(designs / "designs" / "plain.yaml", "d_model: 4096", "d_model: many")
+    git("commit", "-q", "-am", "broken")
+    edit(designs / "designs" / "plain.yaml", "d_model: many", "d_model: 4096")
+    edit(designs / "designs" / "v3-wide-shared.yaml", "3072", "4096")
+    page = diff("HEAD", paths=["designs"])
+    status = {one.key: one.status for one in page.specs}
+    assert status == {"designs/plain.yaml": "unreadable", "designs/v3-wide-shared.yaml": "changed"}
+    (broken,) = [one for one in page.specs if one.status == "unreadable"]
+    assert broken.problem is not None
+    assert broken.problem.startswith("designs/plain.yaml:2:10: error AC103: d_model must be a whole number")
+
+
+@pytest.mark.parametrize("revision", ["nosuch", "-q", "--output=x", "HEAD~99", "main...nosuch", "a\nb", ""])
+@pytest.mark.usefixtures("git")
+def test_what_is_no_revision(revision: str) -> None:
+    with pytest.raises(ArchcalcError):
+        diff(revision, paths=["designs"])
+
+
+@pytest.mark.usefixtures("git")
+def test_paths_outside_the_repository() -> None:
+    with pytest.raises(UsageError, match="lies outside the repository"):
+        diff("HEAD", paths=["../.."])
+
+
+def test_links_of_a_revision_are_not_followed(git: Git, designs: Path) -> None:
+    (designs / "designs" / "link.yaml").symlink_to("/etc/passwd")
+    git("add", "-A")
+    git("commit", "-q", "-m", "a link")
+    assert "designs/link.yaml" not in [one.key for one in diff("HEAD~1...HEAD", paths=["designs"]).specs]
+
+
+@pytest.mark.usefixtures("git")
+def test_revision_and_path_in_one_word(designs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    for folder, base, head in (
+        (designs, "HEAD:designs/plain.yaml", "designs/plain.yaml"),
+        (designs / "designs", "HEAD:designs/plain.yaml", "plain.yaml"),
+        (designs / "designs", "HEAD:./plain.yaml", "plain.yaml"),
+    ):
+        monkeypatch.chdir(folder)
+        assert diff(base, head).changed == 1
+    with pytest.raises(UsageError, match="has no spec"):
+        diff("HEAD:nosuch.yaml", "plain.yaml")
+
+
+def test_a_changed_formula_is_told_from_a_changed_spec(designs: Path) -> None:
+    path = locked(designs)
+    data = json.loads(path.read_text())
+    figures = data["specs"]["designs/plain.yaml"]["figures"]
+    figures["params.total"] = figures["params.total"] * 100 // 103  # as another version would have counted
+    path.write_text(json.dumps(data))
+    edit(designs / "designs" / "v3-wide-shared.yaml", "3072", "4096")
+    page = diff(str(path), "designs")
+    specs = {one.key: one for one in page.specs}
+    plain, wide = specs["designs/plain.yaml"], specs["designs/v3-wide-shared.yaml"]
+    assert (plain.status, [one.key for one in plain.formulas]) == ("equal", ["params.total"])
+    assert plain.formulas[0].change == pytest.approx(0.03)
+    assert (wide.status, wide.formulas) == ("changed", [])
+    assert [cause.path for cause in wide.causes] == ["blocks.moe.shared.d_ff"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "met"),
+    [
+        ("params.active > +1%", "params.active +4.2%"),
+        ("params.active > +5%", None),
+        ("params.active < -1%", None),
+        ("cache.bytes@128Ki > 10 GB", "cache.bytes@128Ki 11.26 GB"),
+        ("cache.bytes@131072 > 12 GB", None),
+        ("params.total >= +1.5B", "params.total +1.59B"),
+        ("flops.decode@4Ki > +0%", "flops.decode@4Ki +"),
+        ("n_layers > 60", "n_layers 61"),
+        ("n_layers > +0", None),
+    ],
+)
+@pytest.mark.usefixtures("designs")
+def test_conditions(condition: str, met: str | None) -> None:
+    found = diff("deepseek-v3", "designs/v3-wide-shared.yaml", fail_if=[condition]).failed
+    assert bool(found) is (met is not None)
+    if met:
+        assert found[0].startswith(f"designs/v3-wide-shared.yaml: {met}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "params.active",
+        "params.active > 1%",
+        "cache.bytes > 1 GB",
+        "params.activ > +1%",
+        "params.active > +x",
+        "x" * 300,
+    ],
+)
+def test_what_is_no_condition(text: str) -> None:
+    with pytest.raises(ArchcalcError):
+        Condition.read(text)
+
+
+def test_a_context_that_is_not_compared_is_said() -> None:
+    with pytest.raises(UsageError, match="is not compared"):
+        diff("deepseek-v3", "kimi-k2", fail_if=["cache.bytes@64Ki > +1%"])
+
+
+@pytest.mark.usefixtures("designs")
+def test_figures_are_exact() -> None:
+    (spec,) = diff("deepseek-v3", "designs/v3-wide-shared.yaml").specs
+    figure = spec.figure("cache.bytes@128Ki")
+    assert figure is not None
+    assert figure.base == 61 * 576 * 2 * 131_072
+    assert figure.head == 61 * 704 * 2 * 131_072
+    assert figure.change == pytest.approx(float(Fraction(128, 576)))
+
+
+@pytest.mark.usefixtures("git")
+def test_nothing_to_compare_is_a_mistake(designs: Path) -> None:
+    (designs / "empty").mkdir()
+    with pytest.raises(UsageError, match="there is no spec to compare"):
+        diff("empty", "empty")
+    with pytest.raises(UsageError, match="there is no spec to compare"):
+        diff("HEAD", paths=["nosuch"])
