@@ -164,7 +164,7 @@ def unit_of(one: Picked, values: Sequence[Any], view: View) -> Unit | None:
     """Return the one unit of a column of quantities; None of counts, shares, times and words."""
     known = [value for value in values if value]
     if one.kind == "params":
-        return params_unit(min([10 * value for value in known], default=0))
+        return params_unit(max(known, default=0))
     if one.kind == "bytes":
         return bytes_unit(known, view.units, 1 if one.name == "kb_per_token" else 2)
     return flops_unit(known) if one.kind == "flops" else None

@@ -105,7 +105,7 @@ def grids(compare: Compare, style: Style, view: View) -> list[Grid]:
 
 def csv_grid(compare: Compare, style: Style, view: View) -> Grid:
     """Return the figures of a style as one row a model, exact."""
-    return by.grid(compare, [Picked("title"), *picked(compare, style)], view)
+    return by.grid(compare, [Picked("title"), Picked("confidence"), *picked(compare, style)], view)
 
 
 def page(compare: Compare, style: Style, view: View) -> Page:

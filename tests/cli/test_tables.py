@@ -52,6 +52,7 @@ def test_latex_is_sound(name: str, archcalc) -> None:
     if name in STYLES:
         assert "archcalc 0.1.0, formulas 1" in answer.out
         assert len(rows) > 2
+        assert "adjustbox" not in answer.out  # nothing had to be scaled
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -101,6 +102,27 @@ def test_digits_are_significant_ones(archcalc) -> None:
     assert rows["Layers"] == ["61", "61", "12"]
     table = archcalc("compare", "deepseek-v3", "gpt2", "--columns", "total,cache@4Ki", "--digits", "4").out
     assert re.search(r"deepseek-v3 +671\.0B +0\.2878\n", table)
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "markdown", "latex", "html"])
+def test_a_rumour_says_so_in_every_format(form: str, archcalc, tmp_path) -> None:
+    path = tmp_path / "said.yaml"
+    path.write_text(HOSTILE.replace("name: hostile", "name: said\nconfidence: rumour"), encoding="utf-8")
+    out = archcalc("compare", str(path), "gpt2", "--style", "gallery", "--format", form).out
+    assert "rumour" in out
+    assert form == "csv" or re.search(r"(~|\\textasciitilde\{\})0\.10", out)  # 95,040 values, in M
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "active"), [("deepseek-v3", "671.03B", "37.55B"), ("gpt2", "124.44M", "124.44M")]
+)
+def test_a_card_has_values_with_their_units(name: str, total: str, active: str, archcalc) -> None:
+    out = archcalc("show", name, "--style", "card", "--format", "markdown", "--units", "iec").out
+    found = {row[0].partition("[")[0]: row[1] for row in markdown_tables(out)}
+    assert (found["Total parameters"], found["Active parameters"]) == (total, active)
+    per_token = {"deepseek-v3": "68.6 KiB", "gpt2": "36.0 KiB"}  # gpt2: 12 layers x 2 x 768 x 2 bytes = 36,864
+    assert found["Cache per token, bf16"] == per_token[name]
+    assert out.count("\n[^") == len(re.findall(r"\[\^.\] \|", out))
 
 
 def test_only_notes_of_shown_rows(archcalc) -> None:
