@@ -54,6 +54,13 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session
+def latex(session: nox.Session) -> None:
+    """Compile every table in LaTeX and fail on any warning; needs a TeX, so not for CI."""
+    session.install("-e", ".")
+    session.run("python", "tests/latex.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Write the generated parts of the documentation again."""
     session.install("-e", ".[test]")

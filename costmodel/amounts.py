@@ -20,15 +20,21 @@ class Unit:
     def __init__(self, name: str, size: int, digits: int) -> None:
         self.name, self.size, self.digits = name, size, digits
 
-    def of(self, value: Number) -> str:
-        """Return a number in this unit; zero is ``0``."""
-        return fixed(Fraction(value) / self.size, self.digits) if value else "0"
+    def of(self, value: Number, digits: int | None = None) -> str:
+        """Return a number in this unit; zero is ``0``. ``digits``: so many significant ones."""
+        if not value:
+            return "0"
+        number = Fraction(value) / self.size
+        if digits is None or self.size == 1:
+            return fixed(number, self.digits)
+        return significant(number, digits)
 
 
 _BYTES = {
     "si": (("B", 1), ("kB", 10**3), ("MB", 10**6), ("GB", 10**9), ("TB", 10**12), ("PB", 10**15)),
     "iec": (("B", 1), ("KiB", 2**10), ("MiB", 2**20), ("GiB", 2**30), ("TiB", 2**40), ("PiB", 2**50)),
 }
+_MOST_BEHIND = 30  # digits behind a point, where a number has fewer significant ones
 _FLOPS = (("FLOP", 1), ("kFLOP", 10**3), ("MFLOP", 10**6), ("GFLOP", 10**9), ("TFLOP", 10**12), ("PFLOP", 10**15))
 
 
@@ -39,6 +45,16 @@ def fixed(value: Number, digits: int) -> str:
     sign = "-" if scaled < 0 and whole else ""
     before, behind = divmod(whole, 10**digits)
     return f"{sign}{before:,}" + (f".{behind:0{digits}}" if digits else "")
+
+
+def significant(value: Number, digits: int) -> str:
+    """Return a number with so many significant digits, halves up; none before the point is lost; zero is ``0``."""
+    if not value:
+        return "0"
+    behind = 0
+    while behind < _MOST_BEHIND and len(fixed(value, behind).replace(",", "").lstrip("-0.").replace(".", "")) < digits:
+        behind += 1
+    return fixed(value, behind)
 
 
 def params_unit(largest: int) -> Unit:

@@ -17,6 +17,7 @@ from costmodel.amounts import (
     params_unit,
     percent,
     ratio,
+    significant,
 )
 
 
@@ -35,6 +36,23 @@ from costmodel.amounts import (
 )
 def test_fixed(value: int | Fraction, digits: int, text: str) -> None:
     assert fixed(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (Fraction(67103, 100), 3, "671"),
+        (Fraction(102641, 100), 2, "1,026"),  # digits before the point are never lost
+        (Fraction(9996, 1000), 3, "10.0"),  # rounding gives one digit more
+        (Fraction(9995, 10000), 3, "1.00"),
+        (Fraction(312, 10000), 2, "0.031"),
+        (5, 3, "5.00"),
+        (Fraction(1, 3), 4, "0.3333"),
+        (0, 3, "0"),
+    ],
+)
+def test_significant(value: int | Fraction, digits: int, text: str) -> None:
+    assert significant(value, digits) == text
 
 
 @given(st.fractions(), st.integers(0, 6))

@@ -30,7 +30,10 @@ def calibrate(
     ] = None,
     specs: Specs = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, json, markdown, csv, latex, yaml")
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="table, json, markdown, csv, latex, html, yaml", show_default=False
+        ),
     ] = "table",
     quiet: Quiet = False,
     ascii_only: Ascii = False,

@@ -20,13 +20,16 @@ def check(
         str | None, typer.Option("--lock", metavar="FILE", help="Baseline  [default: archcalc.lock.json]")
     ] = None,
     hardware: Annotated[
-        str, typer.Option("--hardware", "-H", metavar="NAME", help="What rules about memory and speed think of")
+        str, typer.Option("--hardware", "-H", metavar="NAME", help="For rules about memory and speed")
     ] = "8x h200-sxm",
     fail_on: Annotated[str, typer.Option("--fail-on", metavar="LEVEL", help="error, warning, note or never")] = "error",
     select: Annotated[str | None, typer.Option("--select", metavar="ID,...", help="Only these rules")] = None,
     ignore: Annotated[str | None, typer.Option("--ignore", metavar="ID,...", help="Not these rules")] = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, json, markdown, github, gitlab, sarif, junit")
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="table, json, markdown, github, gitlab, sarif, junit", show_default=False
+        ),
     ] = "table",
     output: Annotated[
         list[str] | None, typer.Option("--output", metavar="FORMAT:FILE", help="Also write this (repeatable)")

@@ -26,11 +26,10 @@ from costmodel.cli.options import (
     asked,
 )
 
-Style = Annotated[str, typer.Option("--style", metavar="STYLE", help="full, or paper (markdown, latex)")]
+Style = Annotated[str, typer.Option("--style", metavar="STYLE", help="full, paper, card, gallery")]
+Digits = Annotated[str | None, typer.Option("--digits", metavar="N", help="Significant digits, of columns and styles")]
 Sort = Annotated[str | None, typer.Option("--sort", metavar="KEY", help="Order of the models: total, cache@128Ki, ...")]
-Columns = Annotated[
-    str | None, typer.Option("--columns", metavar="KEY,...", help="These figures only, one row a model")
-]
+Columns = Annotated[str | None, typer.Option("--columns", metavar="KEY,...", help="These figures only")]
 Transpose = Annotated[bool, typer.Option("--transpose", help="Models as rows in place of columns, and the reverse")]
 
 
@@ -41,6 +40,7 @@ def compare(
     style: Style = "full",
     sort: Sort = None,
     columns: Columns = None,
+    digits: Digits = None,
     transpose: Transpose = False,
     include: With = None,
     attention: Attention = "causal",
@@ -67,11 +67,12 @@ def compare(
         archcalc compare deepseek-v3 llama4
         archcalc compare deepseek-v3 llama4 kimi-k2 gemma-3-27b --sort cache@128Ki
         archcalc compare deepseek-v3 kimi-k2 --style paper --format latex
+        archcalc compare deepseek-v3 kimi-k2 --style gallery --units iec
         archcalc compare deepseek-v3 llama4 -H h200-sxm --devices 8 --dtype fp8
 
     ratio is last / first. * marks the lowest of a cost, never of a size.
     """
-    from costmodel.render.comparison import Comparison, ask
+    from costmodel.render.comparison import Comparison, ask, digits_of
     from costmodel.render.output import Output, deliver
 
     choices = asked(
@@ -79,5 +80,5 @@ def compare(
         source=source, specs=specs, hardware=hardware or None, devices=devices, batch=batch,
     )  # fmt: skip
     found = ask(architectures, choices, columns=columns, sort=sort)
-    renderer = Comparison(found, style=style, columns=columns, transpose=transpose)
+    renderer = Comparison(found, style, columns, transpose, digits_of(digits), output_format)
     deliver(found, renderer, Output(output_format, out, quiet, 0, units, ascii_only))

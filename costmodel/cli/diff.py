@@ -34,7 +34,7 @@ def diff(
 
     Examples:
         archcalc diff deepseek-v3 kimi-k2
-        archcalc diff gemma-3-27b specs/proposals/gemma-3-27b-wide-window.yaml --fail-if 'cache.bytes@128Ki > +50%'
+        archcalc diff gemma-3-27b gemma-3-12b --fail-if 'cache.bytes@128Ki > +1%'
         archcalc diff gemma-3-27b gemma-3-12b --format markdown
 
     A cause is applied after those on the lines above it: together they add up to the change.

@@ -20,7 +20,10 @@ Dtype = Annotated[str, typer.Option("--dtype", metavar="RECIPE", help="bf16, or 
 Page = Annotated[str, typer.Option("--page", metavar="N", help="Also round up to pages of N tokens")]
 Batch = Annotated[str, typer.Option("--batch", metavar="N", help="Sequences")]
 Units = Annotated[str, typer.Option("--units", metavar="si|iec", help="GB (10^9) or GiB (2^30)")]
-Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json, markdown, csv, latex")]
+Format = Annotated[
+    str,
+    typer.Option("--format", metavar="FORMAT", help="table, json, markdown, csv, latex, html", show_default=False),
+]
 Out = Annotated[str | None, typer.Option("--out", metavar="FILE", help="Write there instead of the terminal")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Figures only: no notes, no tips")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Also every weight, and the source")]

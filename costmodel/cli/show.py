@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
 from costmodel.cli.options import (
     CONTEXTS,
     Arch,
@@ -23,11 +27,17 @@ from costmodel.cli.options import (
     asked,
 )
 
+if TYPE_CHECKING:
+    from costmodel.render.output import Output
+
+Style = Annotated[str, typer.Option("--style", metavar="full|card", help="card: the table of a model card")]
+
 
 def show(
     architecture: Arch,
     context: Context = CONTEXTS,
     dtype: Dtype = "bf16",
+    style: Style = "full",
     include: With = None,
     attention: Attention = "causal",
     logits: Logits = "all",
@@ -50,6 +60,7 @@ def show(
         archcalc show deepseek-v3
         archcalc show gemma-3-27b --context 8Ki,1Mi --dtype kv=fp8
         archcalc show ./my-model.yaml -v
+        archcalc show deepseek-v3 --style card --format markdown
 
     active: what one token passes through. Listed below: what is not in total.
     """
@@ -60,5 +71,20 @@ def show(
         context=context, dtype=dtype, include=include, attention=attention, logits=logits, mla=mla,
         source=source, page=page, specs=specs,
     )  # fmt: skip
+    output = Output(output_format, out, quiet, verbose, units, ascii_only)
+    if style != "full":
+        card(architecture, choices, style, output)
+        return
     found = answer(architecture, weights=bool(verbose), **choices)
-    deliver(found, PageRenderer(found, "show"), Output(output_format, out, quiet, verbose, units, ascii_only))
+    deliver(found, PageRenderer(found, "show"), output)
+
+
+def card(architecture: str, choices: dict[str, Any], style: str, output: Output) -> None:
+    """Write the figures of one model as a comparison has them, in two columns."""
+    from costmodel.render.comparison import Comparison, check_style
+    from costmodel.render.output import deliver
+    from costmodel.report.compare import one
+
+    check_style(style, output.format, ("full", "card"))
+    found = one(architecture, **choices)
+    deliver(found, Comparison(found, style, form=output.format), output)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from costmodel.amounts import bytes_unit, context_text, fixed, flops_unit, params_text, params_unit
+from costmodel.amounts import Unit, bytes_unit, context_text, fixed, flops_unit, params_unit, significant
 from costmodel.errors import UsageError, did_you_mean, quote
+from costmodel.render import described
 from costmodel.render.grid import Cell, Column, Grid
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, cells, clean, fit, line
 from costmodel.report.choices import tokens
 from costmodel.report.compare import Compare, CompareRow
+from costmodel.report.source import source_of
 
 _PLAIN: dict[str, tuple[str, Callable[[CompareRow], Any]]] = {
     "total": ("params", lambda row: row.params.total),
@@ -25,11 +27,18 @@ _PLAIN: dict[str, tuple[str, Callable[[CompareRow], Any]]] = {
     "vocab_size": ("count", lambda row: row.vocab_size),
     "max_context": ("context", lambda row: row.max_context),
     "kb_per_token": ("bytes", lambda row: row.growth.bytes_per_token),
+    "attention": ("text", described.attention),
+    "heads": ("text", described.heads),
+    "head_dim": ("text", described.head_dim),
+    "experts": ("text", described.experts),
+    "expert_width": ("text", lambda row: described.expert_width(row) or None),
+    "ffn_layers": ("text", described.ffn_layers),
     "mixer": ("text", lambda row: row.shape.mixer),
     "ffn": ("text", lambda row: row.shape.ffn),
     "title": ("text", lambda row: row.title),
     "confidence": ("text", lambda row: row.confidence),
     "name": ("text", lambda row: row.name),
+    "source": ("text", lambda row: _source(row)),
 }
 _AT: dict[str, tuple[str, Callable[[CompareRow, int], Any]]] = {
     "cache": ("bytes", lambda row, i: row.cache[i].bytes),
@@ -40,6 +49,12 @@ _AT: dict[str, tuple[str, Callable[[CompareRow, int], Any]]] = {
     "floor": ("time", lambda row, i: _first_time(row, i, "floor_s")),
     "expected": ("time", lambda row, i: _first_time(row, i, "expected_s")),
 }
+
+
+def _source(row: CompareRow) -> str | None:
+    """Return the title of what a model's numbers were read from."""
+    source = source_of(row.architecture) if row.architecture else None
+    return source.title if source else None
 
 
 def _first_time(row: CompareRow, index: int, name: str) -> Any:
@@ -116,43 +131,70 @@ def sort(compare: Compare, picked: Picked, *, reverse: bool) -> None:
     compare.rows.sort(key=key, reverse=down != reverse)
 
 
-def grid(compare: Compare, picked: Sequence[Picked], view: View) -> Grid:
-    """Return the columns as a table."""
+def grid(compare: Compare, picked: Sequence[Picked], view: View, digits: int | None = None) -> Grid:
+    """Return the columns as a table; ``digits``: significant ones of every number that has a fraction."""
     columns = [Column("name", "Model", number=False)]
     body: list[list[Cell]] = [[Cell(row.name)] for row in compare.rows]
     for one in picked:
         values = [one.of(row, compare.contexts) for row in compare.rows]
-        unit, texts = _texts(one, values, view)
+        unit, texts = texts_of(one, values, view, digits)
+        if one.kind == "params":  # each in its own unit, which touches it
+            units = [params_unit(v or 0) for v in values]
+            texts = ["-" if v is None else _joined(u, v, digits) for u, v in zip(units, values, strict=True)]
+            unit = ""
         at = f" at {context_text(one.at)}" if one.at else ""
-        suffix = {"bytes": "_bytes", "flops": "_flops", "params": "_params", "time": "_s"}.get(one.kind, "")
-        columns.append(Column(f"{one.key}{suffix}", f"{one.name}{at}{unit}", number=one.kind != "text"))
+        head = f"{one.name}{at}{', ' if unit else ''}{unit}"
+        columns.append(Column(csv_key(one), head, number=one.kind != "text"))
         for cells_, value, text in zip(body, values, texts, strict=True):
             cells_.append(Cell(value, text))
     return Grid(columns, body, "Architectures compared.", "architectures")
 
 
-def _texts(one: Picked, values: Sequence[Any], view: View) -> tuple[str, list[str]]:
-    """Return the unit of a column and its texts."""
-    known = [value for value in values if value is not None]
+def csv_key(one: Picked) -> str:
+    """Return the head of a column in CSV, with its unit."""
+    suffix = {"bytes": "_bytes", "flops": "_flops", "params": "_params", "time": "_s"}.get(one.kind, "")
+    return f"{one.key}{suffix}"
+
+
+def _joined(unit: Unit, value: int, digits: int | None) -> str:
+    return unit.of(value, digits).replace(",", "") + (unit.name if value else "")
+
+
+def unit_of(one: Picked, values: Sequence[Any], view: View) -> Unit | None:
+    """Return the one unit of a column of quantities; None of counts, shares, times and words."""
+    known = [value for value in values if value]
     if one.kind == "params":
-        return "", ["-" if v is None else params_text(v, params_unit(v)) for v in values]
-    if one.kind in ("bytes", "flops"):
-        unit = bytes_unit(known, view.units) if one.kind == "bytes" else flops_unit(known)
-        return f", {unit.name}", ["-" if v is None else unit.of(v) for v in values]
+        return params_unit(max(known, default=0))
+    if one.kind == "bytes":
+        return bytes_unit(known, view.units, 1 if one.name == "kb_per_token" else 2)
+    return flops_unit(known) if one.kind == "flops" else None
+
+
+def texts_of(
+    one: Picked, values: Sequence[Any], view: View, digits: int | None = None, alike: Sequence[Any] | None = None
+) -> tuple[str, list[str]]:
+    """Return the unit of a column, which suits all of ``alike`` (None: its values), and its texts."""
+    unit = unit_of(one, values if alike is None else alike, view)
+    if unit is not None:
+        return unit.name, ["-" if v is None else unit.of(v, digits) for v in values]
     if one.kind == "share":
-        return ", %", [fixed(100 * v, 1) for v in values]
+        return "%", [_number(100 * v, 1, digits) for v in values]
     if one.kind == "time":
-        return ", ms", ["-" if v is None else fixed(Fraction(v) * 1000, 2) for v in values]
+        return "ms", ["-" if v is None else _number(Fraction(v) * 1000, 2, digits) for v in values]
     if one.kind == "context":
         return "", ["-" if v is None else context_text(v) for v in values]
     return "", ["-" if v is None else clean(str(v)) for v in values]
 
 
-def page(compare: Compare, picked: Sequence[Picked], view: View) -> Page:
+def _number(value: Fraction, behind: int, digits: int | None) -> str:
+    return fixed(value, behind) if digits is None else significant(value, digits)
+
+
+def page(compare: Compare, picked: Sequence[Picked], view: View, digits: int | None = None) -> Page:
     """Return the columns as a page."""
     from costmodel.render.compare import rumours
 
-    table = grid(compare, picked, view)
+    table = grid(compare, picked, view, digits)
     heads = ["", *(column.head for column in table.columns[1:])]
     texts = [[cell.shown for cell in row] for row in table.rows]
     widths = [max(map(cells, column)) for column in zip(heads, *texts, strict=True)]

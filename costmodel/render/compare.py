@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from costmodel.amounts import Unit, bytes_unit, context_text, fixed, flops_unit, params_unit, ratio
 from costmodel.render.components import compared, order
+from costmodel.render.described import expert_width
 from costmodel.render.in_short import sentences
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, cells, clean, fit, line, paragraph
@@ -263,13 +264,6 @@ def _shape(compare: Compare) -> list[Row]:
     if any(model.max_context for model in compare.rows):
         out.append(row("longest context", lambda m: context_text(m.max_context) if m.max_context else "not published"))
     return out
-
-
-def expert_width(row: CompareRow) -> str:
-    """Return the inner width of the routed experts, empty where there are none."""
-    blocks = row.architecture.blocks if row.architecture else {}
-    used = [blocks[block.name] for block in row.shape.blocks if block.kind == "moe"]
-    return ", ".join(dict.fromkeys(str(block.d_ff) for block in used))
 
 
 def _costs(compare: Compare, view: View) -> list[Section]:

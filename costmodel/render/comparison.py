@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from costmodel.errors import UsageError, quote
+from costmodel.errors import UsageError, one_of, quote
 from costmodel.render.sink import View
 from costmodel.render.text import Page
 from costmodel.report.choices import CONTEXTS
@@ -14,9 +14,32 @@ from costmodel.report.compare import Compare, compare
 
 if TYPE_CHECKING:
     from costmodel.render.grid import Grid
+    from costmodel.render.styles import Style
 
-STYLES = ("full", "paper")
+STYLES = ("full", "paper", "card", "gallery")
 _COLUMNS = "total,active,share,layers,mixer,ffn"
+
+
+def check_style(style: str, form: str, styles: Sequence[str] = STYLES) -> None:
+    """Raise UsageError for a style that does not exist, or that a format cannot show."""
+    if style not in styles:
+        other = f"it compares models: archcalc compare gpt2 phi-4 --style {style}" if style in STYLES else None
+        raise UsageError(f"--style is {one_of(styles)}, not {quote(style)}", hint=other)
+    if style != "full" and form == "json":
+        raise UsageError(f"--style {style} is a table, and json has every figure", hint="take --style out")
+    if style == "card" and form == "csv":
+        raise UsageError("--style card has one table a model, and csv is one table", hint="add --format markdown")
+    if style == "paper" and form == "table":
+        raise UsageError("--style paper is for markdown, latex, html and csv", hint="add --format markdown")
+
+
+def digits_of(text: str | None) -> int | None:
+    """Read ``--digits``. Raises UsageError unless it is a number from 1 to 15."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:3]) <= 15):
+        raise UsageError(f"--digits is a number from 1 to 15, not {quote(text)}", hint="--digits 3")
+    return int(text)
 
 
 def ask(names: Sequence[str], choices: dict[str, Any], *, columns: str | None, sort: str | None) -> Compare:
@@ -46,25 +69,42 @@ def ask(names: Sequence[str], choices: dict[str, Any], *, columns: str | None, s
 
 @dataclass(slots=True, eq=False, repr=False)
 class Comparison:
-    """The renderer of a comparison."""
+    """The renderer of a comparison, in one style and format."""
 
     answer: Compare
     style: str = "full"
     columns: str | None = None
     transpose: bool = False
+    digits: int | None = None
+    form: str = "table"
 
     def __post_init__(self) -> None:
-        if self.style not in STYLES:
-            raise UsageError(f"--style is full or paper, not {quote(self.style)}")
+        check_style(self.style, self.form)
+        if self.style == "card" and self.transpose:
+            raise UsageError(
+                "--style card has one table a model, so nothing to transpose", hint="--style gallery --transpose"
+            )
+        if self.digits is not None and self.style == "full" and not self.columns:
+            raise UsageError("--digits needs --columns or a style of tables", hint="add --columns total,cache@128Ki")
+        if self.digits is not None and self.form in ("json", "csv"):
+            raise UsageError(f"--digits rounds, and {self.form} is exact", hint="take --digits out")
+
+    @property
+    def _style(self) -> Style:
+        from costmodel.render.styles import Style
+
+        return Style(self.style, self.form, self.columns, self.digits, self.transpose)
 
     def page(self, view: View) -> Page:
-        """Return the page; a style of papers needs a format of theirs."""
-        if self.style == "paper":
-            raise UsageError("--style paper is for markdown and latex", hint="add --format markdown")
+        """Return the page for a terminal or a pipe."""
+        if self.style != "full":
+            from costmodel.render import styles
+
+            return styles.page(self.answer, self._style, view)
         if self.columns:
             from costmodel.render import columns as by
 
-            return by.page(self.answer, by.pick(self.columns), view)
+            return by.page(self.answer, by.pick(self.columns), view, self.digits)
         from costmodel.render.compare import page
 
         return page(self.answer, view, transpose=self.transpose)
@@ -75,6 +115,10 @@ class Comparison:
 
         if self.columns:
             return by.grid(self.answer, by.pick(self.columns), view)
+        if self.style != "full":
+            from costmodel.render import styles
+
+            return styles.csv_grid(self.answer, self._style, view)
         names = ["title", "confidence", "total", "active", "active_without_lookup", "layers", "d_model", "vocab_size"]
         names += ["max_context", "mixer", "ffn"]
         costs = ["cache", "paged", "pool", "prefill", "decode"]
@@ -83,12 +127,21 @@ class Comparison:
         return by.grid(self.answer, by.pick(",".join(names)), view)
 
     def grids(self, view: View) -> list[Grid]:
-        """Return sizes and shapes, and costs, as tables with one row a model."""
+        """Return the tables of a style; of the full one sizes and shapes, and costs, with one row a model."""
+        if self.style != "full":
+            from costmodel.render import styles
+
+            return styles.grids(self.answer, self._style, view)
+        from costmodel.render.grid import turned
+
+        return [turned(one) for one in self._full(view)] if self.transpose else self._full(view)
+
+    def _full(self, view: View) -> list[Grid]:
         from costmodel.render import columns as by
         from costmodel.render.compare import counted
 
         if self.columns:
-            return [by.grid(self.answer, by.pick(self.columns), view)]
+            return [by.grid(self.answer, by.pick(self.columns), view, self.digits)]
         sizes = by.grid(self.answer, by.pick(_COLUMNS), view)
         names = [f"{cost}@{context}" for cost in ("cache", "prefill", "decode") for context in self.answer.contexts]
         costs = by.grid(self.answer, by.pick(",".join(names)), view)
@@ -106,20 +159,3 @@ class Comparison:
         about = [f"{row.name}: {row.confidence}" for row in self.answer.rows if row.confidence != "published"]
         sizes.notes = ["Active: values one token passes through, embedding and head included.", *about]
         return [sizes, costs, *others]
-
-    @property
-    def markdown(self) -> Any:
-        """Return the writer of the style's own Markdown, None where tables do."""
-        return self._paper("markdown")
-
-    @property
-    def latex(self) -> Any:
-        """Return the writer of the style's own LaTeX, None where tables do."""
-        return self._paper("latex")
-
-    def _paper(self, form: str) -> Any:
-        if self.style != "paper":
-            return None
-        from costmodel.render import paper
-
-        return lambda view: getattr(paper, form)(self.answer, view)

@@ -8,7 +8,8 @@ from pathlib import Path
 from costmodel import __version__
 from costmodel.csv_columns import columns_of
 from costmodel.render import escape
-from costmodel.render.grid import Cell, Column, Grid, to_latex
+from costmodel.render.grid import Cell, Column, Grid
+from costmodel.render.latex import to_latex
 
 _NUMBER = re.compile(r"[-+~]?[0-9][0-9,.]*(?:e[-+]?[0-9]+)? ?(?:%|x)?|-?")
 

@@ -25,7 +25,7 @@ class Renderer(Protocol):
         """Return the page for a terminal or a pipe."""
 
     def grids(self, view: View) -> list[Grid]:
-        """Return its tables for Markdown and LaTeX."""
+        """Return its tables for Markdown, LaTeX and HTML."""
 
     def csv_grid(self, view: View) -> Grid:
         """Return its one table for CSV."""
@@ -104,17 +104,24 @@ def deliver(answer: Any, renderer: Renderer, output: Output) -> None:
 def _text(answer: Any, renderer: Renderer, form: str, view: View) -> str:
     if form == "json":
         return json_text(answer, ascii_only=view.ascii)
-    from costmodel.render.grid import to_csv, to_latex, to_markdown
-
     if form == "csv":
+        from costmodel.render.grid import to_csv
+
         return to_csv(renderer.csv_grid(view))
-    if form == "markdown":
-        own = getattr(renderer, "markdown", None)
-        return str(own(view)) if own else to_markdown(renderer.grids(view), quiet=view.quiet)
-    own = getattr(renderer, "latex", None)
-    if own:
-        return str(own(view))
-    return to_latex(renderer.grids(view), __version__, quiet=view.quiet)
+    if form == "markdown" and hasattr(renderer, "markdown"):
+        return str(renderer.markdown(view))
+    from costmodel.render.grid import to_markdown, visible
+
+    grids = [visible(grid) for grid in renderer.grids(view)]
+    if form == "latex":
+        from costmodel.render.latex import to_latex
+
+        return to_latex(grids, __version__, quiet=view.quiet)
+    if form == "html":
+        from costmodel.render.html import to_html
+
+        return to_html(grids, __version__, quiet=view.quiet)
+    return to_markdown(grids, quiet=view.quiet)
 
 
 class PageRenderer:
@@ -136,7 +143,7 @@ class PageRenderer:
         return self.module.page(self.answer, view)  # type: ignore[no-any-return]
 
     def grids(self, view: View) -> list[Grid]:
-        """Return the tables for Markdown and LaTeX."""
+        """Return the tables for Markdown, LaTeX and HTML."""
         own = getattr(self.module, "grids", None)
         return own(self.answer, view) if own else [self.module.grid(self.answer, view)]
 

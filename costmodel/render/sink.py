@@ -12,7 +12,7 @@ from costmodel.errors import UsageError, quote
 from costmodel.render.marks import Marks
 from costmodel.render.text import Page, plain_text
 
-FORMATS = ("table", "json", "markdown", "csv", "latex")
+FORMATS = ("table", "json", "markdown", "csv", "latex", "html")
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -87,10 +87,25 @@ def compare(*architectures: Wanted, **asked: Unpack[AskedOfTwo]) -> Compare:
         SpecError: a spec says something impossible.
         UsageError: fewer than two models, or a choice that cannot be.
     """
-    hardware, devices = asked.pop("hardware", None), asked.pop("devices", 1)
-    choices = Choices.of(**asked)
     if len(architectures) < 2:
         raise UsageError("compare takes two models or more", hint="archcalc compare deepseek-v3 llama4")
+    return _side_by_side(architectures, asked)
+
+
+def one(architecture: Wanted, **asked: Unpack[AskedOfTwo]) -> Compare:
+    """Return one model as a row of a comparison has it.
+
+    Raises:
+        UnknownSpecError: there is none of that name, or its architecture is not published.
+        SpecError: its spec says something impossible.
+        UsageError: a choice cannot be.
+    """
+    return _side_by_side([architecture], asked)
+
+
+def _side_by_side(architectures: Sequence[Wanted], asked: AskedOfTwo) -> Compare:
+    hardware, devices = asked.pop("hardware", None), asked.pop("devices", 1)
+    choices = Choices.of(**asked)
     models = [architecture_of(wanted, choices.specs) for wanted in architectures]
     _check_components_of_any(models, choices.include)
     rows = [_row(model, choices) for model in models]

@@ -109,7 +109,7 @@ def test_a_fit_of_what_ships_finds_what_ships(archcalc) -> None:
         assert row.coefficients["link"] == pytest.approx(known.link, rel=0.01)
         assert row.median_error == pytest.approx(known.median_error, abs=1e-3)
         assert row.floor_median_error > 3 * row.median_error
-    for form in ("csv", "markdown", "latex", "table"):
+    for form in ("csv", "markdown", "latex", "html", "table"):
         answer = archcalc("calibrate", "-H", "h200-sxm", "--from", str(NCCL), "--format", form)
         assert answer.status == 0
     rows = list(
@@ -146,7 +146,7 @@ def test_the_profile_of_this_machine(archcalc, golden, monkeypatch, tmp_path) ->
     assert (fit.multiplies, fit.compute, fit.memory, fit.fixed_us) == ("fp32", 0.794, 0.309, 0.739)
     data = json.loads(archcalc("calibrate", "--local", "--date", "2026-11-25", "--format", "json").out)
     assert data["measured"]["flop_per_s"]["512"] == 125.91e9
-    for form in ("csv", "markdown", "latex"):
+    for form in ("csv", "markdown", "latex", "html"):
         assert "256 MB" in archcalc("calibrate", "--local", "--format", form).out
 
 
@@ -200,7 +200,7 @@ MISTAKES = {
     ("-H", "h200-sxm", "--from", "no.csv"): "no.csv cannot be read: no such file or directory",
     ("-H", "h200-sxm", "--from", "one.csv", "--from", "two.csv"): TWICE,
     ("-H", "h200-sxm", "--from", "one.csv", "--format", "xml"): (
-        '--format is table, json, markdown, csv, latex or yaml, not "xml"'
+        '--format is table, json, markdown, csv, latex, html or yaml, not "xml"'
     ),
     ("-H", "h200-sxm", "--from", "none.csv"): "none.csv has no rows\n  calibrate needs what was measured",
     ("-H", "h200-sxm", "--from", "few.csv"): (

@@ -43,7 +43,7 @@ def test_json_is_what_the_function_returns(capsys: pytest.CaptureFixture[str]) -
     assert {word["name"] for word in json.loads(capsys.readouterr().out)["words"]} == set(WORDS)
 
 
-@pytest.mark.parametrize("form", ["markdown", "csv", "latex"])
+@pytest.mark.parametrize("form", ["markdown", "csv", "latex", "html"])
 def test_other_formats_hold_the_figure(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", "deepseek-v3", "params.active", "--format", form]) == 0
     assert "37552282624" in capsys.readouterr().out.replace(",", "")

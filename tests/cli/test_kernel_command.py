@@ -225,7 +225,7 @@ def test_the_page_of_a_file(archcalc, golden) -> None:
     path = next(MEASURED.glob("nccl__h200_sxm__*.csv.gz"))
     answer = archcalc("kernel", "collective", "-H", "h200-sxm", "--from", str(path), terminal=True)
     golden("kernel-file.txt", answer.out)
-    for form in ("markdown", "latex", "json"):
+    for form in ("markdown", "latex", "html", "json"):
         assert archcalc("kernel", "collective", "-H", "h200-sxm", "--from", str(path), "--format", form).status == 0
 
 
@@ -235,7 +235,7 @@ def test_lines_fit_the_terminal(kernel: str, columns: int, archcalc) -> None:
     out = archcalc("kernel", kernel, "-H", "h200-sxm", *SHAPES[kernel], terminal=True, columns=columns).out
     assert all(len(row) <= columns for row in out.splitlines())
     assert archcalc("kernel", kernel, "-H", "h200-sxm", *SHAPES[kernel], "--ascii").out.isascii()
-    for form in ("csv", "markdown", "latex"):
+    for form in ("csv", "markdown", "latex", "html"):
         rows = archcalc("kernel", kernel, "-H", "h200-sxm", *SHAPES[kernel], "--format", form).out.splitlines()
         assert form != "csv" or len(rows) == 2
 
@@ -287,7 +287,7 @@ MISTAKES = {
         'twice.csv has a column "floor_us" already\n  take it out, or give the input'
     ),
     ("gemm", "--from", "no.csv"): "no.csv cannot be read: no such file or directory",
-    ("gemm", *GEMM, "--format", "xml"): '--format is table, json, markdown, csv or latex, not "xml"',
+    ("gemm", *GEMM, "--format", "xml"): '--format is table, json, markdown, csv, latex or html, not "xml"',
 }  # fmt: skip
 
 

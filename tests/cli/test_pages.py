@@ -46,13 +46,6 @@ def test_page(name: str, archcalc, golden) -> None:
     golden(name, answer.out)
 
 
-@pytest.mark.parametrize(("form", "ending"), [("markdown", "md"), ("latex", "tex")])
-def test_paper(form: str, ending: str, archcalc, golden) -> None:
-    answer = archcalc("compare", *SIX[:4], "--style", "paper", "--format", form)
-    assert answer.status == 0
-    golden(f"paper.{ending}", answer.out)
-
-
 COMMANDS = [
     ("show", "deepseek-v3"),
     ("show", "deepseek-v4-flash"),

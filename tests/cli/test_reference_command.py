@@ -39,7 +39,8 @@ def test_every_format_has_the_same_rows(call: tuple[str, ...], archcalc) -> None
     assert sum(len(table.splitlines()) - 2 for table in tables) == len(rows)
     for table in tables:
         assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} == {len(keys) + 1}
-    assert archcalc("reference", *call, "--format", "latex").out.count("\\\\\n") == len(rows) + len(tables)
+    # a table over several pages repeats its head, one that is too wide is cut into two
+    assert archcalc("reference", *call, "--format", "latex").out.count("\\\\\n") >= len(rows) + len(tables)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=" ".join)

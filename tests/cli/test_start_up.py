@@ -29,7 +29,7 @@ NOT_IMPORTED = {
     ("fit", "gpt2", "-H", "l4"): {"costmodel.report.serve", "costmodel.calibration", "costmodel.measured"} | HEAVY,
     ("roofline", "gpt2", "-H", "l4", "-q"): {"costmodel.report.kernel", "costmodel.mix"} | HEAVY,
     ("compare", "deepseek-v3", "llama4", "--format", "json"): {"costmodel.render.compare"} | HEAVY,
-    ("compare", "gpt2", "gpt2-xl", "--format", "csv"): {"costmodel.render.paper", "costmodel.timing"} | HEAVY,
+    ("compare", "gpt2", "gpt2-xl", "--format", "csv"): {"costmodel.render.styles", "costmodel.timing"} | HEAVY,
     ("show", "gpt2", "--format", "json"): {"costmodel.render.show", "costmodel.blocks.mla"} | HEAVY,
     ("cache", "gpt2", "--format", "csv"): {"costmodel.render.terminal", "costmodel.blocks.moe"} | HEAVY,
     ("flops", "gpt2"): {"costmodel.blocks.mamba2"} | HEAVY,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.render import escape
-from costmodel.render.grid import Cell, Column, Grid, to_csv, to_latex, to_markdown
+from costmodel.render.grid import Cell, Column, Grid, to_csv, to_markdown
+from costmodel.render.latex import to_latex
 from costmodel.render.text import clean
 
 
@@ -19,21 +20,39 @@ def test_clean_text_is_one_printable_line(text: str) -> None:
     assert clean(text).isprintable()
 
 
-@given(st.text(max_size=80))
-def test_latex_has_no_command_of_the_users(text: str) -> None:
-    found = escape.latex(text)
-    for word in (
-        "textbackslash{}",
-        "textasciicircum{}",
-        "textasciitilde{}",
-        "textless{}",
-        "textgreater{}",
-        "textbar{}",
-    ):
-        found = found.replace(f"\\{word}", "")
-    for character in "{}$&#%_":
-        found = found.replace(f"\\{character}", "")
-    assert not set(found) & set("\\{}$&#%_^~<>|")
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("50% of $x_1^2$ & {#}", r"50\% of \$x\_1\textasciicircum{}2\$ \& \{\#\}"),
+        (
+            r"\write18{ls} ~ <a|b>",
+            r"\textbackslash{}write18\{ls\} \textasciitilde{} \textless{}a\textbar{}b\textgreater{}",
+        ),
+        ("[x] * --- -", "{[}x] {*} -{}-{}- -"),  # neither an option of what stands before, nor dashes
+        (
+            "Gr\u00f6\u00dfe \u0142\u00ed \u6f22 \u2013 \u2026",
+            r"Gr\"{o}\ss{}e \l{}\'{\i} {[}U+6F22] \textendash{} \dots{}",
+        ),
+    ],
+)
+def test_latex_by_hand(text: str, latex: str) -> None:
+    assert escape.latex(text) == latex
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("a_b _c_ ~1 ~~d~~", r"a_b \_c\_ \~1 \~\~d\~\~"),
+        ("~1.8T", "~1.8T"),
+        ("&lt; <b> | `x`", r"&amp;lt; &lt;b&gt; \| \`x\`"),
+        ("- a", r"\- a"),
+        ("1. a", r"1\. a"),
+        ("12 a", "12 a"),
+        ("# a", r"\# a"),
+    ],
+)
+def test_markdown_by_hand(text: str, markdown: str) -> None:
+    assert escape.markdown_line(text) == markdown
 
 
 @given(st.text(max_size=80))

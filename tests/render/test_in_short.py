@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from costmodel.render.described import attention
 from costmodel.render.in_short import sentences
-from costmodel.render.paper import attention
 from costmodel.report.compare import compare
 
 CASES = {
@@ -57,7 +57,7 @@ def test_three_models_are_not_summed_up() -> None:
         ("mistral-7b", "GQA, windowed"),
         ("gpt2", "MHA"),
         ("falcon-7b", "MQA"),
-        ("jamba-v0.1", "Mamba, GQA"),
+        ("jamba-v0.1", "7 Mamba : 1 GQA"),
         ("mamba-130m", "Mamba"),
     ],
 )

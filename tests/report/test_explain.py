@@ -11,7 +11,8 @@ from costmodel import catalog, figures
 from costmodel.architecture import Architecture
 from costmodel.errors import UsageError
 from costmodel.render.explain import csv_grid, grids, page
-from costmodel.render.grid import to_csv, to_latex, to_markdown
+from costmodel.render.grid import to_csv, to_markdown
+from costmodel.render.latex import to_latex
 from costmodel.render.sink import View
 from costmodel.render.text import plain_text
 from costmodel.render.words import grid as words_grid
