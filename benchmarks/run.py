@@ -189,6 +189,55 @@ def curves(rounds: int) -> list[tuple[str, float, float]]:
     return [("million roofline points a CPU second, deepseek-v3", points, 1)]
 
 
+BUDGETS = """\
+version: 1
+workloads:
+  long: {context: 128Ki}
+  prompt: {context: 8Ki, phase: prefill}
+budgets:
+  - match: "*"
+    rules:
+      params.total: {max: 2T}
+      params.active: {max: 2T}
+      params.active_without_lookup: {max: 2T}
+      cache.bytes: [{max: 1 TB, at: long}, {max: 100 GB, at: 4Ki}]
+      cache.one_pool_bytes: {max: 2 TB, at: long}
+      flops.per_token: [{max: 20 TFLOP, at: prompt}, {max: 20 TFLOP, at: long}]
+    assert:
+      - params.active / params.total > 0.001
+      - cache.bytes@long / params.total < 20
+"""
+
+
+def gates(rounds: int) -> list[tuple[str, float, float]]:
+    """Return (what, ratio, most): checking 200 specs with 10 budgets each, of loading them."""
+    from tempfile import TemporaryDirectory
+
+    from costmodel import catalog, check
+
+    names = [name for name in catalog.names() if hasattr(catalog.load(name), "lower")]
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "budgets.yaml").write_text(BUDGETS)
+        paths = []
+        for number in range(200):
+            name, path = names[number % len(names)], Path(folder) / f"spec{number:03}.yaml"
+            text = f"base: {name}\nname: spec{number}\nvocab_size: {64_000 + 64 * number}\n"
+            path.write_text(text if number >= len(names) else catalog.find(name).read_text(encoding="utf-8"))
+            paths.append(str(path))
+
+        def run() -> None:
+            found = check(*paths, budgets=Path(folder) / "budgets.yaml", fail_on="never")
+            assert len(found.results) == 2000
+
+        def load() -> None:
+            for path in paths:
+                catalog.load(path)
+
+        run()
+        ratio = best(run, rounds) / best(load, rounds)
+    return [("check of 200 specs with 10 budgets each, of loading them", ratio, 3)]
+
+
 def main() -> int:
     """Measure, print, and say by the exit status whether every limit is met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -201,6 +250,7 @@ def main() -> int:
         (sweeps(rounds), -1),
         (files(rounds), -1),
         (serving(rounds), 1),
+        (gates(rounds), 1),
         (curves(rounds), -1),
     ):
         for what, value, limit in rows:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from costmodel.architecture import Architecture as Architecture
     from costmodel.catalog import load as load
     from costmodel.errors import ArchcalcError as ArchcalcError
+    from costmodel.gate.check import check as check
+    from costmodel.gate.diff import diff as diff
+    from costmodel.gate.lock import lock as lock
     from costmodel.profiles import load_hardware as load_hardware
     from costmodel.report.cache import cache as cache
     from costmodel.report.calibrate import calibrate as calibrate
@@ -45,7 +48,9 @@ _EXPORTS = {
     "Workload": "workload",
     "cache": "report.cache",
     "calibrate": "report.calibrate",
+    "check": "gate.check",
     "compare": "report.compare",
+    "diff": "gate.diff",
     "explain": "report.explain",
     "fit": "report.fit",
     "flops": "report.flops",
@@ -54,6 +59,7 @@ _EXPORTS = {
     "kernel_file": "report.kernel_file",
     "list_": "report.listing",
     "load": "catalog",
+    "lock": "gate.lock",
     "load_hardware": "profiles",
     "reference": "report.reference",
     "roofline": "report.roofline",
@@ -68,7 +74,9 @@ __all__ = [
     "__version__",
     "cache",
     "calibrate",
+    "check",
     "compare",
+    "diff",
     "explain",
     "fit",
     "flops",
@@ -78,6 +86,7 @@ __all__ = [
     "list_",
     "load",
     "load_hardware",
+    "lock",
     "reference",
     "roofline",
     "serve",

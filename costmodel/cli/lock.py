@@ -32,9 +32,9 @@ def lock(
 
     Commit the file. It holds the formulas' version, so that a changed formula is told from a changed spec.
     """
-    from costmodel.gate.lock import write
+    from costmodel.gate.lock import lock as answer
     from costmodel.render.lock import deliver_lock
 
-    found = write(*wanted or [], file=file, budgets=budgets, check=check, specs=specs or [])
+    found = answer(*wanted or [], file=file, budgets=budgets, check=check, specs=specs or [])
     deliver_lock(found, output_format, check=check, quiet=quiet)
     return int(check and found.stale)

@@ -117,7 +117,7 @@ def _json(value: Any, *, ordered: bool = True) -> str:
     return json.dumps(value, sort_keys=not ordered, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
-def write(
+def lock(
     *wanted: str,
     file: str | Path = NAME,
     budgets: str | Path | None = None,

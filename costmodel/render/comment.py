@@ -10,7 +10,7 @@ from costmodel.errors import count_of
 from costmodel.gate.diff import Diff, FigureDiff, SpecDiff
 from costmodel.gate.findings import plain_value
 from costmodel.render import escape
-from costmodel.render.diff import RATE, change_of, effect, headline, label_text, shown_columns, sizes, weight
+from costmodel.render.diff import RATE, change_of, counts, effect, headline, label_text, shown_columns, sizes, weight
 from costmodel.render.scale import scale_of
 from costmodel.render.text import clean
 
@@ -41,13 +41,14 @@ def markdown(found: Diff, limit: int = MOST) -> str:
 
 
 def _title(found: Diff, changed: Sequence[SpecDiff]) -> str:
-    first = changed[0]
+    first = next((one for one in changed if one.status == "changed"), changed[0])
     name = f"`{_code(first.head or first.base or first.key)}`"
     what = headline(first, found) if first.status in ("changed", "equal") else first.status
     if len(found.specs) == 1:
         return f"{name} {escape.markdown(what)}"
-    many = f"{len(changed)} of {len(found.specs)} specs changed"
-    return f"{many}, {name} {escape.markdown(what)}"
+    if found.changed and len(changed) == found.changed:
+        return f"{found.changed} of {len(found.specs)} specs changed, {name} {escape.markdown(what)}"
+    return f"{counts(found)}; {name} {escape.markdown(what)}"
 
 
 def _code(text: str) -> str:

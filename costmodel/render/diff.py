@@ -15,6 +15,7 @@ from costmodel.render.text import Line, Page, cells, clean, fit, line, paragraph
 _STYLE = {"~": "yellow", "+": "green", "-": "red"}
 _COLUMNS = 3  # figures whose causes a page shows
 _WIDTH = 80
+_ARROW = 24  # columns of a change that stands beside its field
 RATE = ("flops.decode", "flops.prefill")
 
 
@@ -28,13 +29,14 @@ def page(found: Diff, view: View) -> Page:
             continue
         out += [*([line()] if out else []), *_spec(spec, found, view)]
     if len(found.specs) > 1:
-        out += [line(), line(_counts(found))]
+        out += [line(), line(counts(found))]
     for text in found.failed:
         out.append(line("failed: ", "red").add(clean(text)))
     return fit(out, view.width)
 
 
-def _counts(found: Diff) -> str:
+def counts(found: Diff) -> str:
+    """Return ``4 specs: 1 changed, 1 added, 2 equal``."""
     parts = [(found.changed, "changed"), (found.added, "added"), (found.removed, "removed"), (found.equal, "equal")]
     broken = sum(one.status == "unreadable" for one in found.specs)
     each = [f"{number:,} {word}" for number, word in (*parts, (broken, "unreadable")) if number]
@@ -127,7 +129,7 @@ def change_of(one: FigureDiff) -> str:
 def _table(rows: Sequence[FigureDiff], found: Diff, view: View) -> Page:
     texts = [_row(one, found) for one in rows]
     labels = max([len("params.total, B"), *(cells(label) for label, *_ in texts)]) + 2
-    widths = [max([10, *(cells(text[i]) for text in texts)]) for i in range(1, 5)]
+    widths = [max([8 if i == 4 else 9, *(cells(text[i]) for text in texts)]) for i in range(1, 5)]
     edges = []
     edge = labels
     for width in widths:
@@ -189,8 +191,9 @@ def _cause_table(spec: SpecDiff, causes: Sequence[CauseDiff], keys: list[str]) -
     """Return a line a cause, those that moved the first figure most first; columns that do not fit are left out."""
     lefts = [f":{cause.line} {_path(cause)}" for cause in causes]
     arrows = [_arrow(cause) for cause in causes]
+    short = [arrow if cells(arrow) <= _ARROW else "" for arrow in arrows]  # longer ones get a line of their own
     middle = max(map(cells, lefts)) + 6
-    label = middle + max(map(cells, arrows))
+    label = middle + max(map(cells, short))
     columns = {key: [effect(cause, key, spec) for cause in causes] for key in keys}
     heads = {key: label_text(key).partition(" at ")[0] for key in keys}
     widths = {key: max([9, len(heads[key]), *map(len, columns[key])]) + 2 for key in keys}
@@ -203,12 +206,12 @@ def _cause_table(spec: SpecDiff, causes: Sequence[CauseDiff], keys: list[str]) -
         head.right(heads[key], edge, "dim")
     out = [head, line(f"  {clean(causes[0].file)}")]
     for i in sorted(range(len(causes)), key=lambda i: -weight(causes[i], keys)):
-        row = line("  ").add(causes[i].sign, _STYLE[causes[i].sign]).add(f" {lefts[i]}").to(middle).add(arrows[i])
+        row = line("  ").add(causes[i].sign, _STYLE[causes[i].sign]).add(f" {lefts[i]}").to(middle).add(short[i])
         edge = label
         for key in keys:
             edge += widths[key]
             row.right(columns[key][i], edge)
-        out.append(row)
+        out += [row] if short[i] else [row, line(f"      {arrows[i]}", "dim")]
     return out
 
 

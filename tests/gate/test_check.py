@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from costmodel.errors import SpecError, UnknownSpecError, UsageError
 from costmodel.gate.check import Check, check
 from costmodel.gate.findings import Finding
-from costmodel.gate.lock import read_lock, write
+from costmodel.gate.lock import lock as lock_of
+from costmodel.gate.lock import read_lock
 from costmodel.gate.rules import RULES
 from costmodel.gate.sanity import SANITY
 from costmodel.gate.waivers import read_waivers
@@ -48,7 +49,7 @@ def found(page: Check, *rules: str) -> list[Finding]:
 
 def lock(folder: Path) -> Path:
     """Lock the designs of a folder."""
-    page = write("designs", file=folder / "archcalc.lock.json")
+    page = lock_of("designs", file=folder / "archcalc.lock.json")
     (folder / "archcalc.lock.json").write_text(page.text)
     return folder / "archcalc.lock.json"
 
@@ -388,18 +389,18 @@ def test_a_new_spec_has_no_baseline_yet(designs: Path) -> None:
 
 def test_the_lock_file_is_stable_and_read_back(designs: Path) -> None:
     path = lock(designs)
-    assert write("designs", file=path).stale is False
+    assert lock_of("designs", file=path).stale is False
     found_ = read_lock(path)
     assert sorted(found_.specs) == ["designs/plain.yaml", "designs/v3-wide-shared.yaml"]
     assert found_.specs["designs/plain.yaml"].figures["params.total"] == 8_030_261_248
     (designs / "designs" / "plain.yaml").unlink()
-    page = write(file=path)
+    page = lock_of(file=path)
     assert (page.stale, page.removed) == (True, ["designs/plain.yaml"])
 
 
 def test_figures_of_relative_limits_are_locked_too(designs: Path) -> None:
     budgets(designs, "    rules:\n      flops.executed: {max_increase: 1%, at: long}\n")
-    page = write("designs", file=designs / "archcalc.lock.json")
+    page = lock_of("designs", file=designs / "archcalc.lock.json")
     assert '"flops.executed@long": ' in page.text
     assert '"workloads": {"long":{"context":131072}}' in page.text
 

@@ -12,14 +12,14 @@ import pytest
 from costmodel.errors import ArchcalcError, UsageError
 from costmodel.gate.conditions import Condition
 from costmodel.gate.diff import diff
-from costmodel.gate.lock import write
+from costmodel.gate.lock import lock as locked_page
 from costmodel.render.comment import markdown
 
 Git = Callable[..., str]
 
 
 def locked(folder: Path) -> Path:
-    page = write("designs", file=folder / "archcalc.lock.json")
+    page = locked_page("designs", file=folder / "archcalc.lock.json")
     (folder / "archcalc.lock.json").write_text(page.text)
     return folder / "archcalc.lock.json"
 

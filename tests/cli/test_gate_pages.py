@@ -1,0 +1,199 @@
+"""check, lock and diff: pages to the character, in every format, with their status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+FORMS = "table, text, json, github, gitlab, sarif, junit or markdown"
+BUDGETS = """\
+version: 1
+workloads: {long: {context: 128Ki}}
+budgets:
+  - match: "designs/v3*"
+    rules:
+      params.active: {max: 38B}
+      cache.bytes: {max: 10 GB, at: long}
+      fits: {hardware: 8x h100-sxm, weights: fp8, at: long, why: one node is what we have}
+  - match: "*"
+    assert: ["params.active / params.total <= 1"]
+"""
+WIDE = """\
+base: deepseek-v3
+name: v3-wide-shared
+title: DeepSeek-V3 with a wider shared expert
+blocks:
+  mla: {kv_lora_rank: 640}
+  moe: {shared: {d_ff: 3072}}
+"""
+WINDOW = """\
+base: gemma-3-27b
+name: gemma-wide-window
+blocks:
+  local: {window: 4096}
+mixer: repeat 3 local + global
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two designs and a budget file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "designs").mkdir()
+    (tmp_path / "designs" / "v3-wide-shared.yaml").write_text(WIDE)
+    (tmp_path / "designs" / "gemma-wide-window.yaml").write_text(WINDOW)
+    (tmp_path / "archcalc.budgets.yaml").write_text(BUDGETS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("form", "ending"),
+    [
+        ("table", "txt"),
+        ("json", "json"),
+        ("markdown", "md"),
+        ("github", "github.txt"),
+        ("gitlab", "gitlab.json"),
+        ("sarif", "sarif"),
+        ("junit", "xml"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_check_in_every_format(form: str, ending: str, archcalc, golden) -> None:
+    answer = archcalc("check", "designs", "--format", form)
+    assert (answer.status, answer.err) == (1, "")  # whatever the format
+    golden(f"check.{ending}", answer.out)
+
+
+@pytest.mark.usefixtures("folder")
+def test_check_on_a_terminal_has_a_tip_and_with_v_the_notes(archcalc, golden) -> None:
+    answer = archcalc("check", "designs", "-v", terminal=True)
+    golden("check-terminal.txt", answer.out)
+    assert answer.out.splitlines()[-1] == "next: archcalc diff deepseek-v3 designs/v3-wide-shared.yaml"
+
+
+def test_several_outputs_at_once(folder: Path, archcalc) -> None:
+    whole = archcalc(
+        "check", "designs", "--output", "sarif:a.sarif", "--output", "junit:b.xml", "--output", "json:c.json"
+    )
+    assert whole.status == 1
+    assert whole.out == archcalc("check", "designs").out
+    for form, name in (("sarif", "a.sarif"), ("junit", "b.xml"), ("json", "c.json")):
+        assert (folder / name).read_text(encoding="utf-8") == archcalc("check", "designs", "--format", form).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--output", "sarif"), 'error: --output "sarif" is no FORMAT:FILE'),
+        (
+            ("--output", "pdf:x"),
+            'error: --format is table, text, json, github, gitlab, sarif, junit or markdown, not "pdf"',
+        ),
+        (
+            ("--format", "pdf"),
+            'error: --format is table, text, json, github, gitlab, sarif, junit or markdown, not "pdf"',
+        ),
+        (("--output", "sarif:nosuch/x"), 'error: --out "nosuch/x": no such file or directory'),
+        (("--fail-on", "often"), 'error: --fail-on is error, warning, note or never, not "often"'),
+        (("--select", "AC999"), 'error: there is no rule "AC999"'),
+        (("--hardware", "h300"), 'error: no hardware "h300"'),
+        (("--budgets", "nosuch.yaml"), "nosuch.yaml: error AC001: there is no such file"),
+        (("--lock", "nosuch.json"), "nosuch.json: error AC001: the file cannot be read: no such file or directory"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_mistakes_of_check(arguments: tuple[str, ...], message: str, archcalc) -> None:
+    answer = archcalc("check", "designs", *arguments)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.splitlines()[0] == message
+
+
+@pytest.mark.usefixtures("folder")
+def test_status_follows_what_is_asked(archcalc) -> None:
+    assert archcalc("check", "designs", "--fail-on", "never").status == 0
+    assert archcalc("check", "designs/gemma-wide-window.yaml").status == 0
+    assert archcalc("check", "designs/gemma-wide-window.yaml", "--fail-on", "warning").status == 1
+    assert archcalc("check", "designs/gemma-wide-window.yaml", "--fail-on", "warning", "--ignore", "AC150").status == 0
+    assert archcalc("check", "nosuch").status == 2
+
+
+def test_lock(folder: Path, archcalc, golden) -> None:
+    golden("lock.txt", archcalc("lock", "designs").out)
+    golden("lock.json", (folder / "archcalc.lock.json").read_text(encoding="utf-8"))
+    assert archcalc("lock", "--check").status == 0
+    path = folder / "designs" / "v3-wide-shared.yaml"
+    path.write_text(path.read_text().replace("3072", "4096"))
+    stale = archcalc("lock", "--check")
+    assert (stale.status, stale.out.splitlines()) == (
+        1, ["  ~ designs/v3-wide-shared.yaml", "archcalc.lock.json is stale: 2 specs, 34 figures, formulas 1"],
+    )  # fmt: skip
+    assert json.loads(archcalc("lock", "--format", "json").out)["changed"] == ["designs/v3-wide-shared.yaml"]
+    assert archcalc("lock").out == "archcalc.lock.json is up to date: 2 specs, 34 figures, formulas 1\n"
+    assert archcalc("lock", "--check", "--lock", "nosuch.json").status == 2
+
+
+DIFFS = {
+    "diff-one.txt": ("deepseek-v3", "designs/v3-wide-shared.yaml"),
+    "diff-schedule.txt": ("gemma-3-27b", "designs/gemma-wide-window.yaml"),
+    "diff-models.txt": ("deepseek-v3", "kimi-k2"),
+    "diff-equal.txt": ("deepseek-v3", "deepseek-v3"),
+    "diff-every.txt": ("deepseek-v3", "designs/v3-wide-shared.yaml", "-v"),
+    "diff-failed.txt": ("deepseek-v3", "designs/v3-wide-shared.yaml", "--fail-if", "params.active > +1%"),
+    "diff-ascii.txt": ("deepseek-v3", "designs/v3-wide-shared.yaml", "--ascii"),
+    "diff-one.md": ("deepseek-v3", "designs/v3-wide-shared.yaml", "--format", "markdown"),
+    "diff-equal.md": ("deepseek-v3", "deepseek-v3", "--format", "markdown"),
+    "diff-one.json": ("deepseek-v3", "designs/v3-wide-shared.yaml", "--format", "json"),
+}
+
+
+@pytest.mark.parametrize("name", DIFFS)
+@pytest.mark.usefixtures("folder")
+def test_diff(name: str, archcalc, golden) -> None:
+    answer = archcalc("diff", *DIFFS[name], columns=80)
+    assert (answer.status, answer.err) == (int("failed" in name), "")
+    golden(name, answer.out)
+    if name.endswith(".txt") and name not in ("diff-every.txt", "diff-failed.txt"):  # a pipe has no width
+        assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_diff_of_folders(folder: Path, archcalc, golden) -> None:
+    (folder / "new").mkdir()
+    (folder / "new" / "v3-wide-shared.yaml").write_text(WIDE.replace("3072", "4096"))
+    (folder / "new" / "added.yaml").write_text("base: llama-3.1-8b\nname: added\n")
+    (folder / "new" / "broken.yaml").write_text("base: llama-3.1-8b\nname: broken\nd_modl: 3\n")
+    golden("diff-folders.txt", archcalc("diff", "designs", "new").out)
+    golden("diff-folders.md", archcalc("diff", "designs", "new", "--format", "markdown").out)
+
+
+@pytest.mark.usefixtures("folder")
+def test_status_of_diff(archcalc) -> None:
+    pair = ("deepseek-v3", "designs/v3-wide-shared.yaml")
+    assert archcalc("diff", *pair).status == 0
+    assert archcalc("diff", *pair, "--exit-code").status == 1
+    assert archcalc("diff", "deepseek-v3", "deepseek-v3", "--exit-code").status == 0
+    assert archcalc("diff", *pair, "--fail-if", "params.active > +1%", "--fail-if", "params.total > +9%").status == 1
+    assert archcalc("diff", "deepseek-v3").status == 2
+    assert archcalc("diff", "deepseek-v3", "nosuch").status == 2
+    assert archcalc("diff", *pair, "--format", "pdf").status == 2
+    three = archcalc("diff", "a", "b", "c")
+    assert (three.status, three.err.splitlines()[0]) == (
+        2, "error: diff takes BASE and HEAD, or one revision before --, not 3",
+    )  # fmt: skip
+
+
+def test_text_of_users_survives_every_sink(folder: Path, archcalc) -> None:
+    nasty = 'a[red]b|c`d`<script>"e"%f$g&h=cmd\\x1b[31m\\u202e ::error::x'
+    (folder / "designs" / "nasty|name,a=1.yaml").write_text(
+        f'base: deepseek-v3\nname: nasty\ntitle: "{nasty}"\nvocab_size: 100001\n', encoding="utf-8"
+    )
+    for form in ("table", "json", "markdown", "github", "gitlab", "sarif", "junit"):
+        answer = archcalc("check", "designs", "--format", form, "-v")
+        assert answer.err == ""
+        assert "\x1b" not in answer.out
+        assert "\u202e" not in answer.out
+    lines = archcalc("check", "designs", "--format", "github").out.splitlines()
+    assert all(line.startswith(("::error file=", "::warning file=", "::notice file=")) for line in lines)
+    assert any("file=designs/nasty|name%2Ca=1.yaml,line=" in line for line in lines)
