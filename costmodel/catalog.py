@@ -67,9 +67,22 @@ def names(more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> list[str]:
     return sorted(_files(tuple(folders(more, shelf))))
 
 
-@cache
 def _files(where: tuple[Path, ...]) -> dict[str, Path]:
     """Map names to files; earlier folders win."""
+    return _listed(where, _here())
+
+
+def _here() -> str:
+    """Return the current folder, to which relative ones belong; nothing where it was deleted."""
+    try:
+        return os.getcwd()  # noqa: PTH109  (on the path of every command)
+    except OSError:
+        return ""
+
+
+@cache
+def _listed(where: tuple[Path, ...], _here: str) -> dict[str, Path]:
+    """Return the same for folders beside ``_here``, listed once."""
     found: dict[str, Path] = {}
     for folder in where:
         try:
@@ -84,13 +97,17 @@ def _files(where: tuple[Path, ...]) -> dict[str, Path]:
     return found
 
 
-@cache
 def aliases(more: tuple[Path, ...] = (), shelf: Shelf = ARCHITECTURES) -> dict[str, str]:
     """Map aliases, in lower case, to names.
 
     Read from the one line of each file that declares them, without parsing the file: a test checks
     that this equals what parsing gives.
     """
+    return _aliases(more, shelf, _here())
+
+
+@cache
+def _aliases(more: tuple[Path, ...], shelf: Shelf, _from: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, path in _files(tuple(folders(more, shelf))).items():
         try:
@@ -106,8 +123,8 @@ def aliases(more: tuple[Path, ...] = (), shelf: Shelf = ARCHITECTURES) -> dict[s
 
 def forget() -> None:
     """Look for files again: folders with relative names may be others now."""
-    _files.cache_clear()
-    aliases.cache_clear()
+    _listed.cache_clear()
+    _aliases.cache_clear()
 
 
 def find(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Path:
