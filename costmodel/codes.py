@@ -1,7 +1,7 @@
 """What every error code means: the table that the documentation prints.
 
 AC00x files and YAML, AC01x limits and values, AC10x fields and types, AC12x impossible numbers,
-AC13x schedules, AC14x base and like, AC30x tables in documents.
+AC13x schedules, AC14x base and like, AC22x budget files, AC30x tables in documents.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ CODES = MappingProxyType(
         "AC105": "there is no such kind of block, or none is stated",
         "AC106": "a count, quantity or share cannot be read",
         "AC107": "a text or list is too long, too short or has the wrong form",
+        "AC110": "a context of so many k is not one of Ki (a warning)",
         "AC120": "numbers contradict each other",
         "AC121": "a block refers to another that does not suit",
         "AC130": "a schedule does not fill the layers exactly",
@@ -39,6 +40,10 @@ CODES = MappingProxyType(
         "AC144": "likes form a circle or are nested too deeply",
         "AC145": "a block states both kind and like",
         "AC146": "what base names cannot be the name of a spec",
+        "AC221": "an expression or a number with a unit cannot be read",
+        "AC222": "an expression divides by zero",
+        "AC223": "there is no such figure or workload",
+        "AC224": "a figure needs a workload, a context or a device",
         "AC301": "a table in a document is stale, or was edited by hand",
         "AC302": "a fence has no end or no beginning, or lies inside another",
         "AC303": "the line of a fence cannot be read",

@@ -46,8 +46,8 @@ def check(
 
     Examples:
         archcalc check deepseek-v3
-        archcalc check specs/proposals --fail-on warning
-        archcalc check specs/proposals --format github --output sarif:archcalc.sarif
+        archcalc check designs --budgets archcalc.budgets.yaml
+        archcalc check designs --format github --output sarif:archcalc.sarif
 
     The exit status never depends on the format. Nothing to check is a mistake (2), not a success.
     """

@@ -19,8 +19,9 @@ from costmodel.gate.fences import Fence, Markup, error
 TABLE = "table"  # table FILE.csv: a word of fences alone
 SAFE = (
     "list", "show", "compare", "flops", "cache", "explain", "roofline", "serve", "fit", "kernel", "hardware",
-    "schema", "reference",
+    "schema", "reference", "check", "diff",
 )  # fmt: skip
+_WRITE = ("--out", "--output")
 _HELP = ("--help", "-h")
 _RAW = {"markdown": ("markdown", "html"), "rst": (), "latex": ("latex",)}
 _ENVIRONMENT = {"NO_COLOR": "1", "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
@@ -136,8 +137,10 @@ def _words(fence: Fence, place: _Place) -> list[str]:
             known = did_you_mean(first, (*SAFE, TABLE)) or known
         raise place.error("AC304", message, first, known)
     for word in rest:
-        if word == "--out" or word.startswith("--out="):
-            raise place.error("AC305", "a document may not write files", word, "take --out out")
+        if word.partition("=")[0] in _WRITE:
+            raise place.error("AC305", "a document may not write files", word, f"take {word.partition('=')[0]} out")
+        if first == "diff" and (word == "--" or ":" in word or ".." in word):
+            raise place.error("AC305", "a document may not read revisions", word, "compare files or names")
         if leaves(word, place.document.root):
             hint = "name a file of the repository, from its root"
             raise place.error("AC305", f"{quote(word)} leaves the folder of the document's repository", word, hint)

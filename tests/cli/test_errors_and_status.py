@@ -124,15 +124,24 @@ def test_examples_of_the_help_run(archcalc, tmp_path, monkeypatch) -> None:
     from costmodel.cli.app import _sections, build
 
     (tmp_path / "my-model.yaml").write_bytes((ROOT / "specs/architectures/gpt2.yaml").read_bytes())
-    (tmp_path / "proposals").mkdir()
+    for folder in ("proposals", "specs", "docs", "designs"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "designs" / "small.yaml").write_text("base: llama-3.1-8b\nname: small\nn_layers: 16\n")
+    limit = "version: 1\nbudgets: [{match: 'designs/*', rules: {params.total: {max: 10B}}}]\n"
+    (tmp_path / "archcalc.budgets.yaml").write_text(limit)
+    (tmp_path / "README.md").write_text("<!-- archcalc:begin list gpt2 -->\n<!-- archcalc:end -->\n")
     monkeypatch.chdir(tmp_path)
-    for name in ("list", "show", "compare", "flops", "cache"):
+    others = ("explain", "schema", "reference", "docs", "check", "lock", "diff")
+    for name in ("list", "show", "compare", "flops", "cache", *others):
         examples = _sections(build(name).help or "")[1]
-        assert len(examples) >= 2
+        assert examples
         for example in examples:
             program, *arguments = shlex.split(example)
             assert program == "archcalc"
             assert archcalc(*arguments).status == 0, example
+    (tmp_path / "my-model.yaml").unlink()
+    for example in _sections(build("init").help or "")[1]:
+        assert archcalc(*shlex.split(example)[1:]).status == 0, example
 
 
 def test_a_file_of_that_name_is_offered(archcalc, tmp_path, monkeypatch) -> None:
