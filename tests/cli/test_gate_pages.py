@@ -197,3 +197,16 @@ def test_text_of_users_survives_every_sink(folder: Path, archcalc) -> None:
     lines = archcalc("check", "designs", "--format", "github").out.splitlines()
     assert all(line.startswith(("::error file=", "::warning file=", "::notice file=")) for line in lines)
     assert any("file=designs/nasty|name%2Ca=1.yaml,line=" in line for line in lines)
+
+
+def test_the_example_of_the_readme(folder: Path, archcalc) -> None:
+    import re
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (limits,) = re.findall(r"```yaml\n(version: 1\n.*?)```", readme, re.DOTALL)
+    (said,) = re.findall(r"```console\n(designs/v3-wide-shared.*?)```", readme, re.DOTALL)
+    (folder / "archcalc.budgets.yaml").write_text(limits)
+    answer = archcalc("check", "designs")
+    assert said in answer.out
+    assert "designs/v3-wide-shared.yaml:5:23: error AC201 cache over budget" in answer.out
+    assert answer.out.count("error AC") == 3  # the dense design breaks the assertion
