@@ -141,6 +141,8 @@ class Judge:
         first = named[0] if named else None
         load = self._load_of(first.at) if first and first.at else None
         found = self.blame.moving(first.name, load, up=None) if first else None
+        if found and not found.causes and len(named) > 1:  # the largest part of one figure says nothing of a ratio
+            found = None
         mark = found.mark if found else self.blame.place()
         finding = self._finding("AC206", rule, f"{RULES['AC206'].title}: {expression.text}", message, mark)
         finding.value, finding.limit = value, limit
