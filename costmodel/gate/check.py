@@ -96,7 +96,8 @@ def check(
     if not wanted and limits is None:
         raise UsageError("there is nothing to check", hint=f"name specs or folders, or write {BUDGETS}")
     targets = find(wanted or [str(limits.folder) if limits else "."], folders, skip_others=skip_others)
-    if not targets.files and not (skip_others and targets.others):
+    passed_over = skip_others and wanted and not any(Path(one).is_dir() for one in wanted)
+    if not targets.files and not passed_over:
         raise UsageError("there is no spec to check", hint="specs are YAML files with base, or blocks and d_model")
     run = _Run(limits, read_lock(lock_path) if lock_path else None, Reference.of(hardware), folders)
     run.ids = {rule for rule in RULES if (not select or rule in select) and rule not in ignore}
