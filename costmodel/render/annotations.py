@@ -19,6 +19,7 @@ from costmodel.render.text import plain_text
 
 _GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
 _GITLAB = {"error": "major", "warning": "minor", "note": "info"}
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
@@ -110,9 +111,8 @@ def _message(text: str) -> str:
 
 
 def _uri(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(plain(path))
+    """Return a path as a URI: bytes of UTF-8 that are not unreserved as ``%20``."""
+    return "".join(chr(c) if chr(c) in _UNRESERVED else f"%{c:02X}" for c in plain(path).encode())
 
 
 def junit(found: Check) -> str:
