@@ -67,6 +67,7 @@ def docs(session: nox.Session) -> None:
     session.run("python", "docs/data.py")
     session.run("archcalc", "docs", "README.md", "CONTRIBUTING.md", "docs")
     session.run("archcalc", "schema", "--out", "docs/archcalc.schema.json")
+    session.run("archcalc", "schema", "--budgets", "--out", "docs/archcalc-budgets.schema.json")
 
 
 @nox.session
