@@ -34,9 +34,7 @@ def check(
     output: Annotated[
         list[str] | None, typer.Option("--output", metavar="FORMAT:FILE", help="Also write this (repeatable)")
     ] = None,
-    skip_others: Annotated[
-        bool, typer.Option("--skip-others", help="Leave out files named here that are no specs, as in folders")
-    ] = False,
+    skip_others: Annotated[bool, typer.Option("--skip-others", help="Pass over named files that are no specs")] = False,
     specs: Specs = None,
     out: Out = None,
     quiet: Quiet = False,

@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["spec.yaml", "other.yml", "broken.yml", "archcalc.budgets.yaml"], 1, 0),
         (["other.yml"], 1, 0),
         (["other.yml", "wrong.yaml"], 1, 1),
-        (["nowhere.yml"], 1, 1),
+        (["nowhere.yml"], 2, 2),
         (["nowhere"], 2, 2),
         ([], 1, 1),
     ],
