@@ -146,9 +146,12 @@ class Runner:
 
 @pytest.fixture(scope="module")
 def runner(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """A machine on which the action's first step has been run."""
+    """A machine on which the action's first step has been run, beside files that would stand in for its tools."""
     machine = Runner(source, tmp_path_factory.mktemp("runner temp"))
-    done = machine.step(machine.steps[0], source, {})
+    hostile = tmp_path_factory.mktemp("hostile")
+    for name in ("venv", "pip", "ensurepip", "hatchling", "typer"):
+        (hostile / f"{name}.py").write_text("raise SystemExit('run from the repository')\n", encoding="utf-8")
+    done = machine.step(machine.steps[0], hostile, {})
     assert done.status == 0, done.log
     return machine
 
@@ -168,7 +171,9 @@ def test_the_diff_runs_after_a_failed_check() -> None:
 
 
 def test_a_proposal_within_its_budget(runner: Runner, project: Path, tmp_path: Path) -> None:
-    """As the page has it, in a checkout of two commits."""
+    """As the page has it: a pull request's merge commit, in a checkout of two commits."""
+    git("checkout", "-q", "-b", "merged", "HEAD^1", cwd=project)
+    git("merge", "-q", "--no-ff", "-m", "merge", "main", cwd=project)
     shallow = tmp_path / "checkout"
     git("clone", "-q", "--depth", "2", f"file://{project}", str(shallow), cwd=tmp_path)
     job = runner.job(shallow, **USED["with"])
@@ -226,7 +231,7 @@ def test_gitlab(spec: str, status: int, runner: Runner, project: Path, tmp_path:
     """The job's script, in bash, with the variables of the page and an installation that is there already."""
     (project / "designs" / "good.yaml").write_text(GOOD if spec == "good" else WIDE, encoding="utf-8")
     job = yaml.safe_load((ROOT / "templates" / "gitlab.yml").read_text(encoding="utf-8"))["archcalc"]
-    assert [line.partition(" -m ")[0] for line in job["script"][:2]] == ["python3", "/tmp/archcalc/bin/python"]
+    assert [line.partition(" -m ")[0] for line in job["script"][:2]] == ["python3 -I", "/tmp/archcalc/bin/python -I"]
     own = yaml.safe_load(example(".gitlab-ci.yml"))
     assert set(own) - {"include"} == {"archcalc"}
     assert set(own["archcalc"]["variables"]) <= set(job["variables"])
