@@ -67,3 +67,11 @@ def docs(session: nox.Session) -> None:
     session.run("python", "docs/data.py")
     session.run("archcalc", "docs", "README.md", "CONTRIBUTING.md", "docs")
     session.run("archcalc", "schema", "--out", "docs/archcalc.schema.json")
+    session.run("archcalc", "schema", "--budgets", "--out", "docs/archcalc-budgets.schema.json")
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the documentation as a site in build/site; a broken link or a page that is nowhere listed fails."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-c", "docs", "-W", "--keep-going", "-n", "-q", ".", "build/site", *session.posargs)

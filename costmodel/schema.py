@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 Schema = dict[str, Any]
 
-_DRAFT = "http://json-schema.org/draft-07/schema#"
+DRAFT = "http://json-schema.org/draft-07/schema#"
 _COUNT_TEXT = r"^[0-9]+(_[0-9]+)*$"
 _SHARE = {"description": "an exact share or number: 0.125 or 1/8", "type": ["number", "string"]}
 
@@ -29,25 +29,25 @@ def spec_schema() -> Schema:
     from costmodel.tower import Tower
 
     definitions: dict[str, Schema] = {}
-    top = _model(Architecture, definitions)
-    blocks = {kind: _model(block_class(kind), definitions) for kind in kinds()}
+    top = model_schema(Architecture, definitions)
+    blocks = {kind: model_schema(block_class(kind), definitions) for kind in kinds()}
     for kind, schema in blocks.items():
         definitions[f"block-{kind}"] = schema
     definitions["block-any"] = _any_block(blocks)
     definitions["block"] = _block(list(blocks))
-    definitions["shared-block"] = _model(SharedBlock, definitions)
+    definitions["shared-block"] = model_schema(SharedBlock, definitions)
     definitions["shared-block"]["properties"].pop("kind")
-    tower = _model(Tower, definitions)
+    tower = model_schema(Tower, definitions)
     tower["properties"]["blocks"] = _named("block")
     definitions["tower"] = tower
     properties = top["properties"]
     properties.pop("features")
     for field in features():
-        definitions[f"feature-{field}"] = _model(feature_class(field), definitions)
-        properties[field] = _reference(f"feature-{field}")
+        definitions[f"feature-{field}"] = model_schema(feature_class(field), definitions)
+        properties[field] = reference(f"feature-{field}")
     properties |= {"blocks": _named("block"), "shared": _named("shared-block"), "components": _named("tower")}
     properties["base"] = {"type": "string", "description": "the spec that this one changes"}
-    words = _model(Unpublished, definitions)["properties"]["confidence"]["enum"]
+    words = model_schema(Unpublished, definitions)["properties"]["confidence"]["enum"]
     rumour = {
         "properties": {"confidence": {"enum": words}},
         "required": ["confidence"],
@@ -62,16 +62,16 @@ def spec_schema() -> Schema:
         "then": {"required": sorted(top["required"])},
     }
     definitions |= {f"{name}-derived": _derived(schema) for name, schema in definitions.items()}
-    definitions["block-derived"] = _reference("block-any-derived")
+    definitions["block-derived"] = reference("block-any-derived")
     return {
-        "$schema": _DRAFT,
+        "$schema": DRAFT,
         "title": "archcalc architecture",
         "description": _sentence(Architecture),
         "type": "object",
         "required": ["name"],
         "if": {"required": ["base"]},
-        "then": _reference("file-derived"),
-        "else": _reference("file"),
+        "then": reference("file-derived"),
+        "else": reference("file"),
         "definitions": dict(sorted(definitions.items())),
     }
 
@@ -83,7 +83,7 @@ def schema_text() -> str:
     return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _model(cls: type[BaseModel], definitions: dict[str, Schema]) -> Schema:
+def model_schema(cls: type[BaseModel], definitions: dict[str, Schema]) -> Schema:
     """Return the schema of one model; the models inside it go to ``definitions``."""
     found = cls.model_json_schema(ref_template="#/definitions/{model}")
     for name, inner in found.pop("$defs", {}).items():
@@ -131,14 +131,15 @@ def _is_fraction(schema: Schema) -> bool:
     return schema.get("type") == "string" and ("exclusiveMinimum" in schema or "maximum" in schema)
 
 
-def _reference(name: str) -> Schema:
+def reference(name: str) -> Schema:
+    """Return a reference to a definition."""
     return {"$ref": f"#/definitions/{name}"}
 
 
 def _named(name: str) -> Schema:
     """Return a mapping from names to things of one kind."""
     pattern = "^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
-    return {"type": "object", "propertyNames": {"pattern": pattern}, "additionalProperties": _reference(name)}
+    return {"type": "object", "propertyNames": {"pattern": pattern}, "additionalProperties": reference(name)}
 
 
 def _derived(schema: Any, *, field: bool = False) -> Any:
@@ -163,14 +164,14 @@ def _derived(schema: Any, *, field: bool = False) -> Any:
 def _block(kinds: list[str]) -> Schema:
     """Return a block: of the kind it states, or derived from the block that ``like`` names."""
     stated: list[Schema] = [
-        {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": _reference(f"block-{kind}")}
+        {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": reference(f"block-{kind}")}
         for kind in kinds
     ]
     return {
         "type": "object",
         "properties": {"kind": {"enum": kinds}},
         "oneOf": [{"required": ["kind"]}, {"required": ["like"]}],
-        "allOf": [*stated, {"if": {"required": ["like"]}, "then": _reference("block-any-derived")}],
+        "allOf": [*stated, {"if": {"required": ["like"]}, "then": reference("block-any-derived")}],
     }
 
 

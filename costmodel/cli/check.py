@@ -34,6 +34,7 @@ def check(
     output: Annotated[
         list[str] | None, typer.Option("--output", metavar="FORMAT:FILE", help="Also write this (repeatable)")
     ] = None,
+    skip_others: Annotated[bool, typer.Option("--skip-others", help="Pass over named files that are no specs")] = False,
     specs: Specs = None,
     out: Out = None,
     quiet: Quiet = False,
@@ -49,14 +50,15 @@ def check(
         archcalc check designs --budgets archcalc.budgets.yaml
         archcalc check designs --format github --output sarif:archcalc.sarif
 
-    The exit status never depends on the format. Nothing to check is a mistake (2), not a success.
+    The exit status never depends on the format. Nothing to check is a mistake (2), not a success,
+    unless --skip-others left out all that was named: so hooks pass every YAML file that changed.
     """
     from costmodel.gate.check import check as answer
     from costmodel.render.findings import deliver_check
 
     found = answer(
         *wanted or [], budgets=budgets, lock=lock, hardware=hardware, fail_on=fail_on, select=names(select),
-        ignore=names(ignore), specs=specs or [],
+        ignore=names(ignore), specs=specs or [], skip_others=skip_others,
     )  # fmt: skip
     deliver_check(found, output_format, output or [], out=out, quiet=quiet, verbose=verbose, ascii_only=ascii_only)
     return int(found.failed)

@@ -20,14 +20,15 @@ def reference(
     """The tables of the documentation, from the code: fields, formulas, codes, words, claims.
 
     NAME is kinds, fields KIND, operations, codes, words, steps, dtypes, roles, keys, devices count,
-    devices figures, timing or claims.
+    devices figures, timing, rules or claims.
 
     Examples:
         archcalc reference fields moe
         archcalc reference claims --format csv
         archcalc reference devices count
 
-    fields also takes the parts of a document (architecture, norm, tower) and features (altup).
+    fields also takes the parts of a document (architecture, norm, tower), of a budget file (budgets,
+    limit, workload) and features (altup).
     """
     from costmodel.render.output import Output, deliver
     from costmodel.render.reference import ReferenceRenderer

@@ -68,12 +68,14 @@ def check(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     specs: Sequence[str | Path] = (),
+    skip_others: bool = False,
 ) -> Check:
     """Return what the rules and a budget file find in specs: files, folders or names of the catalog.
 
     Without ``wanted``, every spec in the folder of the budget file is checked. ``budgets`` and
     ``lock`` are looked for in the current folder where they are not given. ``hardware`` is what
-    the rules about memory think of. ``select`` and ``ignore`` name rules by id.
+    the rules about memory think of. ``select`` and ``ignore`` name rules by id. ``skip_others``
+    leaves out named files that are no specs.
 
     Raises:
         UnknownSpecError: there is no such file, folder or name.
@@ -93,8 +95,9 @@ def check(
     lock_path = _beside(lock, LOCK, budget_path.parent if budget_path else None)
     if not wanted and limits is None:
         raise UsageError("there is nothing to check", hint=f"name specs or folders, or write {BUDGETS}")
-    targets = find(wanted or [str(limits.folder) if limits else "."], folders)
-    if not targets.files:
+    targets = find(wanted or [str(limits.folder) if limits else "."], folders, skip_others=skip_others)
+    passed_over = skip_others and wanted and not any(Path(one).is_dir() for one in wanted)
+    if not targets.files and not passed_over:
         raise UsageError("there is no spec to check", hint="specs are YAML files with base, or blocks and d_model")
     run = _Run(limits, read_lock(lock_path) if lock_path else None, Reference.of(hardware), folders)
     run.ids = {rule for rule in RULES if (not select or rule in select) and rule not in ignore}

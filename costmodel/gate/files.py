@@ -34,8 +34,10 @@ class Targets:
     others: list[Path] = field(default_factory=list)
 
 
-def find(wanted: Iterable[str], specs: Sequence[Path] = ()) -> Targets:
+def find(wanted: Iterable[str], specs: Sequence[Path] = (), *, skip_others: bool = False) -> Targets:
     """Return the files of specs that are named: a folder stands for every spec in it.
+
+    A file that is named is taken for a spec, unless ``skip_others``.
 
     Raises:
         UnknownSpecError: there is no such file, folder or name.
@@ -47,6 +49,8 @@ def find(wanted: Iterable[str], specs: Sequence[Path] = ()) -> Targets:
         if path.is_dir():
             for file in _yaml_files(path):
                 (found.files if is_spec(file) else found.others).append(file)
+        elif skip_others and path.is_file() and not is_spec(path):
+            found.others.append(path)
         else:
             found.files.append(catalog.find(name, specs))
             if not found.files[-1].exists():

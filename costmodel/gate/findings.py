@@ -72,7 +72,7 @@ class Finding:
     def fingerprinted(self, what: str = "") -> Finding:
         """Return the finding with its fingerprint; ``what`` tells it from others of its rule in its file."""
         text = "\0".join((self.file, self.rule, what or self.figure or "", self.at or ""))
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        self.fingerprint = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()  # names of files are bytes
         return self
 
 

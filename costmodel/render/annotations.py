@@ -19,6 +19,7 @@ from costmodel.render.text import plain_text
 
 _GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
 _GITLAB = {"error": "major", "warning": "minor", "note": "info"}
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
@@ -95,7 +96,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "ruleId": finding.rule,
         "ruleIndex": index,
         "level": finding.severity,
-        "message": {"text": plain(f"{finding.title}: {'; '.join(finding.lines)}")},
+        "message": {"text": _message(f"{finding.title}: {'; '.join(finding.lines)}")},
         "locations": [{"physicalLocation": {"artifactLocation": artifact, "region": region}}],
         "partialFingerprints": {"archcalc/1": finding.fingerprint},
     }
@@ -104,10 +105,14 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     return found
 
 
-def _uri(path: str) -> str:
-    from urllib.parse import quote
+def _message(text: str) -> str:
+    """Return text of which nothing is a placeholder or a link: the standard, 3.11.5 and 3.11.6."""
+    return plain(text).replace("{", "{{").replace("}", "}}").replace("](", "] (")
 
-    return quote(plain(path))
+
+def _uri(path: str) -> str:
+    """Return a path as a URI: bytes of UTF-8 that are not unreserved as ``%20``."""
+    return "".join(chr(c) if chr(c) in _UNRESERVED else f"%{c:02X}" for c in plain(path).encode())
 
 
 def junit(found: Check) -> str:
@@ -147,7 +152,7 @@ def _cases(found: Check, spec: str) -> list[ElementTree.Element]:
         if one.waived is not None:
             ElementTree.SubElement(case, "skipped", message=plain(one.waived)).text = text
         elif found.fails(one):
-            ElementTree.SubElement(case, "failure", type=one.rule, message=text).text = f"{one.place}: {text}"
+            ElementTree.SubElement(case, "failure", type=one.rule, message=text).text = plain(f"{one.place}: {text}")
         else:
             ElementTree.SubElement(case, "system-out").text = f"{one.severity}: {text}"
         cases.append(case)

@@ -10,7 +10,7 @@ from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, clean, fit, line, paragraph
 
 _STYLE = {"error": "red", "warning": "yellow", "note": "cyan"}
-SUMMARY = 900_000  # characters of a Markdown summary; GitHub takes 1 MiB
+SUMMARY = 900_000  # bytes of a Markdown summary; GitHub takes 1 MiB
 _ROWS = 200
 
 
@@ -93,11 +93,13 @@ def markdown(found: Check) -> str:
     open_ = [one for one in found.findings if one.waived is None]
     if open_:
         out += ["| | where | what | |", "|---|---|---|---|"]
+        size = 0
         for one in open_[:_ROWS]:
             where = escape.markdown(f"{one.file}:{one.line}")
             what = escape.markdown("; ".join(one.lines))
             row = f"| {one.severity} {one.rule} | {where} | {escape.markdown(one.title)} | {what} |"
-            if sum(map(len, out)) + len(row) > SUMMARY:
+            size += len(row.encode()) + 1
+            if size > SUMMARY:
                 break
             out.append(row)
         left = len(open_) - (len(out) - 4)

@@ -160,6 +160,14 @@ def _timing() -> Rows:
         yield name, " ".join((fit.__doc__ or "").split()).replace("``", "`")
 
 
+def _rules() -> Rows:
+    from importlib import import_module
+
+    # By name: the room of the gate is built on this one.
+    for rule in import_module("costmodel.gate.rules").RULES.values():
+        yield rule.id, rule.severity, rule.title, rule.help
+
+
 def _claims() -> Rows:
     from costmodel import catalog
     from costmodel.report.claims import check_all
@@ -246,6 +254,14 @@ _TABLES: dict[str, tuple[tuple[ReferenceColumn, ...], Callable[..., Any], Callab
     "timing": (
         (_Column("family", "family", code=True), _Column("time", "expected time of one kernel, in microseconds")),
         _timing,
+        None,
+    ),
+    "rules": (
+        (
+            _Column("rule", "rule", code=True), _Column("severity", "severity"), _Column("title", "title"),
+            _Column("help", "what it means"),
+        ),
+        _rules,
         None,
     ),
     "claims": (

@@ -1,4 +1,4 @@
-"""The fields of the spec language, with their types and defaults in its own words."""
+"""The fields of the spec language and of budget files, with their types and defaults in its own words."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 _PLAIN = {int: "whole number", bool: "true or false", str: "text", float: "number", Fraction: "share or number"}
-_WITH_SECTIONS = ("architecture", "encoder", "mtp")  # whose parts are tables of their own
+_WITH_SECTIONS = ("architecture", "encoder", "mtp", "budgets", "budget")  # whose parts are tables of their own
+_BUDGETS = {
+    "budgets": "File", "budget": "Budget", "limit": "Limit", "fits": "Fits", "assertion": "Assertion",
+    "workload": "Load",
+}  # fmt: skip
 Row = tuple[str, str, str]
 
 
 def owners() -> dict[str, Any]:
-    """Return what has fields by its name: parts of a document, kinds of blocks, features of the residual stream."""
+    """Return what has fields by its name: parts of a document, kinds of blocks, features of the residual stream.
+
+    The parts of a budget file are found by name: the room of the gate is built on this one.
+    """
+    from importlib import import_module
+
     from costmodel import architecture, document, stack
     from costmodel.blocks import block_class, kinds
     from costmodel.residual import feature_class, features
@@ -35,6 +44,7 @@ def owners() -> dict[str, Any]:
         "tower": Tower,
         **{kind: block_class(kind) for kind in kinds()},
         **{name: feature_class(name) for name in features()},
+        **{name: getattr(import_module("costmodel.gate.budget_file"), cls) for name, cls in _BUDGETS.items()},
     }
 
 
@@ -46,7 +56,7 @@ def fields(name: str) -> tuple[str, list[Row]]:
     for field, info in owner.model_fields.items():
         if field == "features":  # in a spec each feature is a field by itself
             continue
-        rows.append(_row(field, info))
+        rows.append(_row(info.alias or field, info))
         if name not in _WITH_SECTIONS:
             rows += _nested(field, info.annotation)
     return text, rows
@@ -57,7 +67,7 @@ def _nested(field: str, annotation: Any) -> Iterator[Row]:
     for part in (annotation, *get_args(annotation)):
         if isinstance(part, type) and issubclass(part, BaseModel):
             for name, info in part.model_fields.items():
-                yield _row(f"{field}.{name}", info)
+                yield _row(f"{field}.{info.alias or name}", info)
 
 
 def _row(name: str, info: Any) -> Row:
@@ -82,7 +92,10 @@ def type_text(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{word}`" if isinstance(word, str) else str(word) for word in inner)
     if origin in (Union, UnionType):
-        return " or ".join(dict.fromkeys(type_text(part) for part in inner if part is not NoneType))
+        words = dict.fromkeys(type_text(part) for part in inner if part is not NoneType)
+        if "number" in words:
+            words.pop("whole number", None)
+        return " or ".join(words)
     if origin is list:
         return f"list of {type_text(inner[0])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -18,7 +18,7 @@ from costmodel.report.reference_fields import owners
 CALLS = (
     ("kinds",), ("fields", "attention"), ("fields", "architecture"), ("fields", "tower"), ("fields", "altup"),
     ("operations",), ("codes",), ("words",), ("steps",), ("dtypes",), ("roles",), ("keys",), ("devices", "count"),
-    ("devices", "figures"), ("timing",), ("claims",),
+    ("devices", "figures"), ("timing",), ("rules",), ("claims",), ("fields", "budgets"), ("fields", "workload"),
 )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_claims_are_exact_integers(archcalc) -> None:
     ("call", "message"),
     [
         (("codse",), 'error: there is no reference "codse"\n  did you mean codes? All: kinds, fields, operations, '
-         "codes, words, steps, dtypes, roles, keys, devices, timing, claims\n"),
+         "codes, words, steps, dtypes, roles, keys, devices, timing, rules, claims\n"),
         (("devices",), "error: reference devices takes one of count or figures\n  archcalc reference devices count\n"),
         (("devices", "cuont"), 'error: reference devices has no "cuont"\n  did you mean count?\n'),
         (("codes", "AC1"), 'error: reference codes takes nothing more, not "AC1"\n  take it out\n'),
