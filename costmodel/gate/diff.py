@@ -200,6 +200,9 @@ def _revisions(
         last = (last or "HEAD") if dots else (head or "")
     old = Side.at(first, paths, folders, stack, label=label)
     new = Side.at(last, paths, folders, stack, label=last) if last else Side.here(paths, folders)
+    missing = [path for path in paths if path not in {*old.paths, *new.paths}]
+    if missing:
+        raise UsageError(f"{quote(missing[0])} is in neither revision", hint="options stand before --")
     return old, new, " ".join(paths)
 
 

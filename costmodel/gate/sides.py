@@ -19,13 +19,15 @@ Entry = Subject | Locked | ArchcalcError
 class Side:
     """Specs by the path that both sides call them by; what cannot be read is its error.
 
-    ``whole``: the side holds everything that there is, so that what it lacks was removed.
+    ``whole``: the side holds everything that there is, so that what it lacks was removed. ``paths``:
+    those asked for that are there.
     """
 
     label: str
     specs: dict[str, Entry] = field(default_factory=dict)
     lock: Lock | None = None
     whole: bool = False
+    paths: list[str] = field(default_factory=list)
 
     @property
     def error(self) -> ArchcalcError | None:
@@ -37,15 +39,16 @@ class Side:
         """Return the specs of a revision. Raises UsageError where there is none."""
         top = stack.enter_context(revisions.copied(revision, paths, folders))
         side = cls(label, whole=True)
-        there = [str(top / path) for path in paths if (top / path).exists()]
-        side.add(there, [top / folder for folder in folders if not folder.is_absolute()], copied=top)
+        side.paths = [path for path in paths if (top / path).exists()]
+        side.add([str(top / path) for path in side.paths], [top / folder for folder in folders if not folder.is_absolute()], copied=top)
         return side
 
     @classmethod
     def here(cls, paths: Sequence[str], folders: Sequence[Path]) -> Side:
         """Return the specs of the working tree."""
         side = cls("the working tree", whole=True)
-        side.add([path for path in paths if Path(path).exists()], folders)
+        side.paths = [path for path in paths if Path(path).exists()]
+        side.add(side.paths, folders)
         return side
 
     def add(

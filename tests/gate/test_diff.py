@@ -238,5 +238,5 @@ def test_nothing_to_compare_is_a_mistake(designs: Path) -> None:
     (designs / "empty").mkdir()
     with pytest.raises(UsageError, match="there is no spec to compare"):
         diff("empty", "empty")
-    with pytest.raises(UsageError, match="there is no spec to compare"):
-        diff("HEAD", paths=["nosuch"])
+    with pytest.raises(UsageError, match="is in neither revision"):
+        diff("HEAD", paths=["designs", "nosuch"])
