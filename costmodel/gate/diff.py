@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.architecture import Architecture
-from costmodel.errors import ArchcalcError, UsageError, dotted, quote
-from costmodel.gate import causes, revisions
+from costmodel.errors import ArchcalcError, UsageError, dotted
+from costmodel.gate import causes
 from costmodel.gate.conditions import Condition
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import plain_value
 from costmodel.gate.lock import Lock, Locked, key_of, moved
 from costmodel.gate.names import Figures
-from costmodel.gate.sides import Side, side_of
+from costmodel.gate.sides import Side, between, side_of
 from costmodel.gate.workloads import Load
 from costmodel.report.choices import CONTEXTS, Choices
 from costmodel.report.conventions import Conventions, conventions
@@ -148,7 +148,7 @@ def diff(
     folders = asked_folders(specs)
     with ExitStack() as stack:
         if paths is not None or head is None:
-            old, new, topic = _revisions(base, head, paths, folders, stack)
+            old, new, topic = between(base, head, paths, folders, stack)
         else:
             old = side_of(base, folders, stack)
             folder = old.lock.path.parent if old.lock else None
@@ -179,31 +179,6 @@ def diff(
         removed=counts["removed"],
         equal=counts["equal"],
     )
-
-
-def _revisions(
-    base: str, head: str | None, paths: Sequence[str] | None, folders: Sequence[Path], stack: ExitStack
-) -> tuple[Side, Side, str]:
-    """Return both sides of a comparison of revisions."""
-    paths = list(paths or ["."])
-    if not base.strip("."):
-        raise UsageError(
-            f"{quote(base)} names no revision", hint="an empty variable? archcalc diff main...HEAD -- designs"
-        )
-    first, dots, last = base.partition("...")
-    if dots:
-        first, last = first or "HEAD", last or "HEAD"
-        first, label = revisions.common_ancestor(first, last), first
-    else:
-        first, dots, last = base.partition("..")
-        label = first = first or "HEAD"
-        last = (last or "HEAD") if dots else (head or "")
-    old = Side.at(first, paths, folders, stack, label=label)
-    new = Side.at(last, paths, folders, stack, label=last) if last else Side.here(paths, folders)
-    missing = [path for path in paths if path not in {*old.paths, *new.paths}]
-    if missing:
-        raise UsageError(f"{quote(missing[0])} is in neither revision", hint="options stand before --")
-    return old, new, " ".join(paths)
 
 
 Entry = Subject | Locked | ArchcalcError

@@ -40,7 +40,8 @@ class Side:
         top = stack.enter_context(revisions.copied(revision, paths, folders))
         side = cls(label, whole=True)
         side.paths = [path for path in paths if (top / path).exists()]
-        side.add([str(top / path) for path in side.paths], [top / folder for folder in folders if not folder.is_absolute()], copied=top)
+        there = [str(top / path) for path in side.paths]
+        side.add(there, [top / folder for folder in folders if not folder.is_absolute()], copied=top)
         return side
 
     @classmethod
@@ -98,3 +99,32 @@ def side_of(text: str, folders: Sequence[Path], stack: ExitStack, called: Callab
         side.label = found.key if path.exists() else found.name
         side.specs[called(file) if called else found.key] = found
     return side
+
+
+def between(
+    base: str, head: str | None, paths: Sequence[str] | None, folders: Sequence[Path], stack: ExitStack
+) -> tuple[Side, Side, str]:
+    """Return both sides of a comparison of revisions, and what is compared.
+
+    Raises:
+        UsageError: a revision or path that does not exist.
+    """
+    paths = list(paths or ["."])
+    if not base.strip("."):
+        raise UsageError(
+            f"{quote(base)} names no revision", hint="an empty variable? archcalc diff main...HEAD -- designs"
+        )
+    first, dots, last = base.partition("...")
+    if dots:
+        first, last = first or "HEAD", last or "HEAD"
+        first, label = revisions.common_ancestor(first, last), first
+    else:
+        first, dots, last = base.partition("..")
+        label = first = first or "HEAD"
+        last = (last or "HEAD") if dots else (head or "")
+    old = Side.at(first, paths, folders, stack, label=label)
+    new = Side.at(last, paths, folders, stack, label=last) if last else Side.here(paths, folders)
+    missing = [path for path in paths if path not in {*old.paths, *new.paths}]
+    if missing:
+        raise UsageError(f"{quote(missing[0])} is in neither revision", hint="options stand before --")
+    return old, new, " ".join(paths)
