@@ -232,6 +232,8 @@ def _page(architecture: Architecture, load: Load) -> dict[str, Any]:
             for plan in compare_times.plans(architecture, devices)
         ]
     asked = _asked(load)
+    if load.kernels is not None:
+        asked["kernels"] = load.kernels
     pages = [roofline(architecture, name, new=new, cached=cached, **{**asked, **plan}) for plan in plans]
     if not pages:
         raise UsageError(
