@@ -144,8 +144,13 @@ class Claim:
 
     @property
     def number(self) -> str:
-        """Return the number of the statement as text."""
+        """Return the number of the statement as text: ``12b``."""
         return str(self.said.number)
+
+    @property
+    def row(self) -> int:
+        """Return its number without the letter of a part: 12."""
+        return int("".join(filter(str.isdigit, self.number)))
 
     def references(self) -> Iterator[Reference]:
         """Yield every figure that the claim names."""
@@ -170,7 +175,7 @@ class File:
         """Return an error with its place in the file; one that has a place keeps it."""
         if error.where is not None:
             return error
-        return locate(InvalidSpec([Problem(path, error.message, error.code, error.hint)]), self.document)
+        return locate(InvalidSpec([_problem(path, error)]), self.document)
 
 
 def read_claims(path: Path, knows: Callable[[str], object]) -> File:
@@ -300,7 +305,12 @@ class _Reader:
         return expression
 
     def _problem(self, path: DataPath, error: ArchcalcError) -> None:
-        self.problems.append(Problem(path, error.message, error.code, error.hint))
+        self.problems.append(_problem(path, error))
+
+
+def _problem(path: DataPath, error: ArchcalcError) -> Problem:
+    """Return an error as a problem of the file; a spec that does not exist has no code of its own."""
+    return Problem(path, error.message, error.code or "AC223", error.hint)
 
 
 __all__ = ["Claim", "File", "Proof", "Sentence", "SpecError", "Term", "Unit", "Verdict", "read_claims"]

@@ -149,7 +149,7 @@ class _Run:
         self.subjects: dict[str, Subject] = {}
         self.files = [read_claims(path, self.find) for path in _paths(where)]
         self.claims = [claim for file in self.files for claim in file.claims]
-        self.claims.sort(key=lambda one: (int(one.number.rstrip("abcdefghijklmnopqrstuvwxyz")), one.number))
+        self.claims.sort(key=lambda one: (one.row, one.number))
         seen: dict[str, Claim] = {}
         for claim in self.claims:
             other = seen.setdefault(claim.said.id, claim)
@@ -177,7 +177,7 @@ class _Run:
         specs: list[str] = []
         for word in asked:
             ids = {one.said.id for one in self.claims if word in (one.said.id, one.number, one.file.name)}
-            ids |= {one.said.id for one in self.claims if word.isdigit() and one.number.rstrip("abcdefghij") == word}
+            ids |= {one.said.id for one in self.claims if word == str(one.row)}
             if not ids:
                 spec = self._spec(word)
                 specs.append(spec.stem)
