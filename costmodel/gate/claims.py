@@ -133,6 +133,12 @@ def claims(*wanted: str, source: str | Path | None = None, specs: Sequence[str |
     )
 
 
+def names() -> list[str]:
+    """Return what may be asked for of the claims that ship: subjects, ids, and the names of specs."""
+    run = _Run(catalog.spec_root() / FOLDER, ())
+    return [*(file.name for file in run.files), *(claim.said.id for claim in run.claims), *catalog.names()]
+
+
 @dataclass(slots=True)
 class _Chosen:
     claims: list[Claim]
