@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from costmodel.cli.completion import candidates
+
 WRONG = """\
 subject: Mine
 claims:
@@ -85,7 +87,7 @@ def test_markdown_and_latex(archcalc) -> None:
 
 
 def test_an_unexpected_verdict_is_status_1_in_every_format(wrong: str, archcalc) -> None:
-    for form in ("table", "json", "csv", "markdown", "latex"):
+    for form in ("table", "json", "csv", "markdown", "latex", "html"):
         assert archcalc("claims", "--from", wrong, "gpt2-size", "--format", form).status == 1
     page = archcalc("claims", "--from", wrong, "gpt2-size").out
     assert "1    does not hold" in page
@@ -102,6 +104,11 @@ def test_a_mistake_in_a_file_is_status_2_with_a_caret(wrong: str, archcalc) -> N
     assert (answer.status, answer.out) == (2, "")
     assert answer.err.startswith(f'{wrong}:6:23: error AC223: no architecture "gpt22"\n')
     assert "    |                       ^^^^^^^^" in answer.err
+
+
+def test_completion_knows_subjects_ids_and_specs() -> None:
+    assert candidates(["claims", "gemma-3-c"]) == ["gemma-3-cache"]
+    assert {"caches", "window-reach", "gpt2"} <= set(candidates(["claims", ""]))
 
 
 def test_examples_of_the_help_run(archcalc) -> None:

@@ -105,13 +105,18 @@ def test_another_number_is_another_verdict(tmp_path: Path, figure: str, verdict:
         ('{figure: "gpt2:cache.bytes", at: 1Ki, equals: 37.7 MB}', "holds"),
         ('{figure: "gpt2:cache.bytes", at: long, equals: 37.7 MB}', "does not hold"),
         ('{figure: "gpt2:cache.bytes@long", max: 19 MB}', "holds"),
+        ('{figure: "switch-base-8:blocks.moe.capacity_factor", equals: 1.25}', "holds"),
+        ('"gpt2:time.memory_s@naive > gpt2:time.memory_s@fused"', "holds"),
+        ('"gpt2:flops.forward@naive == gpt2:flops.forward@fused"', "holds"),
         ('{figure: "gpt2:n_layers / 5", equals: 2.4}', "holds"),
         ('{figure: "gpt2:n_layers / 5", equals: 2}', "holds"),
         ('{figure: "gpt2:n_layers / 5", equals: 3}', "does not hold"),
     ],
 )
 def test_checks(tmp_path: Path, check: str, verdict: str) -> None:
-    head = "subject: Mine\nworkloads: {long: {context: 1Ki, kv: int8}}\n"
+    prompt = "new: 1Ki, hardware: h100-sxm"
+    loads = f"long: {{context: 1Ki, kv: int8}}, fused: {{{prompt}}}, naive: {{{prompt}, kernels: naive}}"
+    head = f"subject: Mine\nworkloads: {{{loads}}}\n"
     (row,) = cm.claims(source=write(tmp_path, statement(f"checks: [{check}]"), head=head)).claims
     assert row.verdict == verdict
 
