@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from costmodel.catalog import load as load
     from costmodel.errors import ArchcalcError as ArchcalcError
     from costmodel.gate.check import check as check
+    from costmodel.gate.claims import claims as claims
     from costmodel.gate.diff import diff as diff
     from costmodel.gate.lock import lock as lock
     from costmodel.profiles import load_hardware as load_hardware
@@ -49,6 +50,7 @@ _EXPORTS = {
     "cache": "report.cache",
     "calibrate": "report.calibrate",
     "check": "gate.check",
+    "claims": "gate.claims",
     "compare": "report.compare",
     "diff": "gate.diff",
     "explain": "report.explain",
@@ -75,6 +77,7 @@ __all__ = [
     "cache",
     "calibrate",
     "check",
+    "claims",
     "compare",
     "diff",
     "explain",

@@ -30,13 +30,14 @@ COMMANDS = {
     "check": "check:check",
     "lock": "lock:lock",
     "diff": "diff:diff",
+    "claims": "claims:claims",
 }
 GROUPS = {
     "look": ("list", "show", "compare", "flops", "cache", "explain"),
     "run": ("roofline", "serve", "fit", "kernel", "hardware", "calibrate"),
     "design": ("init", "schema"),
     "gate": ("check", "lock", "diff"),
-    "publish": ("docs", "reference"),
+    "publish": ("docs", "reference", "claims"),
 }
 ROOT = """\
 archcalc  what a language model costs: parameters, FLOPs, cache, time

@@ -73,6 +73,10 @@ def candidates(words: list[str]) -> list[str]:
         from costmodel.report.reference import choices
 
         found = list(choices(*before[1:2])) if len(before) < 3 else []
+    elif before[0] == "claims":
+        from costmodel.gate.claims import names
+
+        found = names()
     else:
         found = []
     return [word for word in found if word.startswith(last)]

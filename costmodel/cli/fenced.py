@@ -19,7 +19,7 @@ from costmodel.gate.fences import Fence, Markup, error
 TABLE = "table"  # table FILE.csv: a word of fences alone
 SAFE = (
     "list", "show", "compare", "flops", "cache", "explain", "roofline", "serve", "fit", "kernel", "hardware",
-    "schema", "reference", "check", "diff",
+    "schema", "reference", "check", "diff", "claims",
 )  # fmt: skip
 _WRITE = ("--out", "--output")
 _HELP = ("--help", "-h")

@@ -238,11 +238,11 @@ class _Reader:
             if kind == "equals" and limit.tolerance is None:
                 rule.published = parse_published(value)
             elif kind in ("max_increase", "max_decrease"):
-                rule.bound, rule.relative = _change(value)
+                rule.bound, rule.relative = change_of(value)
             else:
-                rule.bound = _amount(value, names.dimension(reference.name))
+                rule.bound = bound_of(value, names.dimension(reference.name))
             if kind == "equals" and limit.tolerance is not None:
-                rule.tolerance, rule.relative = _change(limit.tolerance)
+                rule.tolerance, rule.relative = change_of(limit.tolerance)
         except ArchcalcError as error:
             self._problem(path, error)
         return rule
@@ -283,7 +283,7 @@ class _Reader:
         return [Rule("assert", found.expr, found.severity, mark, expression=expression, why=found.why)]
 
 
-def _amount(value: Amount, dimension: str) -> Fraction:
+def bound_of(value: Amount, dimension: str) -> Fraction:
     """Read a limit of a figure. Raises FieldError where its unit measures something else."""
     if not isinstance(value, str):
         return Fraction(str(value))
@@ -294,7 +294,7 @@ def _amount(value: Amount, dimension: str) -> Fraction:
     return read_number(value)
 
 
-def _change(value: Amount) -> tuple[Fraction, bool]:
+def change_of(value: Amount) -> tuple[Fraction, bool]:
     """Read a change: a share with ``%`` (True), or an amount (False)."""
     if isinstance(value, str):
         return read_number(value), dimension_of(value) == "share"

@@ -167,7 +167,11 @@ def _shape(of: Figures, _: Load) -> Found:
 
 
 def _blocks(of: Figures, _: Load) -> Found:
-    return dict(flat({name: block.model_dump() for name, block in of.architecture.blocks.items()}, "blocks"))
+    found = dict(flat({name: block.model_dump() for name, block in of.architecture.blocks.items()}, "blocks"))
+    for name, block in of.architecture.blocks.items():  # shares, which are written as texts
+        shares = {field: value for field, value in block if isinstance(value, Fraction)}
+        found |= {f"blocks.{name}.{field}": value for field, value in shares.items()}
+    return found
 
 
 def _cache(of: Figures, load: Load) -> Found:
@@ -232,6 +236,8 @@ def _page(architecture: Architecture, load: Load) -> dict[str, Any]:
             for plan in compare_times.plans(architecture, devices)
         ]
     asked = _asked(load)
+    if load.kernels is not None:
+        asked["kernels"] = load.kernels
     pages = [roofline(architecture, name, new=new, cached=cached, **{**asked, **plan}) for plan in plans]
     if not pages:
         raise UsageError(

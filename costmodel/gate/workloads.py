@@ -16,7 +16,8 @@ from costmodel.units import context_text
 
 _MACHINES = re.compile(r"(?:(?P<devices>[1-9][0-9]{0,5}) ?x ?)?(?P<name>\S.*)")
 _OF_CHOICES = ("page", "batch", "source", "attention", "logits", "mla")
-_OF_PLAN = ("tp", "pp", "ep", "dp", "cp", "overhead")
+_DEGREES = ("tp", "pp", "ep", "dp", "cp")
+_OF_PLAN = (*_DEGREES, "overhead")
 
 Tokens = int | str
 Severity = Literal["error", "warning", "note"]
@@ -28,6 +29,7 @@ class Load(Model):
     ``dtype`` is a recipe such as ``weights=fp8,kv=fp8``; ``weights`` and ``kv`` are short for a part
     of it. ``hardware`` is ``h200-sxm`` or ``8x h200-sxm``; without ``tp pp ep dp cp`` the plan of so
     many devices is the faster of those that ``compare`` tries. ``with`` names components to count.
+    ``kernels: naive`` times attention that writes its scores to memory.
     """
 
     context: Tokens | None = None
@@ -51,8 +53,9 @@ class Load(Model):
     dp: Tokens | None = None
     cp: Tokens | None = None
     overhead: str | None = None
+    kernels: Literal["fused", "naive"] | None = None
 
-    @field_validator("context", "new", "batch", "source", "page", *_OF_PLAN[:-1])
+    @field_validator("context", "new", "batch", "source", "page", *_DEGREES)
     @classmethod
     def _positive(cls, value: Tokens | None) -> Tokens | None:
         return None if value is None else _read(tokens, value)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import UsageError, quote
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 _UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12, "Ki": 2**10}
 _UNITS |= {"Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_ROUNDINGS = (ROUND_HALF_UP, ROUND_DOWN)
 _VALUE = re.compile(
     r"~?(?P<digits>[0-9][0-9_,]*(?:\.[0-9]+)?)(?:[eE]\+?(?P<power>[0-9]{1,2}))? ?(?P<unit>[A-Za-z]{0,4})"
 )
@@ -30,13 +31,13 @@ class Published:
     value: Decimal
     step: Decimal
 
-    def is_of(self, figure: int) -> bool:
+    def is_of(self, figure: int | Fraction) -> bool:
         """Say whether a figure is this value at its digits, rounded to the nearest or cut off.
 
         Publishers do both: 37,552,282,624 is said to be 37B, 671,026,404,352 to be 671B.
         """
-        scaled = Decimal(figure) / self.step
-        return self.value in {scaled.quantize(Decimal(1), rounding) * self.step for rounding in _ROUNDINGS}
+        scaled = Fraction(figure) / Fraction(self.step)
+        return Fraction(self.value) / Fraction(self.step) in (floor(scaled), floor(scaled + Fraction(1, 2)))
 
 
 @dataclass(slots=True)
