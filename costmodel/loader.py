@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from costmodel.errors import (
     InvalidSpec,
@@ -21,6 +21,7 @@ from costmodel.errors import (
     count_of,
     one_of,
     plain,
+    quote,
 )
 from costmodel.merging import NAMED, derive_blocks, inherit
 from costmodel.nodes import Mapping, Node, Scalar, Sequence, Source, is_null, to_data
@@ -34,11 +35,16 @@ __all__ = [
     "locate",
     "read_bytes",
     "read_document",
+    "read_model",
     "resolve",
     "to_text",
 ]
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
 DataPath = tuple[str | int, ...]
+AnyModel = TypeVar("AnyModel", bound="BaseModel")
 
 
 class Mark(NamedTuple):
@@ -163,6 +169,25 @@ def resolve(document: Document, find_base: Callable[[str], Document]) -> Documen
     """
     root, bases = inherit(document.root, lambda name: find_base(name).root)
     return Document(derive_blocks(root), document.where, tuple(bases))
+
+
+def read_model(path: Path, model: type[AnyModel], noun: str) -> tuple[AnyModel, Document]:
+    """Return a file that has no base, as its model, with the places of its values. ``noun``: what it is.
+
+    Raises:
+        UnknownSpecError: there is no such file.
+        SpecError: it says something impossible; the message has file, line and column.
+    """
+    from pydantic import ValidationError
+
+    def no_base(name: str) -> Document:
+        raise UnknownSpecError(f"{noun} has no base, and this one names {quote(name)}")
+
+    document = resolve(read_document(path), no_base)
+    try:
+        return model.model_validate(document.data), document
+    except ValidationError as error:
+        raise locate(InvalidSpec(from_pydantic(error, data=document.data, allowed=model)), document) from None
 
 
 def locate(invalid: InvalidSpec, document: Document) -> SpecError:

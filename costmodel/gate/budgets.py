@@ -18,7 +18,6 @@ from costmodel.errors import (
     InvalidSpec,
     Problem,
     SpecError,
-    UnknownSpecError,
     UsageError,
     quote,
 )
@@ -30,7 +29,7 @@ from costmodel.gate.numbers import dimension_of, read_number
 from costmodel.gate.rules import RULES
 from costmodel.gate.terms import Expression, Reference
 from costmodel.gate.workloads import Load, Severity, load_of
-from costmodel.loader import Document, Mark, locate, read_document, resolve
+from costmodel.loader import Document, Mark, locate, read_model
 from costmodel.problems import from_pydantic
 from costmodel.report.claims import Published
 from costmodel.report.claims import parse as parse_published
@@ -133,11 +132,7 @@ def read_budgets(path: Path) -> Budgets:
         UnknownSpecError: there is no such file.
         SpecError: it says something impossible; the message has file, line and column.
     """
-    document = resolve(read_document(path), _no_base)
-    try:
-        file = File.model_validate(document.data)
-    except ValidationError as error:
-        raise locate(InvalidSpec(from_pydantic(error, data=document.data, allowed=File)), document) from None
+    file, document = read_model(path, File, "a budget file")
     reader = _Reader(file, document)
     groups = [reader.group(index, budget) for index, budget in enumerate(file.budgets)]
     for rule in file.severity:
@@ -146,10 +141,6 @@ def read_budgets(path: Path) -> Budgets:
     if reader.problems:
         raise locate(InvalidSpec(reader.problems), document)
     return Budgets(path.parent, groups, dict(file.workloads), dict(file.severity))
-
-
-def _no_base(name: str) -> Document:
-    raise UnknownSpecError(f"a budget file has no base, and this one names {quote(name)}")
 
 
 class _Reader:

@@ -12,10 +12,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from costmodel.block import Model
-from costmodel.errors import ArchcalcError, InvalidSpec, Problem, SpecError, UnknownSpecError, UsageError, quote
+from costmodel.errors import ArchcalcError, InvalidSpec, Problem, SpecError, UsageError, quote
 from costmodel.gate import names
 from costmodel.gate.budget_file import Amount
 from costmodel.gate.budgets import bound_of, change_of
@@ -24,8 +24,7 @@ from costmodel.gate.expression import read as read_expression
 from costmodel.gate.numbers import read_number
 from costmodel.gate.terms import Expression, Reference
 from costmodel.gate.workloads import Load, load_of
-from costmodel.loader import Document, Mark, locate, read_document, resolve
-from costmodel.problems import from_pydantic
+from costmodel.loader import Document, locate, read_model
 from costmodel.report.claims import Published
 from costmodel.report.claims import parse as parse_published
 
@@ -185,21 +184,13 @@ def read_claims(path: Path, knows: Callable[[str], object]) -> File:
         UnknownSpecError: there is no such file.
         SpecError: it says something impossible; the message has file, line and column.
     """
-    document = resolve(read_document(path), _no_base)
-    try:
-        said = ClaimFile.model_validate(document.data)
-    except ValidationError as error:
-        raise locate(InvalidSpec(from_pydantic(error, data=document.data, allowed=ClaimFile)), document) from None
+    said, document = read_model(path, ClaimFile, "a file of claims")
     file = File(path.stem, said.subject, document, dict(said.workloads))
     reader = _Reader(file, knows)
     file.claims = [reader.claim(index, one) for index, one in enumerate(said.claims)]
     if reader.problems:
         raise locate(InvalidSpec(reader.problems), document)
     return file
-
-
-def _no_base(name: str) -> Document:
-    raise UnknownSpecError(f"a file of claims has no base, and this one names {quote(name)}")
 
 
 class _Reader:

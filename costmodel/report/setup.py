@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.block import Model, Natural
 from costmodel.dtypes import FORMATS, Recipe
-from costmodel.errors import ArchcalcError, InvalidSpec, UnknownSpecError, UsageError, one_of, quote
+from costmodel.errors import ArchcalcError, UsageError, one_of, quote
 from costmodel.plan import DEGREES, Plan, resolve
 from costmodel.profiles import Hardware, load_hardware
 from costmodel.report.choices import Asked, Choices, natural, tokens
@@ -20,7 +20,6 @@ from costmodel.units import context_text, parse_fraction, parse_quantity
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
-    from costmodel.loader import Document
 
 RESERVE = "5 GB"
 
@@ -204,20 +203,9 @@ def _plan(own: dict[str, Any]) -> dict[str, Any]:
 
 def read_plan(path: Path) -> PlanFile:
     """Read a plan's file. Raises SpecError with file, line and column."""
-    from pydantic import ValidationError
+    from costmodel.loader import read_model
 
-    from costmodel.loader import locate, read_document, resolve
-    from costmodel.problems import from_pydantic
-
-    document = resolve(read_document(path), _no_base)
-    try:
-        return PlanFile.model_validate(document.data)
-    except ValidationError as error:
-        raise locate(InvalidSpec(from_pydantic(error, data=document.data, allowed=PlanFile)), document) from None
-
-
-def _no_base(name: str) -> Document:
-    raise UnknownSpecError(f"a plan has no base, and this one names {quote(name)}")
+    return read_model(path, PlanFile, "a plan")[0]
 
 
 def _share(value: str | float) -> Fraction:

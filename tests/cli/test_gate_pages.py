@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.designs import WIDE
+
 FORMS = "table, text, json, github, gitlab, sarif, junit or markdown"
 BUDGETS = """\
 version: 1
@@ -19,14 +21,6 @@ budgets:
       fits: {hardware: 8x h100-sxm, weights: fp8, at: long, why: one node is what we have}
   - match: "*"
     assert: ["params.active / params.total <= 1"]
-"""
-WIDE = """\
-base: deepseek-v3
-name: v3-wide-shared
-title: DeepSeek-V3 with a wider shared expert
-blocks:
-  mla: {kv_lora_rank: 640}
-  moe: {shared: {d_ff: 3072}}
 """
 WINDOW = """\
 base: gemma-3-27b

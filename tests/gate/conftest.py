@@ -9,14 +9,8 @@ from pathlib import Path
 
 import pytest
 
-WIDE = """\
-base: deepseek-v3
-name: v3-wide-shared
-title: DeepSeek-V3 with a wider shared expert
-blocks:
-  mla: {kv_lora_rank: 640}
-  moe: {shared: {d_ff: 3072}}
-"""
+from tests.designs import WIDE
+
 PLAIN = """\
 name: plain
 d_model: 4096
