@@ -24,7 +24,7 @@ from costmodel.gate.expression import read as read_expression
 from costmodel.gate.numbers import read_number
 from costmodel.gate.terms import Expression, Reference
 from costmodel.gate.workloads import Load, load_of
-from costmodel.loader import Document, locate, read_model
+from costmodel.loader import Document, Mark, locate, read_model
 from costmodel.report.claims import Published
 from costmodel.report.claims import parse as parse_published
 
