@@ -44,9 +44,13 @@ def spec_root() -> Path:
 
 def folders(more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> list[Path]:
     """Return where names are looked up: asked for, in ARCHCALC_SPECS, what ships."""
-    variable = os.environ.get("ARCHCALC_SPECS", "")
-    asked = [*more, *(Path(part) for part in variable.split(os.pathsep) if part)]
+    asked = [*more, *folders_of_environment()]
     return [*(folder / shelf.inside for folder in asked), *(spec_root() / name for name in shelf.ships)]
+
+
+def folders_of_environment() -> list[Path]:
+    """Return the folders of ARCHCALC_SPECS."""
+    return [Path(part) for part in os.environ.get("ARCHCALC_SPECS", "").split(os.pathsep) if part]
 
 
 def asked_folders(specs: Iterable[str | Path]) -> tuple[Path, ...]:

@@ -44,6 +44,7 @@ CODES = MappingProxyType(
         "AC222": "an expression divides by zero",
         "AC223": "there is no such figure or workload",
         "AC224": "a figure needs a workload, a context or a device",
+        "AC225": "a pattern can match nothing, or is written in another language of globs",
         "AC301": "a table in a document is stale, or was edited by hand",
         "AC302": "a fence has no end or no beginning, or lies inside another",
         "AC303": "the line of a fence cannot be read",

@@ -81,6 +81,11 @@ class Document:
         node = place.key if on_key else place.node
         return _mark(node) if place.whole and node is not None else None
 
+    @property
+    def base_mark(self) -> Mark | None:
+        """Where the base is named; None where there is none."""
+        return None if self.root.via is None else _mark(self.root.via)
+
     @cached_property
     def marks(self) -> dict[DataPath, tuple[Mark | None, Mark]]:
         """Every path with the marks of its key (None in a list) and of its value."""

@@ -249,7 +249,7 @@ def _names(allowed: Allowed, path: DataPath) -> list[str]:
         if isinstance(part, str):
             fields = [m.model_fields[part] for m in models if part in m.model_fields]
             models = [m for field in fields for m in _models(field.annotation)]
-    return [name for model in models for name in model.model_fields]
+    return [info.alias or name for model in models for name, info in model.model_fields.items()]
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

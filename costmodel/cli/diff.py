@@ -55,4 +55,6 @@ def diff(
         fail_if=fail_if or (), specs=specs or (),
     )  # fmt: skip
     deliver_diff(found, output_format, out=out, quiet=quiet, verbose=verbose, ascii_only=ascii_only)
+    if found.broken:  # said on the page; the others are compared
+        return 2
     return int(bool(found.failed) or (exit_code and found.differs))

@@ -136,7 +136,7 @@ class Moved:
             finding.details += [text] if text else []
             return
         first, *rest = self.causes
-        change = first.changes[0]
+        change = first.first
         finding.hint = "is new" if change.before is ABSENT else f"was {plain_value(change.before)} in {self.origin}"
         finding.causes = [_row(one) for one in self.causes]
         if rest:
@@ -164,18 +164,18 @@ def _adds(name: str, cause: Cause, beside: Fraction | None) -> str:
 
 
 def _row(cause: Cause) -> CauseRow:
-    change = cause.changes[0]
+    change = cause.first
     before, after = (None if v is ABSENT else v for v in (change.before, change.after))
     return CauseRow(cause.path, cause.mark.line, before, after, cause.deltas[0])
 
 
 def _parts(subject: Subject, name: str, load: Load | None) -> dict[str, Fraction]:
-    """Return what blocks give of a figure, by path; empty where it is no sum over blocks."""
+    """Return what blocks give of a figure, by path; empty where it is no sum of theirs at hand."""
     model = subject.architecture
     group, _, rest = name.partition(".")
     if group == "params" and rest in ("total", "active"):
         return {path: Fraction(getattr(part, rest)) for path, part in figures.params(model).groups.items()}
-    if load is None or load.step is None or group not in ("cache", "flops"):
+    if load is None or load.step is None or load.include or name not in ("cache.bytes", "flops.forward"):
         return {}
     choices = load.choices
     found: dict[str, Fraction] = {}

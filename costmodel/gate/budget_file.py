@@ -7,9 +7,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from costmodel.block import Model
+from costmodel.gate.numbers import Amount
 from costmodel.gate.workloads import Load, Severity
-
-Amount = int | float | str
 
 
 class Limit(Model):
@@ -27,7 +26,7 @@ class Limit(Model):
     max_decrease: Amount | None = None
     vs: str = "baseline"
     at: int | str | None = None
-    severity: Severity = "error"
+    severity: Severity | None = None
     why: str | None = None
 
 
@@ -35,7 +34,7 @@ class Fits(Load):
     """A model with ``batch`` sequences fits on so much hardware. ``at``: the workload it starts from."""
 
     at: int | str | None = None
-    severity: Severity = "error"
+    severity: Severity | None = None
     why: str | None = None
 
 
@@ -43,7 +42,7 @@ class Assertion(Model):
     """An expression that must be true."""
 
     expr: str
-    severity: Severity = "error"
+    severity: Severity | None = None
     why: str | None = None
 
 

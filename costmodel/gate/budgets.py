@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,18 +12,18 @@ from pydantic import ValidationError
 
 from costmodel.errors import (
     ArchcalcError,
-    FieldError,
     InvalidSpec,
     Problem,
-    SpecError,
     UsageError,
     quote,
 )
 from costmodel.gate import names
-from costmodel.gate.budget_file import Amount, Assertion, Budget, File, Fits, Limit
+from costmodel.gate.budget_file import Assertion, Budget, File, Fits, Limit
 from costmodel.gate.expression import parse as parse_expression
 from costmodel.gate.expression import read as read_expression
-from costmodel.gate.numbers import dimension_of, read_number
+from costmodel.gate.keys import key_of
+from costmodel.gate.numbers import Amount, bound_of, change_of
+from costmodel.gate.patterns import checked, matches
 from costmodel.gate.rules import RULES
 from costmodel.gate.terms import Expression, Reference
 from costmodel.gate.workloads import Load, Severity, load_of
@@ -57,7 +55,7 @@ class Rule:
 
     kind: Kind
     text: str
-    severity: Severity
+    severity: Severity | None
     mark: Mark
     reference: Reference | None = None
     load: Load | None = None
@@ -89,40 +87,28 @@ class Group:
     rules: list[Rule]
     mark: Mark
 
-    def matches(self, path: str, name: str) -> bool:
-        """Say whether a spec is meant: by its path beside the budget file, or by name."""
-        return any(_glob(p).fullmatch(path) or ("/" not in p and _matches_name(p, path, name)) for p in self.patterns)
+    def matches(self, paths: Sequence[str], name: str) -> bool:
+        """Say whether a spec is meant, by one of its paths or by name."""
+        return matches(self.patterns, paths, name)
 
 
 @dataclass(slots=True)
 class Budgets:
-    """A budget file, read. ``folder``: where its patterns start."""
+    """A budget file, read. ``folders``: where its patterns may start, its own first, then its repository."""
 
-    folder: Path
+    folders: list[Path]
     groups: list[Group]
     workloads: dict[str, Load] = field(default_factory=dict)
     severity: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the file."""
+        return self.folders[0]
 
-def _matches_name(pattern: str, path: str, name: str) -> bool:
-    glob = _glob(pattern)
-    return bool(glob.fullmatch(name) or glob.fullmatch(path.rpartition("/")[2]))
-
-
-@cache
-def _glob(pattern: str) -> re.Pattern[str]:
-    """Return a glob as a regular expression: ``**/`` any folders, ``*`` and ``?`` within one name."""
-    text, at = "", 0
-    while at < len(pattern):
-        if pattern.startswith("**/", at):
-            text, at = text + "(?:[^/]+/)*", at + 3
-        elif pattern.startswith("**", at):
-            text, at = text + ".*", at + 2
-        elif pattern[at] in "*?":
-            text, at = text + ("[^/]*" if pattern[at] == "*" else "[^/]"), at + 1
-        else:
-            text, at = text + re.escape(pattern[at]), at + 1
-    return re.compile(text)
+    def paths(self, path: Path) -> list[str]:
+        """Return how patterns may call a spec: from the folder of the file, and from the top of its repository."""
+        return [key_of(path, folder) for folder in self.folders]
 
 
 def read_budgets(path: Path) -> Budgets:
@@ -140,7 +126,14 @@ def read_budgets(path: Path) -> Budgets:
             reader.problems.append(Problem(("severity", rule), f"there is no rule {quote(rule)}", "AC102", on_key=True))
     if reader.problems:
         raise locate(InvalidSpec(reader.problems), document)
-    return Budgets(path.parent, groups, dict(file.workloads), dict(file.severity))
+    return Budgets(_starts(path), groups, dict(file.workloads), dict(file.severity))
+
+
+def _starts(path: Path) -> list[Path]:
+    """Return the folder of a budget file and the top of the repository that it lies in, if any."""
+    folder = path.resolve().parent
+    top = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), None)
+    return [path.parent, top] if top is not None and top != folder else [path.parent]
 
 
 class _Reader:
@@ -153,10 +146,19 @@ class _Reader:
     def group(self, index: int, budget: Budget) -> Group:
         """Return the checks of one budget."""
         path = ("budgets", index)
-        patterns = [budget.match] if isinstance(budget.match, str) else list(budget.match)
+        patterns = []
+        for pattern in [budget.match] if isinstance(budget.match, str) else budget.match:
+            try:
+                patterns.append(checked(pattern))
+            except UsageError as error:
+                self._problem((*path, "match"), error)
+        if not budget.match:
+            self.problems.append(Problem((*path, "match"), "the budget matches nothing", "AC101", 'match: "*"'))
         rules: list[Rule] = []
         for key, value in budget.rules.items():
             each = value if isinstance(value, list) else [value]
+            if not each:
+                self.problems.append(Problem((*path, "rules", key), f"{key} has no limit", "AC101", "{max: 40B}"))
             for number, one in enumerate(each):
                 place = (*path, "rules", key, number) if isinstance(value, list) else (*path, "rules", key)
                 rules += self._rules(key, one, place)
@@ -224,16 +226,19 @@ class _Reader:
         self, kind: Kind, value: Amount, limit: Limit, reference: Reference, path: tuple[str | int, ...]
     ) -> Rule:
         mark = self._mark(path)
-        rule = Rule(kind, str(value), limit.severity, mark, reference=reference, vs=limit.vs, why=limit.why)
+        text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        rule = Rule(kind, text, limit.severity, mark, reference=reference, vs=limit.vs, why=limit.why)
         try:
+            dimension = names.dimension(reference.name)
             if kind == "equals" and limit.tolerance is None:
+                bound_of(value, dimension)
                 rule.published = parse_published(value)
             elif kind in ("max_increase", "max_decrease"):
-                rule.bound, rule.relative = change_of(value)
+                rule.bound, rule.relative = change_of(value, dimension)
             else:
-                rule.bound = bound_of(value, names.dimension(reference.name))
+                rule.bound = bound_of(value, dimension)
             if kind == "equals" and limit.tolerance is not None:
-                rule.tolerance, rule.relative = change_of(limit.tolerance)
+                rule.tolerance, rule.relative = change_of(limit.tolerance, dimension)
         except ArchcalcError as error:
             self._problem(path, error)
         return rule
@@ -262,7 +267,8 @@ class _Reader:
     def _assertion(self, one: str | Assertion, path: tuple[str | int, ...]) -> list[Rule]:
         found = Assertion(expr=one) if isinstance(one, str) else one
         try:
-            expression = parse_expression(found.expr)
+            expression = parse_expression(found.expr.strip())
+            expression.check_units(names.dimension)
             for reference in expression.references:
                 names.check(
                     reference.name, None if reference.at is None else load_of(reference.at, self.file.workloads)
@@ -271,25 +277,4 @@ class _Reader:
             self._problem(path, error)
             return []
         mark = self._mark(path)
-        return [Rule("assert", found.expr, found.severity, mark, expression=expression, why=found.why)]
-
-
-def bound_of(value: Amount, dimension: str) -> Fraction:
-    """Read a limit of a figure. Raises FieldError where its unit measures something else."""
-    if not isinstance(value, str):
-        return Fraction(str(value))
-    own = dimension_of(value)
-    if own not in ("count", dimension) or (own == "count" and dimension == "bytes" and value.strip().endswith("B")):
-        unit = {"bytes": "10 GB", "seconds": "50 ms", "FLOP": "90 GFLOP"}.get(dimension, "40B")
-        raise FieldError(f"{quote(value)} is no limit of a figure in {dimension}", "AC106", hint=f'as in "{unit}"')
-    return read_number(value)
-
-
-def change_of(value: Amount) -> tuple[Fraction, bool]:
-    """Read a change: a share with ``%`` (True), or an amount (False)."""
-    if isinstance(value, str):
-        return read_number(value), dimension_of(value) == "share"
-    return Fraction(str(value)), False
-
-
-__all__ = ["Budgets", "Group", "Rule", "SpecError", "read_budgets"]
+        return [Rule("assert", expression.text, found.severity, mark, expression=expression, why=found.why)]

@@ -63,9 +63,14 @@ class Cause:
     deltas: list[Fraction] = field(default_factory=list)
 
     @property
+    def first(self) -> Change:
+        """Return the change to name it after: the first of those that can move a figure of parameters."""
+        return next((one for one in self.changes if one.path[0] != "max_context"), self.changes[0])
+
+    @property
     def path(self) -> str:
         """Return the field, dotted; of several, the first."""
-        return dotted(self.changes[0].path)
+        return dotted(self.first.path)
 
 
 def changes(before: Data, after: Data) -> list[Change]:
@@ -107,6 +112,14 @@ def causes(base: Data, head: Subject, wanted: Wanted) -> list[Cause]:
                 break
         else:
             pending.append(group)
+            continue
+        for early in list(pending):  # what was impossible may be possible now
+            trial = _applied(state, [early])
+            after = _values(trial, wanted)
+            if after is not None and values is not None:
+                found.append(_cause([early], values, after))
+                state, values = trial, after
+                pending.remove(early)
     pending += groups[_MOST:]
     if pending:
         after = _values(_applied(state, pending), wanted)

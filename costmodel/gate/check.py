@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from costmodel import catalog
 from costmodel.architecture import Architecture
 from costmodel.errors import ArchcalcError, UsageError, one_of, quote
 from costmodel.gate import budgets as budget_files
@@ -15,7 +16,8 @@ from costmodel.gate.files import Subject, Targets, find, read, shown
 from costmodel.gate.findings import Finding, found_at
 from costmodel.gate.judge import Judge, Result
 from costmodel.gate.lock import NAME as LOCK
-from costmodel.gate.lock import Lock, key_of, read_lock
+from costmodel.gate.lock import Lock, read_lock
+from costmodel.gate.policy import Policy
 from costmodel.gate.rules import RULES
 from costmodel.gate.sanity import HARDWARE, SANITY, Odd, Reference
 from costmodel.loader import Mark
@@ -86,9 +88,6 @@ def check(
 
     if fail_on not in FAIL_ON:
         raise UsageError(f"--fail-on is {one_of(FAIL_ON)}, not {quote(fail_on)}")
-    for rule in (*select, *ignore):
-        if rule not in RULES:
-            raise UsageError(f"there is no rule {quote(rule)}", hint="rules: archcalc reference rules")
     folders = asked_folders(specs)
     budget_path = _beside(budgets, BUDGETS)
     limits = budget_files.read_budgets(budget_path) if budget_path else None
@@ -99,11 +98,11 @@ def check(
     passed_over = skip_others and wanted and not any(Path(one).is_dir() for one in wanted)
     if not targets.files and not passed_over:
         raise UsageError("there is no spec to check", hint="specs are YAML files with base, or blocks and d_model")
-    run = _Run(limits, read_lock(lock_path) if lock_path else None, Reference.of(hardware), folders)
-    run.ids = {rule for rule in RULES if (not select or rule in select) and rule not in ignore}
+    policy = Policy.of(select, ignore, limits.severity if limits else {})
+    run = _Run(limits, read_lock(lock_path) if lock_path else None, Reference.of(hardware), folders, policy)
     for path in targets.files:
         run.one(path)
-    if not wanted:
+    if not wanted or any(Path(name).is_dir() for name in wanted):
         run.unmatched()
     return run.page(targets, fail_on, budget_path, lock_path)
 
@@ -119,26 +118,17 @@ class _Run:
     """One run over specs."""
 
     def __init__(
-        self, limits: Budgets | None, lock: Lock | None, reference: Reference, folders: Sequence[Path]
+        self, limits: Budgets | None, lock: Lock | None, reference: Reference, folders: Sequence[Path], policy: Policy
     ) -> None:
         self.limits, self.lock, self.reference, self.folders = limits, lock, reference, tuple(folders)
-        self.ids: set[str] = set(RULES)
+        self.policy = policy
         self.findings: list[Finding] = []
         self.results: list[Result] = []
         self.specs: list[str] = []
-        self.checks = 0
+        self.checks = self.passed = 0
         self.seen: set[int] = set()
         self.others: dict[str, Subject] = {}
         self.bases: dict[str, str] = {}
-
-    def severity(self, rule: str, own: str | None = None) -> str:
-        """Return how severe a rule is here: the budget file's word, the finding's own, the rule's."""
-        said = self.limits.severity.get(rule) if self.limits else None
-        return said or own or RULES[rule].severity
-
-    def active(self, rule: str) -> bool:
-        """Say whether a rule is looked at."""
-        return rule in self.ids and self.severity(rule) != "off"
 
     def one(self, path: Path) -> None:
         """Check one spec."""
@@ -150,13 +140,15 @@ class _Run:
             self.unreadable(path, error)
             return
         self.specs.append(subject.key)
+        self.passed += 1
         if subject.document.bases:
             self.bases[subject.key] = subject.document.bases[0]
         found: list[Finding] = []
+        looked = {rule for rule in SANITY if self.policy.active(rule)}
         if isinstance(subject.model, Architecture):
             found += self.sanity(subject)
-        found += self.budget(subject)
-        self.findings += waivers.apply(subject, found, self.active, self.severity)
+        found += self.budget(subject, looked)
+        self.findings += waivers.apply(subject, found, looked, self.policy)
 
     def unreadable(self, path: Path, error: ArchcalcError) -> None:
         """Report a spec that cannot be read, where it says why."""
@@ -168,7 +160,7 @@ class _Run:
         message = error.message if own else f"{error.message} ({error.where})"
         finding = Finding(
             rule="AC100",
-            severity=self.severity("AC100"),
+            severity=self.policy.severity("AC100"),
             title=f"{error.code or ''} spec cannot be read".strip(),
             message=message,
             file=shown(str(path)),
@@ -186,7 +178,7 @@ class _Run:
         """Return what the rules that need no budget see in what the spec itself states."""
         found = []
         for rule, look in SANITY.items():
-            if not self.active(rule):
+            if not self.policy.active(rule):
                 continue
             self.checks += 1
             told = set()
@@ -195,45 +187,52 @@ class _Run:
                 if mark is not None and (odd.message, mark) not in told:
                     told.add((odd.message, mark))
                     found.append(self.odd(rule, subject, odd, mark))
+            self.passed += not told
         return found
 
     def odd(self, rule: str, subject: Subject, odd: Odd, mark: Mark) -> Finding:
         """Return what a rule saw as a finding."""
-        severity = self.severity(rule, odd.severity)
+        severity = self.policy.severity(rule, seen=odd.severity)
         finding = found_at(subject, mark, rule, severity, RULES[rule].title, odd.message)
         finding.hint = odd.hint
         return finding.fingerprinted(".".join(map(str, odd.fields[0])))
 
-    def budget(self, subject: Subject) -> list[Finding]:
-        """Return what the budgets that match the spec find, and what its lock says of the formulas."""
-        judge = Judge(subject, self.lock, self.limits.workloads if self.limits else {}, self.other, self.severity)
-        found = list(judge.formulas()) if self.active("AC209") else []
+    def budget(self, subject: Subject, looked: set[str]) -> list[Finding]:
+        """Return what the budgets that match the spec find, and what its lock says of the formulas.
+
+        The rules that were looked at are added to ``looked``.
+        """
+        judge = Judge(subject, self.lock, self.limits.workloads if self.limits else {}, self.other, self.policy)
+        found = list(judge.formulas()) if self.policy.active("AC209") else []
         if self.limits is None:
             return found
-        path = key_of(subject.path, self.limits.folder)
+        paths = self.limits.paths(subject.path)
         for number, group in enumerate(self.limits.groups):
-            if not group.matches(path, subject.name):
+            if not group.matches(paths, subject.name):
                 continue
             self.seen.add(number)
             for rule in group.rules:
-                if self.active(rule.id):
+                if self.policy.active(rule.id):
                     self.checks += 1
+                    looked |= {rule.id, "AC207"}
                     result, finding = judge.judge(rule)
                     self.results.append(result)
+                    self.passed += result.passed
                     found += [finding] if finding else []
         return found
 
     def other(self, name: str) -> Subject:
         """Return another spec that an expression or a limit names; each is read once."""
         if name not in self.others:
-            (path,) = find([name], self.folders).files[:1] or [Path(name)]
-            self.others[name] = read(path, self.folders)
+            beside = self.limits.folder / name if self.limits and name.endswith((".yaml", ".yml")) else None
+            wanted = str(beside) if beside is not None and beside.is_file() else name
+            self.others[name] = read(catalog.find(wanted, self.folders), self.folders)
         return self.others[name]
 
     def unmatched(self) -> None:
         """Report budgets that no spec matches, where all specs there are were checked."""
         for number, group in enumerate(self.limits.groups if self.limits else ()):
-            if number not in self.seen and self.active("AC208"):
+            if number not in self.seen and self.policy.active("AC208"):
                 self.findings.append(self.empty(group))
 
     def empty(self, group: Group) -> Finding:
@@ -241,7 +240,7 @@ class _Run:
         mark, patterns = group.mark, ", ".join(group.patterns)
         finding = Finding(
             rule="AC208",
-            severity=self.severity("AC208"),
+            severity=self.policy.severity("AC208"),
             title=RULES["AC208"].title,
             message=f"no spec is called {quote(patterns)}",
             file=shown(mark.file),
@@ -261,9 +260,7 @@ class _Run:
         found = Check(
             specs=self.specs,
             checks=self.checks,
-            passed=max(
-                0, self.checks - len({(one.spec, one.rule, one.figure, one.at, one.budget) for one in self.findings})
-            ),
+            passed=self.passed,
             errors=counts["error"],
             warnings=counts["warning"],
             notes=counts["note"],

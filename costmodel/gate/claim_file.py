@@ -17,11 +17,9 @@ from pydantic import Field
 from costmodel.block import Model
 from costmodel.errors import ArchcalcError, InvalidSpec, Problem, SpecError, UsageError, quote
 from costmodel.gate import names
-from costmodel.gate.budget_file import Amount
-from costmodel.gate.budgets import bound_of, change_of
 from costmodel.gate.expression import parse as parse_assertion
 from costmodel.gate.expression import read as read_expression
-from costmodel.gate.numbers import read_number
+from costmodel.gate.numbers import Amount, bound_of, change_of, read_number
 from costmodel.gate.terms import Expression, Reference
 from costmodel.gate.workloads import Load, load_of
 from costmodel.loader import Document, Mark, locate, read_model
@@ -251,7 +249,7 @@ class _Reader:
             else:
                 test.bound = bound_of(value, names.dimension(own.name)) if own else read_number(str(value))
             if kind == "equals" and check.tolerance is not None:
-                room, relative = change_of(check.tolerance)
+                room, relative = change_of(check.tolerance, names.dimension(own.name) if own else "count")
                 test.room = room * abs(test.bound) if relative else room
             yield test
 

@@ -11,13 +11,16 @@ from typing import Protocol
 from costmodel.errors import UsageError, quote
 from costmodel.gate import names
 from costmodel.gate.findings import amount, change_text, signed
-from costmodel.gate.numbers import dimension_of, read_number
+from costmodel.gate.numbers import change_of, dimension_of
 from costmodel.gate.terms import COMPARE
 from costmodel.gate.workloads import Load
 from costmodel.report.choices import tokens
 from costmodel.units import context_text
 
 _CONDITION = re.compile(r"(?P<key>[^<>=\s]+) *(?P<sign><=|>=|<|>) *(?P<change>[+-]?)(?P<number>[0-9].*)")
+
+
+_ENDLESS = 10**30  # a share of nothing
 
 
 class Moved(Protocol):
@@ -54,7 +57,7 @@ class Condition:
         elif names.needs_load(name):
             raise UsageError(f"--fail-if {quote(text)}: {name} needs a context", hint=f"{name}@128Ki")
         names.check(name, Load(context=1) if at else None)
-        bound = read_number(match["number"])
+        bound, _ = change_of(match["number"], names.dimension(name))
         share = dimension_of(match["number"]) == "share"
         if share and not match["change"]:
             raise UsageError(f"--fail-if {quote(text)}: a share is of a change", hint="write +1%")
@@ -68,17 +71,30 @@ class Condition:
         Raises:
             UsageError: the spec has no such figure at this context.
         """
-        if self.key not in values:
-            raise UsageError(f"--fail-if {quote(self.text)}: {self.key} is not compared", hint="add its --context")
+        if self.key not in values and not any(one.key == self.key for one in figures):
+            raise UsageError(f"--fail-if {quote(self.text)}: {self.key} is not compared", hint=_compared(self.key))
         name = self.key.partition("@")[0]
         found = next((one for one in figures if one.key == self.key), None)
         if self.kind == "value":
-            value = values[self.key]
+            value = values.get(self.key)
+            if value is None:  # the head has no such figure
+                return None
             shown = amount(name, value)
         else:
-            moved = found is not None and found.base is not None and found.head is not None
-            delta = found.head - found.base if moved and found and found.head and found.base else Fraction(0)
-            base = found.base if found is not None and found.base else None
-            value = (delta / base if base else Fraction(0)) if self.kind == "share" else delta
-            shown = change_text(value) if self.kind == "share" else signed(name, value)
+            base, head = (found.base or Fraction(0), found.head or Fraction(0)) if found else (Fraction(0), Fraction(0))
+            value = head - base
+            shown = signed(name, value)
+            if self.kind == "share" and value:
+                value = value / base if base else _ENDLESS * value
+                shown = change_text(value) if base else f"{shown} from nothing"
+            elif self.kind == "share":
+                shown = change_text(value)
         return f"{self.key} {shown}, --fail-if {self.text}" if COMPARE[self.sign](value, self.bound) else None
+
+
+def _compared(key: str) -> str:
+    """Return what would compare a figure."""
+    name, _, at = key.partition("@")
+    if at and name.startswith(("cache.", "flops.prefill", "flops.decode")):
+        return f"--context {at}, among others"
+    return "compared are parameters, shape, growth, and at each --context cache, flops.prefill, flops.decode"

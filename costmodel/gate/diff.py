@@ -16,7 +16,8 @@ from costmodel.gate import causes
 from costmodel.gate.conditions import Condition
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import plain_value
-from costmodel.gate.lock import Lock, Locked, key_of, moved
+from costmodel.gate.keys import key_of
+from costmodel.gate.lock import Lock, Locked, moved
 from costmodel.gate.names import Figures
 from costmodel.gate.sides import Side, between, side_of
 from costmodel.gate.workloads import Load
@@ -82,7 +83,9 @@ class SpecDiff:
     causes: list[CauseDiff] = field(default_factory=list)
     formulas: list[FigureDiff] = field(default_factory=list)
     problem: str | None = None
-    values: dict[str, Fraction] = field(default_factory=dict, metadata=PRIVATE)
+    values: dict[str, Fraction] = field(default_factory=dict, metadata=PRIVATE)  # of the head
+    was: dict[str, Fraction] = field(default_factory=dict, metadata=PRIVATE)
+    broken: bool = field(default=False, metadata=PRIVATE)  # the head cannot be read
 
     def figure(self, key: str) -> FigureDiff | None:
         """Return a figure that differs."""
@@ -106,6 +109,11 @@ class Diff:
     topic: str = field(default="", metadata=PRIVATE)
     command: str = "diff"
     schema: str = SCHEMA
+
+    @property
+    def broken(self) -> list[str]:
+        """Return the specs of the head that cannot be read."""
+        return [one.key for one in self.specs if one.broken]
 
     @property
     def differs(self) -> bool:
@@ -141,11 +149,11 @@ def diff(
         SpecError: a spec says something impossible, and nothing else is compared.
         UsageError: there is nothing to compare, or a revision or condition cannot be read.
     """
-    from costmodel.catalog import asked_folders
+    from costmodel.catalog import asked_folders, folders_of_environment
 
     choices = Choices.of(context=context or CONTEXTS, dtype=dtype)
     conditions = [Condition.read(text) for text in fail_if]
-    folders = asked_folders(specs)
+    folders = (*asked_folders(specs), *folders_of_environment())  # each as it was in its revision
     with ExitStack() as stack:
         if paths is not None or head is None:
             old, new, topic = between(base, head, paths, folders, stack)
@@ -186,7 +194,7 @@ Entry = Subject | Locked | ArchcalcError
 
 def _pairs(old: Side, new: Side) -> list[tuple[str, Entry | None, Entry | None]]:
     """Return what to compare with what: by path; what moved, by name; two single specs in any case."""
-    if len(old.specs) == len(new.specs) == 1:
+    if old.single and new.single:
         (one,), ((key, other),) = old.specs.values(), new.specs.items()
         return [(key, one, other)]
     gone = {_name(one): key for key, one in old.specs.items() if key not in new.specs}
@@ -217,10 +225,12 @@ def _pair(key: str, old: Entry | None, new: Entry | None, choices: Choices, lock
         before, after = (_figures(one, choices) for one in (old, new))
     except ArchcalcError as error:
         found.status, found.problem = "unreadable", str(error)
+        found.broken = error is new or not isinstance(old, ArchcalcError)
         return found
     if isinstance(old, Locked) and lock is not None:
         found.formulas = [_difference(name, was, now) for name, (was, now) in moved(old, lock).items()]
-    found.values = dict(after or before)
+    found.values = dict(after)
+    found.was = dict(before)
     if old is None or new is None:
         found.status = "added" if old is None else "removed"
         return found
@@ -255,7 +265,8 @@ def _figures(entry: Entry | None, choices: Choices) -> Mapping[str, Fraction]:
         figures = Figures(model)
     found: dict[str, Fraction] = {}
     for group in _GROUPS:
-        found |= {name: Fraction(value) for name, value in figures.every(group, None).items()}
+        named = figures.every(group, None).items()  # groups are called after blocks, components are not
+        found |= {name: Fraction(value) for name, value in named if not name.startswith("params.groups.")}
     for context in choices.contexts:
         load, at = _load(context, choices), context_text(context)
         for name, value in figures.at_context(load).items():
@@ -285,7 +296,7 @@ def _causes(before: Mapping[str, Any], head: Subject, found: SpecDiff, choices: 
     wanted = [(name, _load(loads[at], choices) if at else None) for name, _, at in (key.partition("@") for key in keys)]
     rows = []
     for one in causes.causes(before, head, wanted):
-        change = one.changes[0]
+        change = one.first
         values = (None if value is causes.ABSENT else value for value in (change.before, change.after))
         old, new = (plain_value(value) if isinstance(value, (dict, list)) else value for value in values)
         deltas = dict(zip(keys, one.deltas, strict=True))

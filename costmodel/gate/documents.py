@@ -11,6 +11,7 @@ from costmodel.errors import UsageError, one_of, quote
 from costmodel.gate.fences import MARKUPS, Fence, parse
 
 LIMIT = 4 * 2**20  # bytes of a document
+_LONGEST = 400  # characters of a word
 _SKIPPED = ("node_modules",)
 _SPECS = (".yaml", ".yml")
 
@@ -61,9 +62,12 @@ def leaves(word: str, root: Path) -> bool:
     that is none stays inside. Links are followed, also those of the specs in a folder that is named.
     """
     parts = {word, *word.split(","), *word.split("="), word.partition("=")[2]}
-    if word.startswith("-") and not word.startswith("--"):
-        parts |= {word[at:] for at in range(2, min(len(word), 8))}
-    return any(part.startswith("~") or not all(_within(path, root) for path in _reached(root / part)) for part in parts)
+    if word.startswith("-") and not word.startswith("--"):  # any number of flags may stand before a value
+        parts |= {word[at:] for at in range(2, min(len(word), _LONGEST))}
+    named = filter(None, parts)
+    return len(word) > _LONGEST or any(
+        part.startswith("~") or not all(_within(path, root) for path in _reached(root / part)) for part in named
+    )
 
 
 def _reached(path: Path) -> Iterator[Path]:

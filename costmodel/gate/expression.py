@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from costmodel.errors import quote
-from costmodel.gate.numbers import LONGEST, NUMBER, ExpressionError, scaled
+from costmodel.gate.numbers import LONGEST, NUMBER, ExpressionError, measured, scaled
 from costmodel.gate.terms import COMPARE, FUNCTIONS, WORDS, Expression, Node, Reference
 
 MOST_TERMS = 200
@@ -143,7 +144,9 @@ class _Parser:
         token = self.next
         if token.kind == "number" and token.match:
             self.take()
-            return Node("number", (), token.start, token.end, number=scaled(token.match))
+            what = measured(token.match) if token.match["unit"] else None
+            what = None if what == "share" else what
+            return Node("number", (), token.start, token.end, number=scaled(token.match), measures=what)
         if token.kind == "reference" and token.match:
             self.take()
             if self.next.text == "(":
@@ -156,7 +159,7 @@ class _Parser:
             self.take()
             inner = self._deeper(self._or)
             end = self._close(token)
-            return Node(inner.kind, inner.parts, token.start, end, inner.number, inner.reference, inner.function)
+            return replace(inner, start=token.start, end=end)
         raise self._unexpected("a figure or number")
 
     def _call(self, name: _Token) -> Node:

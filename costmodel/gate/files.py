@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from costmodel import catalog
 from costmodel.errors import ArchcalcError, InvalidSpec, UnknownSpecError, UsageError, quote
-from costmodel.loader import Document, Mark, locate
+from costmodel.loader import Document, Mark, locate, read_document
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from costmodel.gate.names import Figures
 
 _MOST = 10_000  # files in a folder
+_OF_SPECS = ("base", "blocks", "d_model", "mixer", "layer", "n_layers")
+_OF_OTHERS = ("memory_capacity", "memory_bandwidth", "dense_peak", "vendor", "calibration")
 _SNIFFED = 65_536  # bytes of a file that tell whether it is a spec
 _SPEC = re.compile(rb"^(base|blocks|d_model|mixer|layer) *:", re.MULTILINE)
-_DEVICE = re.compile(rb"^(memory_capacity|memory_bandwidth|dense_peak|vendor|calibration) *:", re.MULTILINE)
+_OTHER = re.compile(rb"^(memory_capacity|memory_bandwidth|dense_peak|vendor|calibration) *:", re.MULTILINE)
 _SKIPPED = ("node_modules", "__pycache__")
 
 
@@ -60,13 +62,22 @@ def find(wanted: Iterable[str], specs: Sequence[Path] = (), *, skip_others: bool
 
 
 def is_spec(path: Path) -> bool:
-    """Say whether a YAML file describes an architecture, by the fields that it begins lines with."""
+    """Say whether a YAML file describes an architecture, by its fields.
+
+    Most files say so by the lines that they begin; of the others the fields are read.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(_SNIFFED)
     except OSError:
         return True  # reading it will say why
-    return bool(_SPEC.search(head)) and not _DEVICE.search(head)
+    if _SPEC.search(head):
+        return not _OTHER.search(head)
+    try:
+        fields = read_document(path).data
+    except ArchcalcError:
+        return False
+    return any(name in fields for name in _OF_SPECS) and not any(name in fields for name in _OF_OTHERS)
 
 
 def _yaml_files(folder: Path) -> Iterator[Path]:
@@ -76,7 +87,9 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in sorted(names):
             path = Path(place, name)
-            if path.suffix in (".yaml", ".yml") and not name.startswith(".") and not path.is_symlink():
+            if path.suffix not in (".yaml", ".yml") or name.startswith(".") or path.is_symlink():
+                continue
+            if path.is_file():  # a pipe would wait for its writer
                 count += 1
                 if count > _MOST:
                     raise UsageError(f"{quote(str(folder))} holds more than {_MOST:,} YAML files", hint="name a folder")
@@ -144,10 +157,9 @@ class Subject:
             if mark is not None and mark.file == self.document.where:
                 return mark
             whole = () if mark is not None else whole[:-1]
-        for key in ("base", "name"):
-            mark = self.document.mark((key,))
-            if mark is not None and mark.file == self.document.where:
-                return mark
+        for found in (self.document.base_mark, self.document.mark(("name",))):
+            if found is not None and found.file == self.document.where:
+                return found
         return Mark(self.document.where, 1, 1, 2)
 
 

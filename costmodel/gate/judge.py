@@ -14,10 +14,12 @@ from costmodel.gate.files import Subject
 from costmodel.gate.findings import Finding, amount, change_text, found_at, number, signed
 from costmodel.gate.lock import Lock, moved
 from costmodel.gate.numbers import NUMBER
+from costmodel.gate.policy import Policy
 from costmodel.gate.rules import RULES
 from costmodel.gate.terms import Reference
 from costmodel.gate.workloads import Load, load_of
 from costmodel.loader import Mark
+from costmodel.units import context_text
 
 
 @dataclass(slots=True)
@@ -43,9 +45,9 @@ class Judge:
         lock: Lock | None,
         workloads: Mapping[str, Load],
         other: Callable[[str], Subject],
-        severity: Callable[[str, str | None], str],
+        policy: Policy,
     ) -> None:
-        self.subject, self.lock, self.workloads, self.severity = subject, lock, workloads, severity
+        self.subject, self.lock, self.workloads, self.policy = subject, lock, workloads, policy
         self.blame = Blame(subject, lock, other)
         self.unlocked = False
 
@@ -198,7 +200,7 @@ class Judge:
             yield finding.fingerprinted()
 
     def _finding(self, code: str, rule: Rule | None, title: str, message: str, mark: Mark) -> Finding:
-        severity = self.severity(code, rule.severity if rule else None)
+        severity = self.policy.severity(code, rule.severity if rule else None)
         finding = found_at(self.subject, mark, code, severity, title, message)
         if rule is not None:
             finding.figure = rule.reference.name if rule.reference else None
@@ -239,7 +241,11 @@ def _short(rule: Rule) -> str:
 
 
 def _at(rule: Rule) -> str:
-    return f" at {rule.load.text}" if rule.load is not None and rule.load.step is not None else ""
+    if rule.load is None or rule.load.step is None:
+        return ""
+    if _reference(rule).name.partition(".")[0] == "cache":  # of one sequence, whatever the batch
+        return f" at {context_text(sum(rule.load.step))}"
+    return f" at {rule.load.text}"
 
 
 def _is_context(at: str) -> bool:

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -23,6 +23,7 @@ from costmodel.errors import SpecError, UsageError, plain, quote
 from costmodel.gate.budgets import Budgets, read_budgets
 from costmodel.gate.causes import ABOUT
 from costmodel.gate.files import Subject, Targets, find, read, shown
+from costmodel.gate.keys import key_of
 from costmodel.gate.names import Figures
 from costmodel.gate.workloads import Load
 from costmodel.loader import to_text
@@ -46,7 +47,7 @@ class Locked(Model):
     name: str
     digest: str
     spec: dict[str, Any]
-    figures: dict[str, int | str]
+    figures: dict[str, int | Annotated[str, Field(pattern=r"^-?[0-9]{1,60}/[1-9][0-9]{0,60}$")]]
 
 
 class LockFile(Model):
@@ -99,18 +100,9 @@ class LockPage:
     schema: str = SCHEMA
 
 
-def key_of(path: Path, folder: Path) -> str:
-    """Return how a lock file names a spec: its path beside the lock file with ``/``, or the name of what ships."""
-    whole, start = path.resolve(), folder.resolve()
-    if whole.is_relative_to(start):
-        return whole.relative_to(start).as_posix()
-    return PurePosixPath(shown(str(whole))).as_posix()
-
-
-def digest_of(data: Mapping[str, Any]) -> str:
-    """Return what tells one architecture from another: its resolved fields, without names and claims."""
-    own = {key: value for key, value in data.items() if key not in ABOUT}
-    return "sha256:" + hashlib.sha256(_json(own, ordered=False).encode()).hexdigest()
+def digest_of(spec: Mapping[str, Any], figures: Mapping[str, int | str]) -> str:
+    """Return what tells whether an entry is as it was written: of its fields and figures."""
+    return "sha256:" + hashlib.sha256(_json([spec, figures], ordered=False).encode()).hexdigest()
 
 
 def _json(value: Any, *, ordered: bool = True) -> str:
@@ -177,12 +169,12 @@ def _budgets(given: str | Path | None, folder: Path) -> Budgets | None:
 
 def _paths(old: Lock, folder: Path) -> Iterator[str]:
     """Yield the specs that a lock file holds, as files that are still there, else as names."""
-    for key, one in old.specs.items():
+    for key in old.specs:
         path = folder / key
         if path.is_file():
             yield str(path)
-        elif "/" not in key or (catalog.spec_root() / key).is_file():
-            yield one.name
+        elif key.partition("/")[0] in catalog.ARCHITECTURES.ships and (catalog.spec_root() / key).is_file():
+            yield str(catalog.spec_root() / key)
 
 
 Named = tuple[str, str | None, Load | None]
@@ -192,11 +184,11 @@ def _named(subject: Subject, budgets: Budgets | None) -> list[Named]:
     """Return the figures that relative limits of a budget file are about, for a spec that it matches."""
     if budgets is None:
         return []
-    path = key_of(subject.path, budgets.folder)
+    paths = budgets.paths(subject.path)
     return [
         (rule.reference.name, rule.at, rule.load)
         for group in budgets.groups
-        if group.matches(path, subject.name)
+        if group.matches(paths, subject.name)
         for rule in group.rules
         if rule.kind in ("max_increase", "max_decrease") and rule.vs == "baseline" and rule.reference
     ]
@@ -212,7 +204,7 @@ def entry_of(subject: Subject, extra: Iterable[Named] = ()) -> Locked:
     for name, at, load in [*named, *extra]:
         value = subject.figures(name, load)
         figures[f"{name}@{at}" if at else name] = int(value) if value.denominator == 1 else str(value)
-    return Locked(name=subject.name, digest=digest_of(subject.document.data), spec=data, figures=figures)
+    return Locked(name=subject.name, digest=digest_of(data, figures), spec=data, figures=figures)
 
 
 def _text(entries: Mapping[str, Locked], workloads: Mapping[str, Load]) -> str:
@@ -260,11 +252,16 @@ def read_lock(path: Path) -> Lock:
         raise SpecError(
             f"this is no lock file: {place or 'it'}: {first['msg'].lower()}", "AC103", where, hint
         ) from None
+    except ValueError:  # a number of thousands of digits
+        raise SpecError("a number of the lock file is too long", "AC010", where, hint) from None
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise SpecError(f"the file cannot be read: {reason}", "AC001", where, hint) from None
     if file.form != FORM:
         raise SpecError(f"the lock file is {quote(file.form)}, not {quote(FORM)}", "AC103", where, hint)
+    edited = next((key for key, one in file.specs.items() if one.digest != digest_of(one.spec, one.figures)), None)
+    if edited is not None:
+        raise SpecError(f"{quote(edited)} was edited: it does not match its digest", "AC103", where, hint)
     try:
         loads = {name: Load.model_validate(value) for name, value in file.workloads.items()}
     except ValidationError:
@@ -283,7 +280,10 @@ def moved(locked: Locked, lock: Lock) -> dict[str, tuple[Fraction, Fraction]]:
     found = {}
     for text, value in locked.figures.items():
         name, _, at = text.partition("@")
-        now = figures(name, lock.load(at) if at else None)
+        try:
+            now = figures(name, lock.load(at) if at else None)
+        except UsageError:  # a figure that this version does not know by that name
+            continue
         if now != Fraction(value):
             found[text] = (Fraction(value), now)
     return found

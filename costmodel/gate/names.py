@@ -7,22 +7,21 @@ those of ``show`` (``n_layers``), and ``blocks.NAME.FIELD`` are the fields of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from costmodel import figures
 from costmodel.errors import UsageError, did_you_mean, quote
+from costmodel.gate import device_names
+from costmodel.gate.device_names import Found, Number, flat
 from costmodel.gate.workloads import Load
-from costmodel.report.data import to_data
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
     from costmodel.ops import Op
     from costmodel.workload import Workload
 
-Number = int | float | Fraction
-Found = Mapping[str, Number]
 
 _SHAPE = ("n_layers", "encoder_layers", "loops", "d_model", "vocab_size", "max_context", "receptive_field")
 _AT_CONTEXT = "flops of a context"
@@ -49,7 +48,7 @@ class Figures:
         group = name.partition(".")[0] if "." in name else ""
         if group not in _GROUPS:
             raise _unknown(name, _SHAPE if not group else _examples())
-        if group not in _NEED_LOAD:
+        if group not in _USE_LOAD:
             load = _with_components(load)
         _needed(name, group, load)
         found = self.every(_AT_CONTEXT if name in _AT_CONTEXTS else group, load)
@@ -109,15 +108,6 @@ def dimension(name: str) -> str:
     return "FLOP" if name.startswith("flops.") else "count"
 
 
-def flat(data: object, path: str = "") -> Iterator[tuple[str, Number]]:
-    """Yield the numbers of a page's data by dotted name; lists and texts have none."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from flat(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(data, (int, float, Fraction)) and not isinstance(data, bool):
-        yield path, data
-
-
 def _with_components(load: Load | None) -> Load | None:
     """Return the workload as far as parameters and shape depend on it: the components it counts."""
     return Load.model_validate({"with": load.include}) if load is not None and load.include else None
@@ -175,10 +165,21 @@ def _blocks(of: Figures, _: Load) -> Found:
 
 
 def _cache(of: Figures, load: Load) -> Found:
-    choices = load.choices
+    choices = _language_model("cache", load).choices
     (context,) = choices.contexts
     kept = figures.cache(of.lower(choices.decode(of.architecture, context)), choices.recipe)
     return {f"cache.{name}": getattr(kept, name) for name in _FIXED["cache"][0]}
+
+
+def _language_model(name: str, load: Load) -> Load:
+    """Return a workload that counts no components. Raises UsageError for one that does."""
+    if load.include:
+        raise UsageError(
+            f"{name} are of the language model alone, and the workload counts {', '.join(load.include)}",
+            "AC224",
+            hint="another workload, without with:",
+        )
+    return load
 
 
 def _growth(of: Figures, load: Load) -> Found:
@@ -207,80 +208,12 @@ def _flops(of: Figures, load: Load) -> Found:
 
 def _flops_at_context(of: Figures, load: Load) -> Found:
     """Return the FLOPs of a whole prompt, and of the step that adds the last token of the context."""
-    choices = load.choices
+    choices = _language_model("flops.prefill and flops.decode", load).choices
     (context,) = choices.contexts
     prompt = figures.flops(of.lower(choices.prefill(of.architecture, context)))
     last = figures.flops(of.lower(choices.decode(of.architecture, context)))
     values = (prompt.forward, prompt.attention, last.forward, last.attention)
     return dict(zip(_AT_CONTEXTS, values, strict=True))
-
-
-def _times(of: Figures, load: Load) -> Found:
-    return dict(flat({key: value for key, value in _page(of.architecture, load).items() if key in ("time", "memory")}))
-
-
-def _page(architecture: Architecture, load: Load) -> dict[str, Any]:
-    """Return the JSON of the step's roofline under the plan that is stated, else under the fastest."""
-    from costmodel.report import compare_times
-    from costmodel.report.roofline import roofline
-
-    assert load.machines is not None
-    assert load.step is not None
-    devices, name = load.machines
-    new, cached = load.step
-    stated = [degree for degree in load.plan if degree != "overhead"]
-    plans: list[dict[str, int]] = [{}]
-    if not stated and devices > 1:
-        plans = [
-            {"tp": plan.tp, "pp": plan.pp, "ep": plan.ep, "dp": plan.dp}
-            for plan in compare_times.plans(architecture, devices)
-        ]
-    asked = _asked(load)
-    if load.kernels is not None:
-        asked["kernels"] = load.kernels
-    pages = [roofline(architecture, name, new=new, cached=cached, **{**asked, **plan}) for plan in plans]
-    if not pages:
-        raise UsageError(
-            f"no plan of {devices} devices suits {architecture.name}", "AC224", hint="state tp, pp, ep, dp"
-        )
-    best = min(pages, key=lambda page: (not page.memory.fits, page.time.expected_s or page.time.serial_s))
-    if best.setup is not None and best.setup.plan.devices != devices:
-        raise UsageError(
-            f"the plan has {best.setup.plan.devices} devices, the hardware {devices}", "AC224", hint="let them agree"
-        )
-    found: dict[str, Any] = to_data(best)
-    return found
-
-
-def _asked(load: Load) -> dict[str, Any]:
-    choices = load.choices
-    own: dict[str, Any] = {
-        "batch": choices.batch,
-        "attention": choices.attention,
-        "logits": choices.logits,
-        "mla": choices.mla,
-    }
-    own |= {"page": choices.page, "include": load.include, "source": choices.source, "dtype": choices.recipe.text}
-    return own | dict(load.plan)
-
-
-def _serve(of: Figures, load: Load) -> Found:
-    from costmodel.report.serve import serve
-
-    assert load.machines is not None
-    asked = _asked(load) | {"context": list(load.choices.contexts)}
-    stated = [degree for degree in load.plan if degree != "overhead"]
-    devices, name = load.machines
-    page = to_data(serve(of.architecture, name, **asked | ({} if stated else {"tp": devices})))
-    return dict(flat({"limits": page["limits"]}))
-
-
-def _fit(of: Figures, load: Load) -> Found:
-    from costmodel.report.fit import fit
-
-    assert load.machines is not None
-    page = fit(of.architecture, load.machines[1], **_asked(load) | {"context": list(load.choices.contexts)})
-    return dict(flat({"fit": to_data(page.rows[0])}))
 
 
 def _examples() -> list[str]:
@@ -297,13 +230,14 @@ _GROUPS: dict[str, Callable[[Figures, Load], Found]] = {
     "growth": _growth,
     "flops": _flops,
     _AT_CONTEXT: _flops_at_context,
-    "time": _times,
-    "memory": _times,
-    "limits": _serve,
-    "fit": _fit,
+    "time": lambda of, load: device_names.times(of.architecture, load),
+    "memory": lambda of, load: device_names.times(of.architecture, load),
+    "limits": lambda of, load: device_names.serving(of.architecture, load),
+    "fit": lambda of, load: device_names.fitting(of.architecture, load),
 }
 _NEED_DEVICE = ("time", "memory", "limits", "fit")
 _NEED_LOAD = ("cache", "flops", *_NEED_DEVICE)
+_USE_LOAD = ("growth", *_NEED_LOAD)
 # Figures that every model has, by group, and the first word of those that only some have.
 _FIXED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "params": (

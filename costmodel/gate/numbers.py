@@ -8,6 +8,7 @@ from fractions import Fraction
 from costmodel.errors import UsageError, did_you_mean, quote
 from costmodel.units import COUNT_SCALE, SCALE
 
+Amount = int | float | str
 LONGEST = 400  # characters of a number or an expression
 # A word of the language behind a number is no unit of it.
 NUMBER = (
@@ -34,13 +35,34 @@ def read_number(text: str) -> Fraction:
     return scaled(_match(text))
 
 
+def bound_of(value: Amount, dimension: str) -> Fraction:
+    """Read a limit of a figure. Raises ExpressionError where its unit measures something else."""
+    if not isinstance(value, str):
+        return Fraction(str(value))
+    own = dimension_of(value)
+    if own not in ("count", dimension) or (own == "count" and dimension == "bytes" and value.strip().endswith("B")):
+        unit = {"bytes": "10 GB", "seconds": "50 ms", "FLOP": "90 GFLOP"}.get(dimension, "40B")
+        raise ExpressionError(f"{quote(value)} is no amount of a figure in {dimension}", 0, f'as in "{unit}"')
+    return read_number(value)
+
+
+def change_of(value: Amount, dimension: str) -> tuple[Fraction, bool]:
+    """Read a change of a figure: a share with ``%`` (True), or an amount (False)."""
+    share = isinstance(value, str) and dimension_of(value) == "share"
+    return (read_number(str(value)), True) if share else (bound_of(value, dimension), False)
+
+
 def dimension_of(text: str) -> str:
     """Return what the unit of a number measures: count, bytes, seconds, FLOP or share.
 
     Raises:
         ExpressionError: it is no number.
     """
-    match = _match(text)
+    return measured(_match(text))
+
+
+def measured(match: re.Match[str]) -> str:
+    """Return the same of a number that was found."""
     unit = match["unit"] or ""
     if unit == "%":
         return "share"

@@ -45,7 +45,9 @@ def is_revision(text: str) -> bool:
 
 def repository() -> Path:
     """Return the top folder of the repository here. Raises UsageError where there is none."""
-    return Path(_git("rev-parse", "--show-toplevel", wrong="this is no git repository").decode().rstrip("\n")).resolve()
+    return Path(
+        _git("rev-parse", "--show-toplevel", wrong="there is no working tree of git here").decode().rstrip("\n")
+    ).resolve()
 
 
 def from_here(path: str) -> str:
@@ -53,6 +55,14 @@ def from_here(path: str) -> str:
     if path.startswith(("./", "../")):
         return path
     return os.path.relpath(repository() / path, Path.cwd().resolve())
+
+
+def folder_there(folder: Path, top: Path) -> Path:
+    """Return a folder of the repository in the copy whose current folder is ``top``; one outside stays."""
+    whole = Path(os.path.normpath(Path.cwd().resolve() / folder))
+    if not whole.is_relative_to(repository()):
+        return folder
+    return Path(os.path.normpath(top / os.path.relpath(whole, Path.cwd().resolve())))
 
 
 @contextmanager
@@ -67,6 +77,7 @@ def copied(revision: str, paths: Iterable[str], folders: Sequence[Path] = ()) ->
     whole = commit(revision)
     root = repository()
     here = Path.cwd().resolve().relative_to(root)
+    folders = [one for one in folders if Path(os.path.normpath(Path.cwd().resolve() / one)).is_relative_to(root)]
     asked = [_inside(root, Path(path)) for path in (*paths, *map(str, folders))]
     with TemporaryDirectory(prefix="archcalc-") as name:
         top = Path(name).resolve()

@@ -56,7 +56,10 @@ class Reference:
         machines = Load(hardware=text).machines
         if machines is None:
             raise UsageError(f"--hardware {quote(text)} names no device", hint=f'--hardware "{HARDWARE}"')
-        return cls(machines[0], load_hardware(machines[1]))
+        profile = load_hardware(machines[1])
+        if "bf16" not in profile.dense_peak:
+            raise UsageError(f"--hardware: {profile.name} has no bf16 matmul", hint="the rules think of bf16")
+        return cls(machines[0], profile)
 
     @cached_property
     def ridge(self) -> Fraction:

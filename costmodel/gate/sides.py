@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,13 +21,14 @@ class Side:
     """Specs by the path that both sides call them by; what cannot be read is its error.
 
     ``whole``: the side holds everything that there is, so that what it lacks was removed. ``paths``:
-    those asked for that are there.
+    those asked for that are there. ``single``: one spec that was named, not one that was found.
     """
 
     label: str
     specs: dict[str, Entry] = field(default_factory=dict)
     lock: Lock | None = None
     whole: bool = False
+    single: bool = False
     paths: list[str] = field(default_factory=list)
 
     @property
@@ -41,7 +43,7 @@ class Side:
         side = cls(label, whole=True)
         side.paths = [path for path in paths if (top / path).exists()]
         there = [str(top / path) for path in side.paths]
-        side.add(there, [top / folder for folder in folders if not folder.is_absolute()], copied=top)
+        side.add(there, [revisions.folder_there(folder, top) for folder in folders], copied=top)
         return side
 
     @classmethod
@@ -93,10 +95,14 @@ def side_of(text: str, folders: Sequence[Path], stack: ExitStack, called: Callab
         side = Side.at(revision, [revisions.from_here(inside)], folders, stack, label=text)
         if not side.specs:
             raise UsageError(f"{quote(revision)} has no spec {quote(inside)}")
+        side.single = inside.endswith((".yaml", ".yml"))
+        if not side.single:
+            within = Path(revisions.from_here(inside))
+            side.specs = {os.path.relpath(key, within): one for key, one in side.specs.items()}
     else:
         (file,) = find([text], folders).files
         found = read(file, folders)
-        side.label = found.key if path.exists() else found.name
+        side.label, side.single = found.key if path.exists() else found.name, True
         side.specs[called(file) if called else found.key] = found
     return side
 
@@ -109,7 +115,9 @@ def between(
     Raises:
         UsageError: a revision or path that does not exist.
     """
-    paths = list(paths or ["."])
+    paths = [_linked(path) for path in paths or ["."]]
+    if head is None and ".." not in base and not revisions.is_revision(base):
+        raise UsageError(f"there is no revision {quote(base)}", hint="diff takes two specs, or a revision before --")
     if not base.strip("."):
         raise UsageError(
             f"{quote(base)} names no revision", hint="an empty variable? archcalc diff main...HEAD -- designs"
@@ -128,3 +136,8 @@ def between(
     if missing:
         raise UsageError(f"{quote(missing[0])} is in neither revision", hint="options stand before --")
     return old, new, " ".join(paths)
+
+
+def _linked(path: str) -> str:
+    """Return what a link in the repository leads to: revisions hold links as links."""
+    return os.path.relpath(os.path.realpath(path)) if os.path.islink(path.rstrip("/")) else path  # noqa: PTH114

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from costmodel.errors import UsageError
+from costmodel.gate.numbers import ExpressionError
 
 WORDS = ("and", "or", "not")
 FUNCTIONS: dict[str, Callable[..., Fraction]] = {"min": min, "max": max, "abs": abs}
@@ -56,6 +57,7 @@ class Node:
     number: Fraction | None = None
     reference: Reference | None = None
     function: str = ""
+    measures: str | None = None  # of a number with a unit: bytes, seconds, FLOP, count
 
     @property
     def is_truth(self) -> bool:
@@ -74,6 +76,10 @@ class Expression:
     def references(self) -> list[Reference]:
         """Return the figures that it names, each once."""
         return list(dict.fromkeys(node.reference for node in _walk(self.root) if node.reference))
+
+    def check_units(self, dimension: Callable[[str], str]) -> None:
+        """Raise ExpressionError where unlike things are added or compared; ``dimension`` is that of a figure."""
+        _measures(self.root, dimension)
 
     def value(self, lookup: Lookup) -> Value:
         """Return what it is, exactly. ``and`` and ``or`` look only as far as they must.
@@ -102,6 +108,25 @@ def _walk(node: Node) -> Iterator[Node]:
     yield node
     for part in node.parts:
         yield from _walk(part)
+
+
+def _measures(node: Node, dimension: Callable[[str], str]) -> str | None:
+    """Return what a term measures, None where it is a plain number or nobody can tell."""
+    if node.reference is not None:
+        return dimension(node.reference.name)
+    if node.number is not None:
+        return node.measures
+    each = [_measures(part, dimension) for part in node.parts]
+    known = [one for one in each if one is not None]
+    if node.kind == "*":
+        return known[0] if len(known) == 1 else None
+    if node.kind == "/":
+        return each[0] if each[1] is None else None
+    if node.kind in COMPARE or node.kind in "+-" or node.kind == "call":
+        if len(set(known)) > 1:
+            raise ExpressionError(f"{known[0]} and {known[1]} are unlike", node.start, 'bytes: "10 GB"; values: "40B"')
+        return known[0] if known and node.kind not in COMPARE else None
+    return known[0] if node.kind == "negate" and known else None
 
 
 def _value(node: Node, lookup: Lookup) -> Value:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from costmodel.errors import one_of, quote
+from costmodel.errors import ArchcalcError, one_of, quote
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import Finding, found_at
+from costmodel.gate.policy import Policy
 from costmodel.gate.rules import RULES
-from costmodel.loader import Mark
+from costmodel.loader import Mark, read_document
 
 _WAIVER = re.compile(
     r"(?P<before>.*?)#\s*archcalc:\s*(?P<what>ignore(?P<file>-file)?)\s*(?:\[(?P<ids>[^\]]*)\])?(?P<reason>.*)"
@@ -53,28 +54,41 @@ def read_waivers(lines: Sequence[str]) -> list[Waiver]:
     return found
 
 
-def apply(
-    subject: Subject, found: list[Finding], active: Callable[[str], bool], severity: Callable[[str, str | None], str]
-) -> list[Finding]:
-    """Return findings, those that a waiver covers marked, and what is wrong with the waivers of the spec."""
-    waivers = read_waivers(subject.document.root.source.lines)
+def apply(subject: Subject, found: list[Finding], looked: Collection[str], policy: Policy) -> list[Finding]:
+    """Return findings, those that a waiver covers marked, and what is wrong with the waivers of the spec.
+
+    ``looked``: the rules that were looked at; a waiver of others may be needed another time.
+    """
+    lines = subject.document.root.source.lines
+    waivers = [one for one in read_waivers(lines) if is_comment(subject, one)]
     for finding in found:
         for waiver in waivers:
             if waiver.reason and waiver.is_for(finding.rule, finding.line) and finding.file == subject.key:
                 waiver.used = True
                 finding.waived = waiver.reason
     for waiver in waivers:
-        problem = _problem(waiver, active)
-        if problem is not None and active(problem[0]):
+        problem = _problem(waiver, looked)
+        if problem is not None and policy.active(problem[0]):
             rule, message = problem
             mark = Mark(subject.document.where, waiver.line, waiver.column, waiver.end)
-            title = RULES[rule].title
-            found.append(found_at(subject, mark, rule, severity(rule, None), title, message))
+            found.append(found_at(subject, mark, rule, policy.severity(rule), RULES[rule].title, message))
             found[-1].fingerprinted(f"{','.join(waiver.ids)} {waiver.reason}")
     return found
 
 
-def _problem(waiver: Waiver, active: Callable[[str], bool]) -> tuple[str, str] | None:
+def is_comment(subject: Subject, waiver: Waiver) -> bool:
+    """Say whether a waiver is a comment: without it the fields are the same. In a text it is text."""
+    source = subject.document.root.source
+    lines = list(source.lines)
+    text = lines[waiver.line - 1]
+    lines[waiver.line - 1] = text[: text.rindex("#", 0, waiver.column)]
+    try:
+        return read_document("\n".join(lines)).data == read_document(source.text).data
+    except ArchcalcError:
+        return False
+
+
+def _problem(waiver: Waiver, looked: Collection[str]) -> tuple[str, str] | None:
     """Return the rule that a waiver breaks, and how."""
     unknown = [rule for rule in waiver.ids if rule not in RULES]
     if unknown:
@@ -83,6 +97,6 @@ def _problem(waiver: Waiver, active: Callable[[str], bool]) -> tuple[str, str] |
         return "AC212", "it names none: ignore[AC201] reason"
     if not waiver.reason:
         return "AC210", "say behind the brackets why it is fine here"
-    if not waiver.used and any(map(active, waiver.ids)):
+    if not waiver.used and all(rule in looked for rule in waiver.ids):
         return "AC211", f"{one_of(waiver.ids)} found nothing here"
     return None

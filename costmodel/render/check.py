@@ -12,6 +12,7 @@ from costmodel.render.text import Line, Page, clean, fit, line, paragraph
 _STYLE = {"error": "red", "warning": "yellow", "note": "cyan"}
 SUMMARY = 900_000  # bytes of a Markdown summary; GitHub takes 1 MiB
 _ROWS = 200
+_NO_WAIVER = ("AC100", "AC208", "AC210", "AC211", "AC212")
 
 
 def page(found: Check, view: View) -> Page:

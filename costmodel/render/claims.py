@@ -124,9 +124,9 @@ def markdown(found: Claims, view: View) -> str:
     parts = []
     for subject in dict.fromkeys(row.subject for row in found.claims):
         rows = [row for row in found.claims if row.subject == subject]
-        parts.append(f"{'#' * 3} {escape.markdown(subject)}\n\n" + to_markdown([_grid(rows)]))
+        parts.append(f"## {escape.markdown(subject)}\n\n" + to_markdown([_grid(rows)]))
     if found.catalog:
-        parts.append("### Claims of the catalog\n\n" + to_markdown([_catalog_grid(found.catalog)]))
+        parts.append("## Claims of the catalog\n\n" + to_markdown([_catalog_grid(found.catalog)]))
     if not view.quiet:
         parts.append(escape.markdown(summary(found)) + ".\n")
     return "\n".join(parts)

@@ -62,7 +62,11 @@ def _section(spec: SpecDiff, found: Diff) -> list[str]:
         return [f"`{_code(spec.key)}` cannot be read: {text}"]
     if spec.status in ("added", "removed"):
         return [f"{name} {spec.status}: {escape.markdown(sizes(spec, found))}."]
-    out = [f"{escape.markdown(f'same spec, new formulas: {one.key}')} {change_of(one)}" for one in spec.formulas]
+    out = []
+    if spec.formulas:
+        told = [f"{one.key} {change_of(one)}" for one in spec.formulas[:5]]
+        more = f" and {count_of(len(spec.formulas) - 5, 'more figure')}" if len(spec.formulas) > 5 else ""
+        out.append(f"{name}: same spec, new formulas: {escape.markdown(', '.join(told) + more)}.")
     rows = [one for key in _order(found) if (one := spec.figure(key))] or spec.figures[:8]
     if not rows:
         return out

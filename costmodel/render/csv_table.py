@@ -33,5 +33,5 @@ def csv_table(path: Path, name: str, markup: str) -> str:
         quoted = [",".join(f'"{escape.rst(cell)}"' for cell in row) for row in (heads, *rows)]
         return ".. csv-table::\n   :header-rows: 1\n\n" + "".join(f"   {text}\n" for text in quoted)
     marks = ["--:" if number else "---" for number in numbers]
-    lines = [[escape.prose(cell) for cell in row] for row in (heads, *rows)]
+    lines = [[escape.prose(" ".join(cell.split("\n"))) for cell in row] for row in (heads, *rows)]
     return "".join(f"| {' | '.join(row)} |\n" for row in (lines[0], marks, *lines[1:]))

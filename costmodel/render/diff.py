@@ -78,9 +78,8 @@ def _head(spec: SpecDiff, found: Diff) -> Line:
 def sizes(spec: SpecDiff, found: Diff) -> str:
     """Return parameters and cache of a spec that stands alone."""
     keys = ["params.total", "params.active", found.main()[2]]
-    return ", ".join(
-        f"{label_text(key)} {amount(key.partition('@')[0], spec.values[key])}" for key in keys if key in spec.values
-    )
+    values = spec.values or spec.was
+    return ", ".join(f"{label_text(key)} {amount(key.partition('@')[0], values[key])}" for key in keys if key in values)
 
 
 def headline(spec: SpecDiff, found: Diff) -> str:

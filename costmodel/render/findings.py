@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from costmodel.errors import UsageError, one_of, quote
 from costmodel.gate.check import Check
@@ -32,15 +33,29 @@ def deliver_check(
     for name in (form, *(name for name, _ in each)):
         if name not in WRITERS:
             raise UsageError(f"--format is {one_of(WRITERS)}, not {quote(name)}")
-    for name, path in each:
-        write_file(WRITERS[name](found), path)
+    files = [(path, WRITERS[name](found), f"--output {name}:{path}") for name, path in each]
     if out is not None:
-        write_file(WRITERS[form](found), out)
-    elif form in ("table", "text"):
+        files.append((out, WRITERS[form](found), f"--out {out}"))
+    _check_targets([path for path, _, _ in files])
+    for path, text, option in files:
+        write_file(text, path, option)
+    if out is not None:
+        return
+    if form in ("table", "text"):
         view = view_of(sys.stdout, ascii_only=ascii_only, quiet=quiet, verbose=verbose)
         print_page(pages.page(found, view), view)
     else:
         write_text(json_text(found, ascii_only=ascii_only) if form == "json" else WRITERS[form](found), sys.stdout)
+
+
+def _check_targets(paths: Sequence[str]) -> None:
+    """Raise UsageError where a file cannot be written or is named twice, before any is."""
+    for number, path in enumerate(paths):
+        if Path(path).is_dir() or not Path(path).absolute().parent.is_dir():
+            reason = "is a directory" if Path(path).is_dir() else "no such file or directory"
+            raise UsageError(f"{quote(path)}: {reason}", hint="nothing was written")
+        if Path(path).resolve() in [Path(other).resolve() for other in paths[:number]]:
+            raise UsageError(f"two outputs go to {quote(path)}", hint="give each a file")
 
 
 def _split(text: str) -> tuple[str, str]:

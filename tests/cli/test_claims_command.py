@@ -79,7 +79,7 @@ def test_csv_has_a_row_a_figure(archcalc) -> None:
 
 def test_markdown_and_latex(archcalc) -> None:
     text = archcalc("claims", "experts", "caches", "--format", "markdown").out
-    assert text.count("\n### ") + text.startswith("### ") == 2
+    assert text.count("\n## ") + text.startswith("## ") == 2
     assert "| 8a | Llama 4 has 400B parameters, of which a token uses 70B | does not hold |" in text
     whole = archcalc("claims", "--format", "markdown").out
     assert "### Claims of the catalog" in whole

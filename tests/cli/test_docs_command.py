@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -98,15 +97,12 @@ def test_a_check_says_what_was_edited_and_what_is_stale(here: Path, archcalc, go
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("last", ["", "no break  "])
 def test_patch_reads_the_changes(end: str, last: str, here: Path, archcalc) -> None:
-    tool = shutil.which("git")
-    if tool is None:
-        pytest.skip("no git to apply the patch")
     text = f"trailing blanks  \n\n{fence('list gpt2')}\n\t{last}".replace("\n", end)
     page = write(here / "a.md", text)
     patch = archcalc("docs", "--diff", "a.md").out
     assert page.read_bytes() == text.encode()
-    subprocess.run([tool, "init", "-q", "."], cwd=here, check=True)
-    subprocess.run([tool, "apply", "-"], input=patch.encode(), cwd=here, check=True)
+    subprocess.run(["git", "init", "-q", "."], cwd=here, check=True)
+    subprocess.run(["git", "apply", "-"], input=patch.encode(), cwd=here, check=True)
     assert archcalc("docs", "--check", "a.md").status == 0
 
 
@@ -357,19 +353,6 @@ def test_a_document_is_written_whole_or_not_at_all(here: Path, archcalc, monkeyp
     assert answer.err == 'error: "a.md": no space left on device\n  it is as it was\n'
     assert page.read_text(encoding="utf-8") == fence("list gpt2")
     assert sorted(one.name for one in here.iterdir()) == [".git", "a.md"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser writes everywhere")
-def test_a_folder_that_cannot_be_written_keeps_its_document(here: Path, archcalc) -> None:
-    page = write(here / "docs" / "a.md", fence("list gpt2"))
-    page.parent.chmod(0o500)
-    try:
-        answer = archcalc("docs", "docs")
-    finally:
-        page.parent.chmod(0o700)
-    assert answer.status == 2
-    assert "permission denied" in answer.err
-    assert page.read_text(encoding="utf-8") == fence("list gpt2")
 
 
 WORDS = (

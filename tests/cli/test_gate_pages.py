@@ -90,7 +90,7 @@ def test_several_outputs_at_once(folder: Path, archcalc) -> None:
             ("--format", "pdf"),
             'error: --format is table, text, json, github, gitlab, sarif, junit or markdown, not "pdf"',
         ),
-        (("--output", "sarif:nosuch/x"), 'error: --out "nosuch/x": no such file or directory'),
+        (("--output", "sarif:nosuch/x"), 'error: "nosuch/x": no such file or directory'),
         (("--fail-on", "often"), 'error: --fail-on is error, warning, note or never, not "often"'),
         (("--select", "AC999"), 'error: there is no rule "AC999"'),
         (("--hardware", "h300"), 'error: no hardware "h300"'),

@@ -149,11 +149,16 @@ def test_a_card_of_show_is_a_card_of_compare(archcalc) -> None:
     assert one == both[: len(one)]
 
 
-@pytest.mark.parametrize("form", ["table", "csv", "markdown", "latex", "html"])
-@pytest.mark.parametrize("name", HOSTILE_CALLS)
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        (name, form)
+        for name, call in HOSTILE_CALLS.items()
+        for form in ("table", "csv", "markdown", "latex", "html")
+        if not (form == "csv" and "card" in name) and not (form == "table" and "paper" in call)  # no such tables
+    ],
+)
 def test_a_title_stays_text(name: str, form: str, archcalc) -> None:
-    if (form == "csv" and "card" in name) or (form == "table" and "paper" in HOSTILE_CALLS[name]):
-        pytest.skip("no such table")
     out = archcalc(*HOSTILE_CALLS[name], "--format", form, terminal=form == "table", columns=400).out
     shown = " ".join(f"=cmd() {HOSTILE_TEXT}".split())
     if form == "markdown" and "show" not in name:

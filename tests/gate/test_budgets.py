@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from costmodel.errors import ArchcalcError
-from costmodel.gate.budgets import Group, read_budgets
-from costmodel.loader import Mark
+from costmodel.errors import ArchcalcError, UsageError
+from costmodel.gate.budgets import read_budgets
+from costmodel.gate.patterns import checked, matches
 
 TEXT = """\
 version: 1
@@ -45,14 +45,14 @@ def test_every_rule_is_read_with_its_line(tmp_path: Path) -> None:
     (group,) = found.groups
     rows = [(r.id, r.kind, r.severity, r.mark.line, r.at, r.bound) for r in group.rules]
     assert rows == [
-        ("AC201", "max", "error", 8, None, 38 * 10**9),
-        ("AC201", "max", "error", 9, "long", 10**10),
+        ("AC201", "max", None, 8, None, 38 * 10**9),
+        ("AC201", "max", None, 9, "long", 10**10),
         ("AC202", "min", "warning", 9, "4Ki", 2**20),
-        ("AC203", "equals", "error", 10, None, 0),  # at its digits
-        ("AC203", "equals", "error", 11, "long", 4000),
-        ("AC204", "max_increase", "error", 12, "long", Fraction(1, 100)),
-        ("AC205", "fits", "error", 13, "long", 0),
-        ("AC206", "assert", "error", 15, None, 0),
+        ("AC203", "equals", None, 10, None, 0),  # at its digits
+        ("AC203", "equals", None, 11, "long", 4000),
+        ("AC204", "max_increase", None, 12, "long", Fraction(1, 100)),
+        ("AC205", "fits", None, 13, "long", 0),
+        ("AC206", "assert", None, 15, None, 0),
         ("AC206", "assert", "note", 16, None, 0),
     ]
     fits = group.rules[6].load
@@ -66,8 +66,8 @@ def test_every_rule_is_read_with_its_line(tmp_path: Path) -> None:
     ("edit", "place", "message", "hint"),
     [
         (("38B", "38X"), "8:28", 'error AC221: there is no unit "X"', "units: k M B T"),
-        (("max: 10 GB", "max: 40B"), "9:27", 'error AC106: "40B" is no limit of a figure in bytes', 'as in "10 GB"'),
-        (("max: 38B", "max: 5 ms"), "8:28", 'error AC106: "5 ms" is no limit of a figure in count', 'as in "40B"'),
+        (("max: 10 GB", "max: 40B"), "9:27", 'error AC221: "40B" is no amount of a figure in bytes', 'as in "10 GB"'),
+        (("max: 38B", "max: 5 ms"), "8:28", 'error AC221: "5 ms" is no amount of a figure in count', 'as in "40B"'),
         (("at: long}, {min", "at: lng}, {min"), "9:38", 'error AC223: there is no workload "lng"', "workloads: long"),
         (("params.active: {", "params.activ: {"), "8:7", 'AC223: there is no figure "params.activ"', "params.active?"),
         (("{max: 38B}", "{mx: 38B}"), "8:23", 'error AC102: budgets[0].rules.params.active has no field "mx"', "max?"),
@@ -83,7 +83,12 @@ def test_every_rule_is_read_with_its_line(tmp_path: Path) -> None:
         (("AC155: off", "AC155: loud"), "4:19", "error AC103: severity.AC155 must be", ""),
         (("version: 1", "version: 2"), "1:10", "error AC103: version must be 1, not 2", ""),
         (("tolerance: 1%", "tolerance: x"), "11:", 'error AC221: "x" is not a number', ""),
-        (("equals: 671B", "equals: many"), "10:30", 'error AC106: the claim "many" is not a number', ""),
+        (("equals: 671B", "equals: many"), "10:30", 'error AC221: "many" is not a number', ""),
+        (("max_increase: 1%", "max_increase: 10 GB"), "12:39", 'AC221: "10 GB" is no amount of a figure in FLOP', ""),
+        (("params.active / params.total < 0.1", "params.active < 10 GB"), "15:9", "count and bytes are unlike", ""),
+        (("< 10 GB", "< 40B"), "16:9", "AC221: bytes and count are unlike", 'bytes: "10 GB"'),
+        (("params.active: {max: 38B}", "params.active: []"), "8:7", "AC101: params.active has no limit", "{max: 40B}"),
+        (('match: "designs/**/*.yaml"', "match: []"), "6:5", "AC101: the budget matches nothing", ""),
         (("weights: fp8", "weights: fp9"), "13:7", 'error AC106: there is no dtype "fp9"', "dtypes: "),
         (("flops.per_token: {max_increase: 1%, vs: base, at: long}", "flops.per_token: {max: 1 TFLOP}"), "12:7",
          'error AC224: the figure "flops.per_token" needs a workload or context', "at: 128Ki"),
@@ -104,7 +109,7 @@ def test_a_mistake_has_its_line_and_a_way_out(
 
 
 @pytest.mark.parametrize(
-    ("pattern", "path", "name", "matches"),
+    ("pattern", "path", "name", "matched"),
     [
         ("*", "designs/a.yaml", "a", True),
         ("designs/*.yaml", "designs/a.yaml", "a", True),
@@ -116,12 +121,22 @@ def test_a_mistake_has_its_line_and_a_way_out(
         ("v3-*", "designs/x.yaml", "v3-wide", True),
         ("a.yaml", "designs/a.yaml", "b", True),
         ("?.yaml", "designs/ab.yaml", "ab", False),
-        ("d[1].yaml", "d1.yaml", "x", False),  # brackets are themselves
-        ("d[1].yaml", "d[1].yaml", "x", True),
+        ("./designs/*.yaml", "designs/a.yaml", "a", True),
+        ("designs/", "designs/deep/a.yaml", "a", True),
     ],
 )
-def test_patterns(pattern: str, path: str, name: str, matches: bool) -> None:
-    assert Group([pattern], [], Mark("b.yaml", 1, 1, 2)).matches(path, name) is matches
+def test_patterns(pattern: str, path: str, name: str, matched: bool) -> None:
+    assert matches([checked(pattern)], ["elsewhere/other", path], name) is matched
+
+
+@pytest.mark.parametrize("pattern", ["", "./", "/designs/*", "~/designs/*", "designs/{a,b}.yaml", "d[1].yaml", "!a"])
+def test_a_pattern_that_can_match_nothing_is_a_mistake(pattern: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        checked(pattern)
+    path = written(tmp_path, TEXT.replace("designs/**/*.yaml", pattern))
+    with pytest.raises(ArchcalcError, match=r"b\.yaml|glob|empty|absolute") as caught:
+        read_budgets(path)
+    assert f"{path}:6:12: error AC225" in str(caught.value)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from costmodel.errors import SpecError, UnknownSpecError, UsageError
 from costmodel.gate.check import Check, check
 from costmodel.gate.findings import Finding
+from costmodel.gate.lock import digest_of, read_lock
 from costmodel.gate.lock import lock as lock_of
-from costmodel.gate.lock import read_lock
 from costmodel.gate.rules import RULES
 from costmodel.gate.sanity import SANITY
 from costmodel.gate.waivers import read_waivers
@@ -147,13 +147,18 @@ def test_without_a_base_or_lock_the_largest_block_is_named(designs: Path) -> Non
     assert (finding.line, finding.details) == (8, ["largest part: layers.mlp, 5.64B of 8.03B"])
 
 
-def test_severity_is_the_rule_s_then_the_file_s(designs: Path) -> None:
-    budgets(designs, "    rules:\n      params.total: {max: 1B, severity: warning}\nseverity: {AC201: note}\n")
+def test_severity_is_what_the_limit_says_then_the_file_then_the_rule(designs: Path) -> None:
+    rules = "    rules:\n      params.total: [{max: 1B, severity: warning}, {max: 2B}]\n      n_layers: {max: 1}\n"
+    budgets(designs, rules + "severity: {AC201: note}\n")
     page = check("designs/plain.yaml")
-    assert [one.severity for one in found(page, "AC201")] == ["note"]
+    assert [one.severity for one in found(page, "AC201")] == ["warning", "note", "note"]
     assert not page.failed
     assert check("designs/plain.yaml", fail_on="note").failed
     assert not check("designs/plain.yaml", fail_on="never").failed
+    budgets(designs, rules + "severity: {AC201: off}\n")
+    assert not found(check("designs/plain.yaml"), "AC201")
+    with pytest.raises(UsageError, match="no rule is left"):
+        check("designs/plain.yaml", select=["AC201"], ignore=["AC201"])
 
 
 # ---- what is checked ----
@@ -199,6 +204,88 @@ def test_an_inherited_mistake_is_told_at_the_file_that_was_asked_for(designs: Pa
     assert page.failed
 
 
+def test_what_is_checked_does_not_depend_on_the_folder_where_it_runs(
+    designs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (designs / "ci").mkdir()
+    (designs / ".git").mkdir()
+    limits = "version: 1\nbudgets:\n  - match: designs/plain.yaml\n    rules: {params.total: {max: 1B}}\n"
+    (designs / "ci" / "b.yaml").write_text(limits)
+    file = designs / "ci" / "archcalc.lock.json"
+    file.write_text(lock_of("designs", file=file).text)
+    for place in (designs, designs / "designs", designs / "ci"):
+        monkeypatch.chdir(place)
+        page = check(str(designs / "designs" / "plain.yaml"), budgets=designs / "ci" / "b.yaml")
+        assert [one.rule for one in found(page, "AC201")] == ["AC201"]
+        assert not lock_of(file=file, check=True).stale
+
+
+def test_specs_of_every_form_are_found(tmp_path: Path) -> None:
+    forms = (
+        "{base: gpt2, name: x}",
+        "\ufeffbase: gpt2\nname: x\n",
+        '"base": gpt2\nname: x\n',
+        "  base: gpt2\n  name: x\n",
+    )
+    for number, text in enumerate(forms):
+        (tmp_path / f"s{number}.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "values.yaml").write_text("image:\n  base: gpt2\n")
+    page = check(str(tmp_path))
+    assert len(page.specs) == len(forms)
+    assert [Path(one).name for one in page.skipped] == ["values.yaml"]
+
+
+def test_a_pipe_is_no_spec_to_wait_for(tmp_path: Path) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "one.yaml").write_text("base: gpt2\nname: one\n")
+    assert len(check(str(tmp_path)).specs) == 1
+
+
+def test_a_device_without_bf16_is_refused() -> None:
+    with pytest.raises(UsageError, match="has no bf16 matmul"):
+        check("gpt2", hardware="local-cpu")
+
+
+def test_counts_are_of_what_was_evaluated(designs: Path) -> None:
+    budgets(designs, "    rules:\n      params.active: {max_increase: 1%}\n      params.total: {max: 1T}\n")
+    lock(designs)
+    (designs / "designs" / "new.yaml").write_text(SPEC.format(name="new"))
+    page = check("designs/new.yaml")
+    assert page.checks == 1 + len(SANITY) + 2
+    assert page.passed == page.checks - 1  # of the relative limit nobody knows
+
+
+def test_a_waiver_in_a_text_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "w.yaml"
+    for title in ('"see # archcalc: ignore-file[AC155] yes"', "|\n  see\n  # archcalc: ignore-file[AC155] yes"):
+        path.write_text(SPEC.format(name="w").replace("128256", "50257") + f"title: {title}\n")
+        assert [one.waived for one in found(check(str(path)), "AC155")] == [None]
+
+
+def test_a_waiver_of_a_budget_is_not_unused_without_the_budget(tmp_path: Path) -> None:
+    path = tmp_path / "w.yaml"
+    path.write_text("# archcalc: ignore-file[AC201] agreed\n" + SPEC.format(name="w"))
+    assert not check(str(path)).findings
+
+
+def test_a_lock_file_that_was_edited_is_refused(designs: Path) -> None:
+    path = lock(designs)
+    text = path.read_text()
+    for old, new in (("8030261248", "8030261249"), ("14336", "14337")):
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(SpecError, match="was edited: it does not match its digest"):
+            check("designs")
+
+
+def test_growth_is_that_of_the_workload_s_formats(designs: Path) -> None:
+    text = "version: 1\nworkloads: {small: {context: 128Ki, kv: fp8}}\nbudgets:\n  - match: '*'\n    rules:\n"
+    (designs / "archcalc.budgets.yaml").write_text(text + "      growth.bytes_per_token: {equals: 42944, at: small}\n")
+    assert not found(check("designs/v3-wide-shared.yaml"), "AC203")  # 61 x 704 bytes
+
+
 def test_a_budget_that_matches_nothing_is_told_when_all_is_checked(designs: Path) -> None:
     text = "version: 1\nbudgets:\n  - match: 'desings/*'\n    rules: {params.total: {max: 1}}\n"
     (designs / "archcalc.budgets.yaml").write_text(text)
@@ -208,6 +295,7 @@ def test_a_budget_that_matches_nothing_is_told_when_all_is_checked(designs: Path
         3,
         'no spec is called "desings/*"',
     )
+    assert found(check("designs"), "AC208")
     assert not found(check("designs/plain.yaml"), "AC208")  # as a hook calls it: with the files that changed
 
 
@@ -358,6 +446,7 @@ def test_a_relative_limit_is_on_the_spec_not_on_the_formulas(designs: Path) -> N
     data = json.loads(path.read_text())
     for one in data["specs"].values():
         one["figures"]["params.active"] = one["figures"]["params.active"] * 100 // 110
+        one["digest"] = digest_of(one["spec"], one["figures"])
     path.write_text(json.dumps(data))
     page = check("designs")
     assert not found(page, "AC204")

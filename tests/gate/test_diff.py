@@ -12,6 +12,7 @@ import pytest
 from costmodel.errors import ArchcalcError, UsageError
 from costmodel.gate.conditions import Condition
 from costmodel.gate.diff import diff
+from costmodel.gate.lock import digest_of
 from costmodel.gate.lock import lock as locked_page
 from costmodel.render.comment import markdown
 
@@ -168,6 +169,8 @@ def test_a_changed_formula_is_told_from_a_changed_spec(designs: Path) -> None:
     data = json.loads(path.read_text())
     figures = data["specs"]["designs/plain.yaml"]["figures"]
     figures["params.total"] = figures["params.total"] * 100 // 103  # as another version would have counted
+    entry = data["specs"]["designs/plain.yaml"]
+    entry["digest"] = digest_of(entry["spec"], figures)
     path.write_text(json.dumps(data))
     edit(designs / "designs" / "v3-wide-shared.yaml", "3072", "4096")
     page = diff(str(path), "designs")
@@ -213,6 +216,67 @@ def test_conditions(condition: str, met: str | None) -> None:
         "x" * 300,
     ],
 )
+def test_a_change_from_nothing_and_a_new_figure_are_changes() -> None:
+    for condition in ("growth.fixed_bytes > +1%", "growth.fixed_bytes > +1 MB", "params.not_in_total.mtp > +1"):
+        pair = ("llama4", "deepseek-v3") if "mtp" in condition else ("gpt2", "falcon-mamba-7b")
+        assert diff(*pair, fail_if=[condition]).failed, condition
+        assert not diff(*reversed(pair), fail_if=[condition]).failed, condition
+    assert diff("gpt2", "falcon-mamba-7b", fail_if=["growth.bytes_per_token < -1%"]).failed  # to nothing
+
+
+def test_an_absolute_condition_is_of_specs_that_are_there(git: Git) -> None:
+    git("rm", "-q", "designs/plain.yaml")
+    page = diff("HEAD", paths=["designs"], fail_if=["params.total > 1B"])
+    assert [one.partition(":")[0] for one in page.failed] == ["designs/v3-wide-shared.yaml"]
+
+
+def test_two_that_have_nothing_in_common_are_not_compared(git: Git, designs: Path) -> None:
+    git("rm", "-q", "designs/v3-wide-shared.yaml")
+    git("commit", "-q", "-m", "one spec")
+    git("rm", "-q", "designs/plain.yaml")
+    (designs / "designs").mkdir(exist_ok=True)
+    (designs / "designs" / "other.yaml").write_text("base: gpt2\nname: other\n")
+    assert [(one.key, one.status) for one in diff("HEAD", paths=["designs"]).specs] == [
+        ("designs/other.yaml", "added"),
+        ("designs/plain.yaml", "removed"),
+    ]
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("variable", [False, True])
+def test_folders_of_bases_are_those_of_the_revision(
+    absolute: bool, variable: bool, git: Git, designs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (designs / "bases").mkdir()
+    (designs / "bases" / "mine.yaml").write_text("base: gpt2\nname: mine\n")
+    (designs / "designs" / "child.yaml").write_text("base: mine\nname: child\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "two")
+    folder = str(designs / "bases") if absolute else "bases"
+    if variable:
+        monkeypatch.setenv("ARCHCALC_SPECS", folder)
+    specs = [] if variable else [folder]
+    assert not diff("HEAD", paths=["designs/child.yaml"], specs=specs).differs
+    edit(designs / "bases" / "mine.yaml", "gpt2", "gpt2-medium")
+    (child,) = diff("HEAD", paths=["designs/child.yaml"], specs=specs).specs
+    assert child.status == "changed"
+
+
+def test_what_is_inherited_changed_at_the_base(git: Git, designs: Path) -> None:
+    (designs / "designs" / "child.yaml").write_text("# a comment\nbase: plain\nname: child\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "two")
+    edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    (child,) = diff("HEAD", paths=["designs/child.yaml"]).specs
+    assert [(cause.file, cause.line) for cause in child.causes] == [("designs/child.yaml", 2)]
+
+
+def test_a_renamed_block_is_no_change(designs: Path) -> None:
+    path = designs / "designs" / "plain.yaml"
+    (designs / "renamed.yaml").write_text(path.read_text().replace("mlp", "network"))
+    assert not diff("designs/plain.yaml", "renamed.yaml").differs
+
+
 def test_what_is_no_condition(text: str) -> None:
     with pytest.raises(ArchcalcError):
         Condition.read(text)

@@ -162,7 +162,7 @@ def test_figures_and_units(tmp_path: Path) -> None:
         ('checks: ["gpt2:params.total"]', "7:14", "an assertion compares something"),
         ('checks: ["1 / 0 < 1"]', "7:14", "divides by zero"),
         ('checks: [{figure: "gpt2:params.total"}]', "7:23", "has no bound"),
-        ('checks: [{figure: "gpt2:params.total", max: 1 GB}]', "7:23", "no limit of a figure in count"),
+        ('checks: [{figure: "gpt2:params.total", max: 1 GB}]', "7:23", "no amount of a figure in count"),
         ('checks: [{figure: "1 < 2", max: 1}]', "7:23", "true or false, not a figure"),
         (f'{FIVE}\n    figures: ["gpt9:params.total"]', "8:15", 'no architecture "gpt9"'),
         (f'{FIVE}\n    figures: [{{value: "1 +"}}]', "8:23", "expected a figure or number"),
