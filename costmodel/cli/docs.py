@@ -9,7 +9,7 @@ import typer
 from costmodel.cli.options import Quiet
 
 if TYPE_CHECKING:
-    from costmodel.gate.docs import Docs, Filled
+    from costmodel.documents.docs import Docs, Filled
 
 
 def docs(
@@ -34,10 +34,10 @@ def docs(
     import sys
 
     from costmodel.cli.fenced import Runner
+    from costmodel.documents.docs import docs as answer
+    from costmodel.documents.docs import patch
+    from costmodel.documents.documents import documents
     from costmodel.errors import UsageError, quote
-    from costmodel.gate.docs import docs as answer
-    from costmodel.gate.docs import patch
-    from costmodel.gate.documents import documents
     from costmodel.render.docs import patch_text
     from costmodel.render.output import Output, PageRenderer, deliver
     from costmodel.render.sink import write_text
@@ -59,7 +59,7 @@ def docs(
 def _write(found: Docs, filled: list[Filled]) -> None:
     """Write the documents with stale tables; all commands have run, so that one that fails changes nothing."""
     from costmodel.cli import say
-    from costmodel.gate.blocks import rewritten
+    from costmodel.documents.blocks import rewritten
     from costmodel.render.sink import write_file
 
     for document, blocks in filled:

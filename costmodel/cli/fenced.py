@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from costmodel.cli import COMMANDS, dispatch, say
+from costmodel.documents.blocks import block
+from costmodel.documents.documents import Document, leaves
+from costmodel.documents.fences import Fence, Markup, error
 from costmodel.errors import ArchcalcError, UsageError, did_you_mean, quote
-from costmodel.gate.blocks import block
-from costmodel.gate.documents import Document, leaves
-from costmodel.gate.fences import Fence, Markup, error
 
 TABLE = "table"  # table FILE.csv: a word of fences alone
 SAFE = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from costmodel.documents.docs import Docs, StaleTable
 from costmodel.errors import count_of, plain
-from costmodel.gate.docs import Docs, StaleTable
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, line, paragraph
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from costmodel.cli import run
 from costmodel.cli.fenced import SAFE, Runner
-from costmodel.gate.docs import stale_tables
-from costmodel.gate.documents import Document, documents
-from costmodel.gate.fences import parse
+from costmodel.documents.docs import stale_tables
+from costmodel.documents.documents import Document, documents
+from costmodel.documents.fences import parse
 
 ROOT = Path(__file__).parent.parent.parent
 OURS = ("README.md", "CONTRIBUTING.md", "docs")

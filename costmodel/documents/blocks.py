@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from costmodel.gate.fences import Fence, Markup, digest, is_marker
+from costmodel.documents.fences import Fence, Markup, digest, is_marker
 
 
 def framed(output: str, language: str, markup: Markup) -> str:

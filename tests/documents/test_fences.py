@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costmodel.documents import blocks, fences
+from costmodel.documents.fences import Fence, Markup, parse
 from costmodel.errors import UsageError
-from costmodel.gate import blocks, fences
-from costmodel.gate.fences import Fence, Markup, parse
 
 BEGIN = {
     "markdown": "<!-- archcalc:begin {} -->",

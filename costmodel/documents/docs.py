@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher, unified_diff
 from typing import Literal
 
-from costmodel.gate.blocks import is_fresh, rewritten
-from costmodel.gate.documents import Document
-from costmodel.gate.fences import Fence, digest
+from costmodel.documents.blocks import is_fresh, rewritten
+from costmodel.documents.documents import Document
+from costmodel.documents.fences import Fence, digest
 from costmodel.report.data import PRIVATE, SCHEMA
 
 _CONTEXT = 2  # equal lines around a change

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from costmodel.documents.fences import MARKUPS, Fence, parse
 from costmodel.errors import UsageError, one_of, quote
-from costmodel.gate.fences import MARKUPS, Fence, parse
 
 LIMIT = 4 * 2**20  # bytes of a document
 _LONGEST = 400  # characters of a word
