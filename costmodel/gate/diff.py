@@ -172,7 +172,7 @@ def diff(
         f"{one.key}: {text}"
         for one in found
         for condition in conditions
-        if (text := condition.met(one.figures, one.values))
+        if one.values and (text := condition.met(one.figures, one.values))  # of specs that the head has
     ]
     return Diff(
         base=old.label,
