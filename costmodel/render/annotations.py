@@ -112,7 +112,8 @@ def _message(text: str) -> str:
 
 def _uri(path: str) -> str:
     """Return a path as a URI: bytes of UTF-8 that are not unreserved as ``%20``."""
-    return "".join(chr(c) if chr(c) in _UNRESERVED else f"%{c:02X}" for c in plain(path).encode())
+    found = "".join(chr(c) if chr(c) in _UNRESERVED else f"%{c:02X}" for c in plain(path).encode())
+    return found.replace("//", "/%2F", 1) if found.startswith("//") else found  # two would name a host
 
 
 def junit(found: Check) -> str:
