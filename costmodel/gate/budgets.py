@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from costmodel.gate import names
 from costmodel.gate.budget_file import Assertion, Budget, File, Fits, Limit
 from costmodel.gate.expression import parse as parse_expression
 from costmodel.gate.expression import read as read_expression
-from costmodel.gate.keys import key_of
+from costmodel.gate.keys import key_within
 from costmodel.gate.numbers import Amount, bound_of, change_of
 from costmodel.gate.patterns import checked, matches
 from costmodel.gate.rules import RULES
@@ -92,7 +93,7 @@ class Group:
         return matches(self.patterns, paths, name)
 
 
-@dataclass(slots=True)
+@dataclass
 class Budgets:
     """A budget file, read. ``folders``: where its patterns may start, its own first, then its repository."""
 
@@ -108,7 +109,12 @@ class Budgets:
 
     def paths(self, path: Path) -> list[str]:
         """Return how patterns may call a spec: from the folder of the file, and from the top of its repository."""
-        return [key_of(path, folder) for folder in self.folders]
+        whole = path.resolve()
+        return [key_within(whole, folder) for folder in self._resolved]
+
+    @cached_property
+    def _resolved(self) -> list[Path]:
+        return [folder.resolve() for folder in self.folders]
 
 
 def read_budgets(path: Path) -> Budgets:

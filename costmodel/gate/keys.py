@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 from costmodel import catalog
@@ -10,7 +11,21 @@ from costmodel import catalog
 
 def key_of(path: Path, folder: Path) -> str:
     """Return how a file names a spec: its path from the file's folder, with ``/``; what ships has one of its own."""
-    whole, start, ships = path.resolve(), folder.resolve(), catalog.spec_root().resolve()
-    if whole.is_relative_to(ships) and not whole.is_relative_to(start):
-        return whole.relative_to(ships).as_posix()
-    return Path(os.path.relpath(whole, start)).as_posix()
+    return key_within(path.resolve(), folder.resolve())
+
+
+def key_within(path: Path, folder: Path) -> str:
+    """Return the same of paths that are resolved."""
+    if path.is_relative_to(folder):
+        return path.relative_to(folder).as_posix()
+    ships = _ships()
+    return (
+        path.relative_to(ships).as_posix()
+        if path.is_relative_to(ships)
+        else Path(os.path.relpath(path, folder)).as_posix()
+    )
+
+
+@cache
+def _ships() -> Path:
+    return catalog.spec_root().resolve()
