@@ -12,14 +12,17 @@ from typer.core import TyperCommand
 from costmodel.cli import COMMANDS
 from costmodel.errors import plain
 
+DASHES = "\0--"  # stands for ``--`` among the arguments: no file is called so
+
 
 class Command(TyperCommand):
     """A command whose help is plain text, as docs/commands.md shows it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Keep what stands behind ``--`` in the context, which knows it as arguments like others."""
-        if "--" in args:
-            ctx.obj["after dashes"] = args[args.index("--") + 1 :]
+        """Give a command that tells revisions from paths the ``--`` between them; options may stand on both sides."""
+        if getattr(self.callback, "keeps_dashes", False) and "--" in args:
+            at = args.index("--")
+            args = [*args[:at], DASHES, *args[at + 1 :]]
         return super().parse_args(ctx, args)
 
     def get_help(self, ctx: Any) -> str:

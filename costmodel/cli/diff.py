@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from costmodel.cli.app import DASHES
 from costmodel.cli.options import CONTEXTS, Ascii, Context, Dtype, Out, Quiet, Specs, contexts
 
 
 def diff(
-    state: typer.Context,
     wanted: Annotated[list[str], typer.Argument(metavar="BASE [HEAD]", show_default=False)],
     context: Context = CONTEXTS,
     dtype: Dtype = "bf16",
@@ -43,8 +43,8 @@ def diff(
     from costmodel.gate.diff import diff as answer
     from costmodel.render.changes import deliver_diff
 
-    paths = state.obj.get("after dashes")
-    first = wanted[: len(wanted) - len(paths)] if paths is not None else wanted
+    at = wanted.index(DASHES) if DASHES in wanted else None
+    first, paths = (wanted, None) if at is None else (wanted[:at], wanted[at + 1 :])
     if not 1 <= len(first) <= (1 if paths is not None else 2):
         raise UsageError(
             f"diff takes BASE and HEAD, or one revision before --, not {len(first)}",
@@ -58,3 +58,6 @@ def diff(
     if found.broken:  # said on the page; the others are compared
         return 2
     return int(bool(found.failed) or (exit_code and found.differs))
+
+
+diff.keeps_dashes = True  # type: ignore[attr-defined]

@@ -134,7 +134,7 @@ def between(
     new = Side.at(last, paths, folders, stack, label=last) if last else Side.here(paths, folders)
     missing = [path for path in paths if path not in {*old.paths, *new.paths}]
     if missing:
-        raise UsageError(f"{quote(missing[0])} is in neither revision", hint="options stand before --")
+        raise UsageError(f"{quote(missing[0])} is in neither revision")
     return old, new, " ".join(paths)
 
 

@@ -70,6 +70,8 @@ def _head(spec: SpecDiff, found: Diff) -> Line:
     """Return what is compared: both names, or the file of a spec among others."""
     if len(found.specs) == 1:
         names = (spec.base, spec.head) if spec.base != spec.head else (found.base, found.head)
+        if spec.base == spec.head and found.head != spec.key:  # one spec at two times
+            return line(clean(spec.key), "bold").add(f" ({clean(found.base)} -> {clean(found.head)})", "dim")
         return line(clean(names[0] or ""), "bold").add(" -> ").add(clean(names[1] or ""), "bold")
     renamed = f" ({clean(spec.base or '')} -> {clean(spec.head or '')})" if spec.base != spec.head else ""
     return line(clean(spec.key), "bold").add(renamed)

@@ -204,3 +204,38 @@ def test_the_example_of_the_readme(folder: Path, archcalc) -> None:
     assert said in answer.out
     assert "designs/v3-wide-shared.yaml:5:23: error AC201 cache over budget" in answer.out
     assert answer.out.count("error AC") == 4  # the dense design keeps too much and breaks the assertion
+
+
+def test_a_proposal_that_is_too_large_in_a_repository(folder: Path, archcalc) -> None:
+    """As in CI: a budget relative to the lock, three commits, an annotation, a comment."""
+    import subprocess
+
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
+        subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+    limit = "version: 1\nbudgets:\n  - match: 'designs/*'\n    rules: {params.active: {max_increase: 1%}}\n"
+    (folder / "archcalc.budgets.yaml").write_text(limit)
+    path = folder / "designs" / "v3-wide-shared.yaml"
+    path.write_text(WIDE.replace("3072", "2048"))
+    assert archcalc("lock", "designs").status == 0
+    git("init", "-q", ".")
+    for message, size in (("as it was", "2048"), ("half as wide again", "3072"), ("wider still", "2944")):
+        path.write_text(WIDE.replace("3072", size))
+        git("add", "-A")
+        git("commit", "-q", "-m", message)
+    answer = archcalc("check", "--format", "github")
+    assert answer.status == 1
+    errors = [row for row in answer.out.splitlines() if row.startswith("::error")]
+    assert errors == [
+        "::error file=designs/v3-wide-shared.yaml,line=6,col=24,endColumn=28,title=AC204 params.active grew too much::"
+        "active is 38.98B, the lock has 37.86B: +2.95%25, allowed +1%25 (archcalc.budgets.yaml:4)%0A"
+        "largest d_ff within the limit: 2351"
+    ]
+    after = archcalc("diff", "HEAD~2...HEAD", "--", "designs/", "--format", "markdown")
+    before = archcalc("diff", "--format", "markdown", "HEAD~2...HEAD", "--", "designs/")
+    assert (after.status, after.out) == (before.status, before.out)
+    assert len(after.out.splitlines()) < 15
+    assert "Caused by `moe.shared.d_ff` 2048 → 2944 (line 6: active +1.12B)." in after.out
+    tree = archcalc("diff", "HEAD~2", "--", "designs/v3-wide-shared.yaml", "-q").out
+    assert tree.startswith("designs/v3-wide-shared.yaml (HEAD~2 -> the working tree)   active +3.0%\n")
