@@ -10,6 +10,7 @@ from itertools import repeat
 from pathlib import Path
 
 from costmodel.errors import UsageError, plain
+from costmodel.loader import check_confined
 
 MAX_BYTES = 512 * 2**20  # uncompressed
 # Header, columns, rows as they were written (None where values are quoted), numbers of blank lines.
@@ -27,6 +28,7 @@ def columns_of(path: Path, where: str) -> Columns:
 
 
 def _text(path: Path, where: str) -> str:
+    check_confined(path, where)
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -31,6 +33,8 @@ from costmodel.yaml_events import MAX_BYTES, parse, too_large
 __all__ = [
     "Document",
     "Mark",
+    "check_confined",
+    "confined",
     "from_pydantic",
     "locate",
     "read_bytes",
@@ -108,6 +112,26 @@ def read_document(source: str | bytes | Path, where: str | None = None, *, follo
     return Document(parse(text, where), where)
 
 
+_FOLDERS: ContextVar[tuple[Path, ...] | None] = ContextVar("folders", default=None)
+
+
+@contextmanager
+def confined(*folders: Path) -> Iterator[None]:
+    """Read nothing but files in some folders, wherever links lead, while this lasts."""
+    token = _FOLDERS.set(tuple(folder.resolve() for folder in folders))
+    try:
+        yield
+    finally:
+        _FOLDERS.reset(token)
+
+
+def check_confined(path: Path, where: str) -> None:
+    """Raise SpecError for a file that lies outside of the folders that may be read."""
+    folders = _FOLDERS.get()
+    if folders is not None and not any(path.resolve().is_relative_to(folder) for folder in folders):
+        raise SpecError("the file lies outside of what may be read here", "AC305", where)
+
+
 def read_bytes(path: Path, where: str | None = None, *, follow: bool = True) -> bytes:
     """Read a regular file of at most 1 MiB. ``follow=False`` refuses a symbolic link.
 
@@ -116,6 +140,7 @@ def read_bytes(path: Path, where: str | None = None, *, follow: bool = True) -> 
         SpecError: no regular file, too large, or not readable.
     """
     where = plain(where or str(path))
+    check_confined(path, where)
     # O_NONBLOCK: opening a pipe must not wait for its writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if not follow:

@@ -67,11 +67,8 @@ def _blocks(raw: object, section: Path, problems: list[Problem]) -> dict[str, Bl
     for name, value in (raw or {}).items():
         path: Path = (*section, name)
         if not isinstance(name, str) or not _BLOCK_NAME.fullmatch(name) or name in _RESERVED:
-            problems.append(
-                Problem(
-                    path, f'"{str(name)[:64]}" is no name for a block', "AC104", "letters, digits and . _ + -", True
-                )
-            )
+            hint = "it is a word of schedules" if name in _RESERVED else "letters, digits and . _ + -"
+            problems.append(Problem(path, f'"{str(name)[:64]}" is no name for a block', "AC104", hint, True))
             continue
         if not isinstance(value, dict):
             problems.append(Problem(path, f'block "{name}" must be a mapping with a kind', "AC103"))

@@ -10,11 +10,13 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+from costmodel.catalog import spec_root
 from costmodel.cli import COMMANDS, dispatch, say
 from costmodel.documents.blocks import block
 from costmodel.documents.documents import Document, leaves
 from costmodel.documents.fences import Fence, Markup, error
 from costmodel.errors import ArchcalcError, UsageError, did_you_mean, quote
+from costmodel.loader import confined
 
 TABLE = "table"  # table FILE.csv: a word of fences alone
 SAFE = (
@@ -167,7 +169,8 @@ def _output(words: list[str], place: _Place) -> str:
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n", write_through=True)
     err = io.StringIO()
     try:
-        with chdir(place.document.root), _environment(), redirect_stdout(out), redirect_stderr(err):
+        root = place.document.root
+        with chdir(root), _environment(), confined(root, spec_root()), redirect_stdout(out), redirect_stderr(err):
             status = dispatch(words)
     except ArchcalcError as failed:
         raise place.failed(str(failed)) from None

@@ -61,7 +61,7 @@ def leaves(word: str, root: Path) -> bool:
     Every word is read as a path, and each part behind ``=``, a comma or a short option too: a word
     that is none stays inside. Links are followed, also those of the specs in a folder that is named.
     """
-    parts = {word, *word.split(","), *word.split("="), word.partition("=")[2]}
+    parts = {word, *word.split(","), *word.split("="), *word.split(), word.partition("=")[2]}
     if word.startswith("-") and not word.startswith("--"):  # any number of flags may stand before a value
         parts |= {word[at:] for at in range(2, min(len(word), _LONGEST))}
     named = filter(None, parts)

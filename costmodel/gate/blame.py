@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from costmodel import figures
 from costmodel.errors import ArchcalcError, UsageError
 from costmodel.gate import causes
 from costmodel.gate.causes import ABSENT, Cause
-from costmodel.gate.files import Subject
+from costmodel.gate.files import Subject, base_of
 from costmodel.gate.findings import CauseRow, Finding, amount, excerpt_of, plain_value
 from costmodel.gate.lock import Lock, Locked
 from costmodel.gate.names import Figures
@@ -38,8 +39,10 @@ class Blame:
     ``vs`` is ``baseline``, ``base`` or the name of a spec, as in a budget file.
     """
 
-    def __init__(self, subject: Subject, lock: Lock | None, other: Callable[[str], Subject]) -> None:
-        self.subject, self.lock, self.other = subject, lock, other
+    def __init__(
+        self, subject: Subject, lock: Lock | None, other: Callable[[str], Subject], folders: Sequence[Path] = ()
+    ) -> None:
+        self.subject, self.lock, self.other, self.folders = subject, lock, other, folders
 
     @cached_property
     def locked(self) -> Locked:
@@ -54,9 +57,10 @@ class Blame:
     @cached_property
     def base(self) -> Subject:
         """The spec that this one starts from. Raises UsageError where there is none."""
-        if not self.subject.document.bases:
+        found = base_of(self.subject, self.folders)
+        if found is None:
             raise UsageError("the spec has no base to compare with", hint="vs: baseline, or the name of a spec")
-        return self.other(self.subject.document.bases[0])
+        return found
 
     @cached_property
     def _baseline(self) -> Figures:
@@ -118,6 +122,10 @@ class Moved:
 
     def _driver(self) -> tuple[Mark, str]:
         subject = self.blame.subject
+        field = tuple(self.name.split(".")) if self.name.startswith("blocks.") else (self.name,)
+        stated = subject.document.mark(field)  # a figure that is a field of the spec
+        if stated is not None and stated.file == subject.document.where:
+            return stated, ""
         parts = _parts(subject, self.name, self.load)
         if not parts:
             return self.blame.place(), ""
@@ -173,9 +181,11 @@ def _parts(subject: Subject, name: str, load: Load | None) -> dict[str, Fraction
     """Return what blocks give of a figure, by path; empty where it is no sum of theirs at hand."""
     model = subject.architecture
     group, _, rest = name.partition(".")
+    if load is not None and load.include:
+        return {}
     if group == "params" and rest in ("total", "active"):
         return {path: Fraction(getattr(part, rest)) for path, part in figures.params(model).groups.items()}
-    if load is None or load.step is None or load.include or name not in ("cache.bytes", "flops.forward"):
+    if load is None or load.step is None or name not in ("cache.bytes", "flops.forward"):
         return {}
     choices = load.choices
     found: dict[str, Fraction] = {}

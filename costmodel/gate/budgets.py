@@ -97,6 +97,7 @@ class Group:
 class Budgets:
     """A budget file, read. ``folders``: where its patterns may start, its own first, then its repository."""
 
+    path: Path
     folders: list[Path]
     groups: list[Group]
     workloads: dict[str, Load] = field(default_factory=dict)
@@ -132,7 +133,7 @@ def read_budgets(path: Path) -> Budgets:
             reader.problems.append(Problem(("severity", rule), f"there is no rule {quote(rule)}", "AC102", on_key=True))
     if reader.problems:
         raise locate(InvalidSpec(reader.problems), document)
-    return Budgets(_starts(path), groups, dict(file.workloads), dict(file.severity))
+    return Budgets(path, _starts(path), groups, dict(file.workloads), dict(file.severity))
 
 
 def _starts(path: Path) -> list[Path]:
@@ -238,6 +239,10 @@ class _Reader:
             dimension = names.dimension(reference.name)
             if kind == "equals" and limit.tolerance is None:
                 bound_of(value, dimension)
+                if dimension == "seconds" or "%" in str(value):
+                    raise UsageError(
+                        f"{reference.name} is no whole number, so it equals nothing exactly", hint="tolerance: 1%"
+                    )
                 rule.published = parse_published(value)
             elif kind in ("max_increase", "max_decrease"):
                 rule.bound, rule.relative = change_of(value, dimension)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from costmodel import catalog
 from costmodel.architecture import Architecture
-from costmodel.errors import ArchcalcError, UsageError, one_of, quote
+from costmodel.errors import ArchcalcError, UnknownSpecError, UsageError, one_of, quote
 from costmodel.gate import budgets as budget_files
 from costmodel.gate import waivers
 from costmodel.gate.budgets import Budgets, Group
@@ -128,7 +129,7 @@ class _Run:
         self.checks = self.passed = 0
         self.seen: set[int] = set()
         self.others: dict[str, Subject] = {}
-        self.bases: dict[str, str] = {}
+        self.bases: dict[str, Callable[[], str]] = {}
 
     def one(self, path: Path) -> None:
         """Check one spec."""
@@ -142,7 +143,7 @@ class _Run:
         self.specs.append(subject.key)
         self.passed += 1
         if subject.document.bases:
-            self.bases[subject.key] = subject.document.bases[0]
+            self.bases[subject.key] = partial(self.base_as_typed, subject)
         found: list[Finding] = []
         looked = {rule for rule in SANITY if self.policy.active(rule)}
         if isinstance(subject.model, Architecture):
@@ -202,7 +203,9 @@ class _Run:
 
         The rules that were looked at are added to ``looked``.
         """
-        judge = Judge(subject, self.lock, self.limits.workloads if self.limits else {}, self.other, self.policy)
+        judge = Judge(
+            subject, self.lock, self.limits.workloads if self.limits else {}, self.other, self.policy, self.folders
+        )
         found = list(judge.formulas()) if self.policy.active("AC209") else []
         if self.limits is None:
             return found
@@ -224,10 +227,22 @@ class _Run:
     def other(self, name: str) -> Subject:
         """Return another spec that an expression or a limit names; each is read once."""
         if name not in self.others:
-            beside = self.limits.folder / name if self.limits and name.endswith((".yaml", ".yml")) else None
-            wanted = str(beside) if beside is not None and beside.is_file() else name
-            self.others[name] = read(catalog.find(wanted, self.folders), self.folders)
+            self.others[name] = read(self.named(name), self.folders)
         return self.others[name]
+
+    def named(self, name: str) -> Path:
+        """Return the file of a spec that a budget names: beside the budget file, in folders asked for, in the catalog.
+
+        Raises:
+            UnknownSpecError: there is none of just that name.
+        """
+        budgets = self.limits.path if self.limits else Path("budgets")
+        if not name.endswith((".yaml", ".yml")):
+            return catalog.find_base(name, budgets, self.folders)
+        path = budgets.parent / name
+        if not path.is_file():
+            raise UnknownSpecError(f"there is no file {quote(shown(str(path)))}", "AC001")
+        return path
 
     def unmatched(self) -> None:
         """Report budgets that no spec matches, where all specs there are were checked."""
@@ -255,6 +270,7 @@ class _Run:
         """Return the whole result, findings in the order of files and lines."""
         order = {name: index for index, name in enumerate(self.specs)}
         self.findings.sort(key=lambda one: (order.get(one.spec, len(order)), SEVERITIES.index(one.severity), one.line))
+        own = [path.resolve() for path in (budget_path, lock_path) if path]
         open_ = [one for one in self.findings if one.waived is None]
         counts = {severity: sum(one.severity == severity for one in open_) for severity in SEVERITIES}
         found = Check(
@@ -269,7 +285,7 @@ class _Run:
             fail_on=fail_on,
             findings=self.findings,
             results=self.results,
-            skipped=[shown(str(one)) for one in targets.others],
+            skipped=[shown(str(one)) for one in targets.others if one.resolve() not in own],
             budgets=shown(str(budget_path)) if budget_path else None,
             lock=shown(str(lock_path)) if lock_path else None,
             hardware=self.reference.text,
@@ -278,13 +294,18 @@ class _Run:
         found.next = self.tip(open_)
         return found
 
+    def base_as_typed(self, subject: Subject) -> str:
+        """Return how a user would name the base of a spec: by its file, or its name where it ships."""
+        path = catalog.find_base(subject.document.bases[0], subject.path, self.folders)
+        return path.stem if path.is_relative_to(catalog.spec_root()) else shown(str(path))
+
     def tip(self, found: Sequence[Finding]) -> str | None:
         """Return the command that explains the first finding that has causes."""
         first = next((one for one in found if one.causes), None)
         if first is None:
             return None
         before = self.bases.get(first.spec)
-        return f"archcalc diff {before} {first.spec}" if before else None
+        return f"archcalc diff {before()} {first.spec}" if before else None
 
 
 def _own(subject: Subject, path: tuple[str | int, ...]) -> Mark | None:

@@ -233,6 +233,8 @@ class _Reader:
 
     def _bounds(self, check: Check, path: DataPath) -> Iterator[Proof]:
         given = [kind for kind in _BOUNDS if getattr(check, kind) is not None]
+        if check.at is not None and read_expression(check.figure).root.reference is None:
+            raise UsageError("at is of one figure alone", "AC224", hint="in an expression: cache.bytes@128Ki")
         text = f"{check.figure}@{check.at}" if check.at is not None else check.figure
         expression = self._known(read_expression(text))
         if expression.root.is_truth:

@@ -151,6 +151,7 @@ class _Run:
     def __init__(self, where: Path, folders: Sequence[Path]) -> None:
         models = (where if where.is_dir() else where.parent) / MODELS
         self.folders = tuple(folders)
+        self.ships = where == catalog.spec_root() / FOLDER
         self.everywhere = (*folders, models) if models.is_dir() else tuple(folders)
         self.subjects: dict[str, Subject] = {}
         self.files = [read_claims(path, self.find) for path in _paths(where)]
@@ -178,7 +179,7 @@ class _Run:
         """Return what ids, numbers, subjects and names of specs mean. Raises UsageError."""
         asked = list(wanted)
         if not asked:
-            return _Chosen(self.claims, catalog.names(self.folders))
+            return _Chosen(self.claims, catalog.names(self.folders) if self.ships else [])
         keep: set[str] = set()
         specs: list[str] = []
         for word in asked:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import UsageError
 from costmodel.gate.workloads import Load
+from costmodel.plan import DEGREES
 from costmodel.report.data import to_data
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
+    from costmodel.report.roofline import RooflinePage
 
 Number = int | float | Fraction
 Found = Mapping[str, Number]
@@ -28,11 +30,13 @@ def flat(data: object, path: str = "") -> Iterator[tuple[str, Number]]:
 
 def times(architecture: Architecture, load: Load) -> Found:
     """Return times and memory of a step."""
-    return dict(flat({key: value for key, value in _page(architecture, load).items() if key in ("time", "memory")}))
+    return dict(
+        flat({key: value for key, value in to_data(_best(architecture, load)).items() if key in ("time", "memory")})
+    )
 
 
-def _page(architecture: Architecture, load: Load) -> dict[str, Any]:
-    """Return the JSON of the step's roofline under the plan that is stated, else under the fastest."""
+def _best(architecture: Architecture, load: Load) -> RooflinePage:
+    """Return the step's roofline under the plan that is stated, else under the fastest of those that fit."""
     from costmodel.report import compare_times
     from costmodel.report.roofline import roofline
 
@@ -60,18 +64,14 @@ def _page(architecture: Architecture, load: Load) -> dict[str, Any]:
         raise UsageError(
             f"the plan has {best.setup.plan.devices} devices, the hardware {devices}", "AC224", hint="let them agree"
         )
-    found: dict[str, Any] = to_data(best)
-    return found
+    return best
 
 
 def _asked(load: Load) -> dict[str, Any]:
     choices = load.choices
-    own: dict[str, Any] = {
-        "batch": choices.batch,
-        "attention": choices.attention,
-        "logits": choices.logits,
-        "mla": choices.mla,
-    }
+    own: dict[str, Any] = {"batch": choices.batch, "attention": choices.attention, "mla": choices.mla}
+    if load.logits is not None:
+        own["logits"] = load.logits
     own |= {"page": choices.page, "include": load.include, "source": choices.source, "dtype": choices.recipe.text}
     return own | dict(load.plan)
 
@@ -82,9 +82,12 @@ def serving(architecture: Architecture, load: Load) -> Found:
 
     assert load.machines is not None
     asked = _asked(load) | {"context": list(load.choices.contexts)}
-    stated = [degree for degree in load.plan if degree != "overhead"]
     devices, name = load.machines
-    page = to_data(serve(architecture, name, **asked | ({} if stated else {"tp": devices})))
+    if devices > 1 and not [degree for degree in load.plan if degree != "overhead"]:
+        best = _best(architecture, load).setup  # the same plan that a step is timed under
+        assert best is not None
+        asked |= {degree: getattr(best.plan, degree) for degree in DEGREES}
+    page = to_data(serve(architecture, name, **asked))
     return dict(flat({"limits": page["limits"]}))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from costmodel.gate import causes
 from costmodel.gate.conditions import Condition
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import plain_value
-from costmodel.gate.keys import key_of
 from costmodel.gate.lock import Lock, Locked, moved
 from costmodel.gate.names import Figures
-from costmodel.gate.sides import Side, between, side_of
+from costmodel.gate.sides import Side, between, two
 from costmodel.gate.workloads import Load
 from costmodel.report.choices import CONTEXTS, Choices
 from costmodel.report.conventions import Conventions, conventions
@@ -158,9 +156,7 @@ def diff(
         if paths is not None or head is None:
             old, new, topic = between(base, head, paths, folders, stack)
         else:
-            old = side_of(base, folders, stack)
-            folder = old.lock.path.parent if old.lock else None
-            new = side_of(head, folders, stack, partial(key_of, folder=folder) if folder else None)
+            old, new = two(base, head, folders, stack)
             topic = head
         found = [_pair(key, one, other, choices, old.lock) for key, one, other in _pairs(old, new)]
     if not found:

@@ -45,6 +45,7 @@ def find(wanted: Iterable[str], specs: Sequence[Path] = (), *, skip_others: bool
         UnknownSpecError: there is no such file, folder or name.
         UsageError: a folder holds too many files.
     """
+    catalog.forget()  # files may be new since this process last looked
     found = Targets()
     for name in wanted:
         path = Path(name)
@@ -191,4 +192,11 @@ def read(path: Path, specs: Sequence[Path] = (), copied: Path | None = None) -> 
         raise locate(error, document) from None
 
 
-__all__ = ["ArchcalcError", "Subject", "Targets", "UnknownSpecError", "find", "is_spec", "read", "shown"]
+def base_of(subject: Subject, specs: Sequence[Path] = ()) -> Subject | None:
+    """Return the spec that one starts from, looked for where reading it did; None where there is none."""
+    if not subject.document.bases:
+        return None
+    return read(catalog.find_base(subject.document.bases[0], subject.path, specs), specs, subject.copied)
+
+
+__all__ = ["ArchcalcError", "Subject", "Targets", "UnknownSpecError", "base_of", "find", "is_spec", "read", "shown"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from costmodel.errors import ArchcalcError, UsageError, quote
 from costmodel.gate.blame import Blame
@@ -46,9 +47,10 @@ class Judge:
         workloads: Mapping[str, Load],
         other: Callable[[str], Subject],
         policy: Policy,
+        folders: Sequence[Path] = (),
     ) -> None:
         self.subject, self.lock, self.workloads, self.policy = subject, lock, workloads, policy
-        self.blame = Blame(subject, lock, other)
+        self.blame = Blame(subject, lock, other, folders)
         self.unlocked = False
 
     def judge(self, rule: Rule) -> tuple[Result, Finding | None]:

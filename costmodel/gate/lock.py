@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +27,7 @@ from costmodel.gate.files import Subject, Targets, find, read, shown
 from costmodel.gate.keys import key_of
 from costmodel.gate.names import Figures
 from costmodel.gate.workloads import Load
-from costmodel.loader import to_text
+from costmodel.loader import check_confined, to_text
 from costmodel.report.choices import CONTEXTS, tokens
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.units import context_text
@@ -201,10 +202,17 @@ def entry_of(subject: Subject, extra: Iterable[Named] = ()) -> Locked:
     named: list[Named] = [(name, None, None) for name in PLAIN]
     named += [(name, context_text(n), Load(context=n)) for name in AT_CONTEXTS for n in CONTEXTS]
     figures: dict[str, int | str] = {}
-    for name, at, load in [*named, *extra]:
-        value = subject.figures(name, load)
-        figures[f"{name}@{at}" if at else name] = int(value) if value.denominator == 1 else str(value)
+    for name, at, load in named:
+        figures |= _figure(subject, name, at, load)
+    for name, at, load in extra:
+        with suppress(UsageError):  # a model without such a figure: a check says so
+            figures |= _figure(subject, name, at, load)
     return Locked(name=subject.name, digest=digest_of(data, figures), spec=data, figures=figures)
+
+
+def _figure(subject: Subject, name: str, at: str | None, load: Load | None) -> dict[str, int | str]:
+    value = subject.figures(name, load)
+    return {f"{name}@{at}" if at else name: int(value) if value.denominator == 1 else str(value)}
 
 
 def _text(entries: Mapping[str, Locked], workloads: Mapping[str, Load]) -> str:
@@ -235,6 +243,7 @@ def read_lock(path: Path) -> Lock:
     """
     where = plain(str(path))
     hint = "archcalc lock writes it anew"
+    check_confined(path, where)
     try:
         if path.stat().st_size > _MOST:
             raise SpecError(f"a lock file has at most {_MOST:,} bytes", "AC010", where, hint)

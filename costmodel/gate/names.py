@@ -165,7 +165,7 @@ def _blocks(of: Figures, _: Load) -> Found:
 
 
 def _cache(of: Figures, load: Load) -> Found:
-    choices = _language_model("cache", load).choices
+    choices = _language_model("figures of the cache", load).choices
     (context,) = choices.contexts
     kept = figures.cache(of.lower(choices.decode(of.architecture, context)), choices.recipe)
     return {f"cache.{name}": getattr(kept, name) for name in _FIXED["cache"][0]}
@@ -192,8 +192,10 @@ def _growth(of: Figures, load: Load) -> Found:
 def _flops(of: Figures, load: Load) -> Found:
     """Return the FLOPs of the step, and of a token of it."""
     from costmodel.report.flops import step_of
+    from costmodel.report.source import check_components
 
     assert load.step is not None
+    check_components(of.architecture, load.include)
     new, cached = load.step
     step = step_of(of.architecture, load.choices, new, cached, None)
     ops = of.lower(step)

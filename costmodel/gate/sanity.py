@@ -133,7 +133,13 @@ def repeated_kv_heads(subject: Subject, _: Reference) -> Iterator[Odd]:
 
 def unaligned(subject: Subject, _: Reference) -> Iterator[Odd]:
     """AC153."""
-    sizes = [(("d_model",), "d_model", subject.architecture.d_model), *_with(subject, *_WIDTHS, *_HEADS)]
+    encoder = subject.architecture.encoder
+    own = [(("encoder", "d_model"), "d_model", encoder.d_model)] if encoder and encoder.d_model else []
+    sizes: list[tuple[DataPath, str, int]] = [
+        (("d_model",), "d_model", subject.architecture.d_model),
+        *own,
+        *_with(subject, *_WIDTHS, *_HEADS),
+    ]
     for path, field, size in sizes:
         tile = _ROW if field in _HEADS else _TILE
         if size % tile:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from costmodel.errors import ArchcalcError, UsageError, quote
+from costmodel.errors import ArchcalcError, UnknownSpecError, UsageError, quote
 from costmodel.gate import revisions
 from costmodel.gate.files import Subject, find, read, shown
+from costmodel.gate.keys import key_of
 from costmodel.gate.lock import Lock, Locked, read_lock
 
 Entry = Subject | Locked | ArchcalcError
@@ -105,6 +107,25 @@ def side_of(text: str, folders: Sequence[Path], stack: ExitStack, called: Callab
         side.label, side.single = found.key if path.exists() else found.name, True
         side.specs[called(file) if called else found.key] = found
     return side
+
+
+def two(base: str, head: str, folders: Sequence[Path], stack: ExitStack) -> tuple[Side, Side]:
+    """Return both sides of a comparison of two things that are named.
+
+    Raises:
+        UnknownSpecError: one of them is nothing.
+        SpecError: one says something impossible.
+        UsageError: they are two revisions, which are one word.
+    """
+    try:
+        old = side_of(base, folders, stack)
+        folder = old.lock.path.parent if old.lock else None
+        return old, side_of(head, folders, stack, partial(key_of, folder=folder) if folder else None)
+    except UnknownSpecError:
+        if revisions.is_revision(base) and revisions.is_revision(head):
+            hint = f"archcalc diff {base}...{head} -- PATHS"
+            raise UsageError("two revisions are compared as one word", hint=hint) from None
+        raise
 
 
 def between(

@@ -28,7 +28,9 @@ class Load(Model):
 
     ``dtype`` is a recipe such as ``weights=fp8,kv=fp8``; ``weights`` and ``kv`` are short for a part
     of it. ``hardware`` is ``h200-sxm`` or ``8x h200-sxm``; without ``tp pp ep dp cp`` the plan of so
-    many devices is the faster of those that ``compare`` tries. ``with`` names components to count.
+    many devices is the faster of those that ``compare`` tries. ``logits``, unless stated, are what the
+    command of a figure takes: ``all`` where FLOPs are counted, ``last`` where a step is timed. ``with``
+    names components to count.
     ``kernels: naive`` times attention that writes its scores to memory.
     """
 
@@ -43,7 +45,7 @@ class Load(Model):
     kv: str | None = None
     page: Tokens = 16
     attention: Literal["causal", "full"] = "causal"
-    logits: Literal["all", "last"] = "all"
+    logits: Literal["all", "last"] | None = None
     mla: str = "auto"
     include: list[str] = Field(default=[], alias="with")
     hardware: str | None = None

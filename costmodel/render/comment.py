@@ -41,7 +41,7 @@ def markdown(found: Diff, limit: int = MOST) -> str:
 
 
 def _title(found: Diff, changed: Sequence[SpecDiff]) -> str:
-    first = next((one for one in changed if one.status == "changed"), changed[0])
+    first = max((one for one in changed if one.status == "changed"), key=_most, default=changed[0])
     name = f"`{_code(first.head or first.base or first.key)}`"
     what = headline(first, found) if first.status in ("changed", "equal") else first.status
     if len(found.specs) == 1:
@@ -49,6 +49,12 @@ def _title(found: Diff, changed: Sequence[SpecDiff]) -> str:
     if found.changed and len(changed) == found.changed:
         return f"{found.changed} of {len(found.specs)} specs changed, {name} {escape.markdown(what)}"
     return f"{counts(found)}; {name} {escape.markdown(what)}"
+
+
+def _most(spec: SpecDiff) -> float:
+    """Return the largest change of a spec's parameters or cache, as a share."""
+    told = [one for one in spec.figures if one.figure in ("params.total", "params.active", "cache.bytes")]
+    return max((abs(one.change) for one in told if one.change is not None), default=0.0)
 
 
 def _code(text: str) -> str:

@@ -184,7 +184,10 @@ def _caused(spec: SpecDiff, rows: Sequence[FigureDiff], view: View) -> Page:
         paths = ", ".join(_path(cause) for cause in idle)
         out += [*([] if causes else [line()]), *paragraph(f"{paths}: no figure of these", 80, "dim", "  ")]
     if not view.quiet and len(causes) > 1:
-        out += [line(), *paragraph("each cause alone, in file order; they add up to the change.", 80, "dim")]
+        out += [
+            line(),
+            *paragraph("each cause after those above it in the file; they add up to the change.", 80, "dim"),
+        ]
     return out
 
 

@@ -20,7 +20,7 @@ def deliver_lock(found: LockPage, form: str, *, check: bool, quiet: bool) -> Non
     if form not in ("table", "json"):
         raise UsageError(f"--format is table or json, not {quote(form)}")
     if not check and found.stale:
-        write_file(found.text, found.path)
+        write_file(found.text, found.path, f"--lock {found.path}")
     if form == "json":
         write_text(json_text(found), sys.stdout)
     else:

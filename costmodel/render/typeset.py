@@ -201,7 +201,7 @@ def _part(grid: Grid, cut: Sequence[int], *, last: bool) -> Grid:
         grid,
         columns=columns,
         rows=rows,
-        caption=grid.caption if cut[0] == 0 else f"{grid.caption.rstrip('.')}, continued.",
+        caption=grid.caption if cut[0] == 0 else f"{(grid.caption or 'The same').rstrip('.')}, continued.",
         footnotes={key: text for key, text in grid.footnotes.items() if key in marks},
         notes=grid.notes if last else [],
         closing=grid.closing if last else "",

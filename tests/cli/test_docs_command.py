@@ -271,6 +271,31 @@ def test_a_mistake_names_its_fence_and_nothing_is_written(command: str, here: Pa
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        'check deepseek-v3 --fail-on never -H "8x {outside}/secret.yaml"',
+        "check deepseek-v3 --fail-on never --budgets vs.yaml",
+        "check deepseek-v3 --fail-on never --budgets device.yaml",
+        "claims --from claims.yaml",
+    ],
+)
+def test_what_a_file_of_the_repository_names_is_read_there_too(command: str, here: Path, archcalc) -> None:
+    outside = here.parent / "outside"
+    write(outside / "secret.yaml", "base: gpt2\nname: secret\nvocab_size: 12345\n")
+    limits = "version: 1\nbudgets:\n  - match: '*'\n"
+    write(here / "vs.yaml", limits + f"    assert: ['\"{outside}/secret.yaml:vocab_size\" == 1']\n")
+    loads = f"workloads: {{w: {{context: 4Ki, hardware: 8x {outside}/secret.yaml}}}}\n"
+    write(here / "device.yaml", limits + "    rules: {time.floor_s: {max: 1 s, at: w}}\n" + loads)
+    said = f'{{id: a, number: 1a, statement: s, verdict: holds, checks: ["{outside}/secret.yaml:vocab_size > 1"]}}'
+    write(here / "claims.yaml", f"version: 1\nsubject: s\nclaims:\n  - {said}\n")
+    write(here / "a.md", fence(command.format(outside=outside)))
+    answer = archcalc("docs", "a.md")
+    text = answer.out + answer.err + (here / "a.md").read_text(encoding="utf-8")
+    assert "12345" not in text.replace("12,345", "12345")
+    assert "bug in archcalc" not in text
+
+
 def test_help(archcalc, golden) -> None:
     golden("docs-help.txt", archcalc("docs", "--help", terminal=True).out)
 

@@ -182,7 +182,7 @@ def test_files_that_are_no_specs_are_counted(designs: Path) -> None:
     (designs / "designs" / "device.yaml").write_text("base: h100-sxm\nname: d\nmemory_capacity: 80 GB\n")
     page = check()
     assert page.specs == ["designs/plain.yaml", "designs/v3-wide-shared.yaml"]
-    assert page.skipped == ["archcalc.budgets.yaml", "designs/chart.yaml", "designs/device.yaml"]
+    assert page.skipped == ["designs/chart.yaml", "designs/device.yaml"]  # the budget file is no mystery
 
 
 def test_a_spec_that_cannot_be_read_is_a_finding_and_the_others_are_checked(designs: Path) -> None:
@@ -246,6 +246,56 @@ def test_a_pipe_is_no_spec_to_wait_for(tmp_path: Path) -> None:
 def test_a_device_without_bf16_is_refused() -> None:
     with pytest.raises(UsageError, match="has no bf16 matmul"):
         check("gpt2", hardware="local-cpu")
+
+
+def test_a_base_beside_the_spec_is_the_base(designs: Path) -> None:
+    """Not what the catalog calls so, nor what begins so there."""
+    for name in ("zz-base", "b", "llama-3.1-8b"):
+        (designs / "designs" / f"{name}.yaml").write_text(SPEC.format(name=name))
+        child = f"base: {name}\nname: child\nblocks:\n  mlp: {{d_ff: 15360}}\n"
+        (designs / "designs" / "child.yaml").write_text(child)
+        budgets(designs, "    rules:\n      params.total: [{max: 8.2B}, {max_increase: 1%, vs: base}]\n")
+        above, grown = found(check("designs/child.yaml"), "AC201", "AC204", "AC207")
+        assert (above.rule, above.line, above.hint) == ("AC201", 4, f"was 14336 in {name}")
+        assert grown.message.startswith(f"total is 8.43B, {name} has 8.03B: +5.01%, allowed +1%")
+        page = check("designs/child.yaml")
+        assert page.next == f"archcalc diff designs/{name}.yaml designs/child.yaml"
+        (designs / "designs" / f"{name}.yaml").unlink()
+
+
+@pytest.mark.parametrize("vs", ["one.yaml", "one"])
+def test_a_spec_beside_the_budget_file_is_found_from_anywhere(
+    vs: str, designs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (designs / "one.yaml").write_text(SPEC.format(name="one"))
+    file = budgets(designs, f"    rules:\n      params.total: {{max_increase: 1%, vs: {vs}}}\n")
+    for place in (designs, designs / "designs"):
+        monkeypatch.chdir(place)
+        page = check(str(designs / "designs" / "plain.yaml"), budgets=file)
+        assert [one.passed for one in page.results] == [True]
+    budgets(designs, "    rules:\n      params.total: {max_increase: 1%, vs: llama-3.1}\n")  # no name, a beginning
+    assert found(check(str(designs / "designs" / "plain.yaml"), budgets=file), "AC207")
+
+
+def test_a_component_that_one_model_lacks_is_told_of_that_model(designs: Path) -> None:
+    text = "version: 1\nworkloads: {v: {context: 4Ki, with: [mtp]}}\nbudgets:\n  - match: '*'\n    rules:\n"
+    (designs / "archcalc.budgets.yaml").write_text(text + "      flops.forward: {max: 1 PFLOP, at: v}\n")
+    page = check("designs")
+    assert [(one.rule, one.file) for one in found(page, "AC207", "AC201")] == [("AC207", "designs/plain.yaml")]
+
+
+def test_a_figure_that_one_model_lacks_is_not_locked_of_it(designs: Path) -> None:
+    budgets(designs, '    rules:\n      "blocks.mla.kv_lora_rank": {max_increase: 1%}\n')
+    path = lock(designs)
+    figures = {name: one.figures for name, one in read_lock(path).specs.items()}
+    assert "blocks.mla.kv_lora_rank" in figures["designs/v3-wide-shared.yaml"]
+    assert "blocks.mla.kv_lora_rank" not in figures["designs/plain.yaml"]
+
+
+def test_a_limit_of_a_field_points_at_the_field(designs: Path) -> None:
+    budgets(designs, "    rules:\n      n_layers: {max: 30}\n      blocks.mlp.d_ff: {max: 100}\n")
+    page = check("designs/plain.yaml")
+    assert [(one.line, one.details) for one in found(page, "AC201")] == [(4, []), (8, [])]
 
 
 def test_counts_are_of_what_was_evaluated(designs: Path) -> None:

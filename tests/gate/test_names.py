@@ -86,6 +86,19 @@ def test_serving_and_fitting() -> None:
     assert figures("fit.devices", Load(context="8Ki", hardware="h200-sxm", weights="fp8")) == fitted.rows[0].devices
 
 
+def test_one_workload_has_one_plan_and_the_head_of_its_command() -> None:
+    figures = Figures(cm.load("deepseek-v3"))  # type: ignore[arg-type]
+    load = Load(context=8193, batch=128, hardware="8x h200-sxm", weights="fp8", kv="fp8")
+    asked = {"dtype": "weights=fp8,kv=fp8", "batch": 128, "ep": 8}
+    step = cm.roofline("deepseek-v3", hardware="h200-sxm", new=1, cached=8192, **asked)
+    assert figures("time.expected_s", load) == Fraction(step.time.expected_s or 0)
+    served = cm.serve("deepseek-v3", "h200-sxm", context=[8193], **asked)
+    assert figures("limits.largest_batch", load) == served.limits.largest_batch
+    prompt = Load(context="8Ki", phase="prefill", hardware="8x h200-sxm", weights="fp8", tp=8)
+    page = cm.roofline("deepseek-v3", hardware="h200-sxm", new=8192, tp=8, dtype="weights=fp8")
+    assert figures("time.floor_s", prompt) == Fraction(page.time.floor_s)
+
+
 def test_components_count_where_a_workload_names_them() -> None:
     figures = Figures(cm.load("deepseek-v3"))  # type: ignore[arg-type]
     with_mtp = Load.model_validate({"context": 4096, "with": ["mtp"]})
