@@ -64,6 +64,15 @@ def params_unit(largest: int) -> Unit:
     return Unit("M", 10**6, 2) if largest >= 10**6 else Unit("k", 10**3, 2)
 
 
+def shared_params_unit(values: Iterable[int]) -> Unit:
+    """Return the largest of B, M and k in which the smallest of some numbers keeps two significant digits."""
+    known = [value for value in values if value]
+    unit = params_unit(max(known, default=0))
+    while unit.size > 10**3 and min(known) * 10 ** (unit.digits - 1) < unit.size:
+        unit = params_unit(unit.size - 1)
+    return unit
+
+
 def params_text(value: int, unit: Unit) -> str:
     """Return a parameter count; the unit touches, thousands have no comma: ``1026.41B``."""
     return unit.of(value).replace(",", "") + (unit.name if value else "")

@@ -17,6 +17,7 @@ from costmodel.amounts import (
     params_unit,
     percent,
     ratio,
+    shared_params_unit,
     significant,
 )
 
@@ -109,3 +110,11 @@ def test_percent() -> None:
     assert percent(1, 1_000_000) == "0.0%"
     assert percent(1, 0) == "-"
     assert percent(1, 3, 0) == "33%"
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [([671 * 10**9, 10**8], "B"), ([671 * 10**9, 99 * 10**6], "M"), ([10**9, 50_000], "k"), ([], "k"), ([5], "k")],
+)
+def test_one_unit_of_parameters_keeps_two_digits_of_the_smallest(values: list[int], name: str) -> None:
+    assert shared_params_unit(values).name == name

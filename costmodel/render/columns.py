@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from costmodel.amounts import Unit, bytes_unit, context_text, fixed, flops_unit, params_unit, significant
+from costmodel.amounts import (
+    Unit,
+    bytes_unit,
+    context_text,
+    fixed,
+    flops_unit,
+    params_unit,
+    shared_params_unit,
+    significant,
+)
 from costmodel.errors import UsageError, did_you_mean, quote
 from costmodel.render import described
 from costmodel.render.grid import Cell, Column, Grid
@@ -164,7 +173,7 @@ def unit_of(one: Picked, values: Sequence[Any], view: View) -> Unit | None:
     """Return the one unit of a column of quantities; None of counts, shares, times and words."""
     known = [value for value in values if value]
     if one.kind == "params":
-        return params_unit(max(known, default=0))
+        return shared_params_unit(known)
     if one.kind == "bytes":
         return bytes_unit(known, view.units, 1 if one.name == "kb_per_token" else 2)
     return flops_unit(known) if one.kind == "flops" else None

@@ -110,7 +110,7 @@ def test_a_rumour_says_so_in_every_format(form: str, archcalc, tmp_path) -> None
     path.write_text(HOSTILE.replace("name: hostile", "name: said\nconfidence: rumour"), encoding="utf-8")
     out = archcalc("compare", str(path), "gpt2", "--style", "gallery", "--format", form).out
     assert "rumour" in out
-    assert form == "csv" or re.search(r"(~|\\textasciitilde\{\})0\.10", out)  # 95,040 values, in M
+    assert form == "csv" or re.search(r"(~|\\textasciitilde\{\})95\.04", out)  # 95,040 values, in k
 
 
 @pytest.mark.parametrize(
