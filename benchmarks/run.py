@@ -234,8 +234,9 @@ def gates(rounds: int) -> list[tuple[str, float, float]]:
                 catalog.load(path)
 
         run()
-        ratio = best(run, rounds) / best(load, rounds)
-    return [("check of 200 specs with 10 budgets each, of loading them", ratio, 3)]
+        turns = [(best(run, 1), best(load, 1)) for _ in range(rounds)]  # in turns: a machine is not always as fast
+        checked, loaded = map(min, zip(*turns, strict=True))
+    return [("check of 200 specs with 10 budgets each, of loading them", checked / loaded, 3)]
 
 
 def main() -> int:
@@ -246,11 +247,11 @@ def main() -> int:
     met = True
     for rows, sign in (
         (processes(rounds), 1),
+        (gates(rounds), 1),  # as in a fresh process: a heap full of specs slows what allocates
         (evaluations(rounds), 1),
         (sweeps(rounds), -1),
         (files(rounds), -1),
         (serving(rounds), 1),
-        (gates(rounds), 1),
         (curves(rounds), -1),
     ):
         for what, value, limit in rows:

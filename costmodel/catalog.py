@@ -36,6 +36,7 @@ class Shelf:
 ARCHITECTURES = Shelf("architecture", ("architectures", "proposals"), "", "archcalc")
 
 
+@cache
 def spec_root() -> Path:
     """Return the folder of the specs that ship: in the installed package, else in the checkout."""
     here = Path(__file__).parent

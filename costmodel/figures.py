@@ -161,6 +161,7 @@ def _params(architecture: Architecture, include: Sequence[str]) -> Params:
 def _sum_params(ops: Iterable[Op]) -> Params:
     found = Params()
     buffers = lookups = below = above = 0
+    groups: dict[str, list[int]] = {}
     for op in ops:
         for weight in op.weights:
             if not weight.stored:
@@ -183,8 +184,10 @@ def _sum_params(ops: Iterable[Op]) -> Params:
             found.active_components[name] = found.active_components.get(name, 0) + active
             group = op.path.split(".", 2)
             place = ".".join(group[:2]) if len(group) > 2 else op.path
-            before = found.groups.get(place, Part(0, 0))
-            found.groups[place] = Part(before.total + values, before.active + active)
+            sums = groups.setdefault(place, [0, 0])
+            sums[0] += values
+            sums[1] += active
+    found.groups = {place: Part(*sums) for place, sums in groups.items()}
     found.active_without_lookup = found.active - lookups
     found.active_min, found.active_max = found.active - below, found.active + above
     if buffers:

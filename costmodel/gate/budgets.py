@@ -46,7 +46,7 @@ _IDS: Mapping[Kind, str] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass
 class Rule:
     """One thing to check of every spec that its budget matches.
 
@@ -74,9 +74,9 @@ class Rule:
         """Return the id of what it finds."""
         return _IDS[self.kind]
 
-    @property
+    @cached_property
     def place(self) -> str:
-        """Return ``archcalc.budgets.yaml:5``."""
+        """Where it is written: ``archcalc.budgets.yaml:5``."""
         return f"{self.mark.file}:{self.mark.line}"
 
 

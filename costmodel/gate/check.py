@@ -143,12 +143,12 @@ class _Run:
         self.specs.append(subject.key)
         self.passed += 1
         if subject.document.bases:
-            self.bases[subject.key] = partial(self.base_as_typed, subject)
+            self.bases[subject.key] = partial(self.base_as_typed, subject.document.bases[0], subject.path)
         found: list[Finding] = []
         looked = {rule for rule in SANITY if self.policy.active(rule)}
-        if isinstance(subject.model, Architecture):
-            found += self.sanity(subject)
         found += self.budget(subject, looked)
+        if isinstance(subject.model, Architecture):  # after budgets: a rule may use what they computed
+            found += self.sanity(subject)
         self.findings += waivers.apply(subject, found, looked, self.policy)
 
     def unreadable(self, path: Path, error: ArchcalcError) -> None:
@@ -214,10 +214,11 @@ class _Run:
             if not group.matches(paths, subject.name):
                 continue
             self.seen.add(number)
+            looked.add("AC207")
             for rule in group.rules:
                 if self.policy.active(rule.id):
                     self.checks += 1
-                    looked |= {rule.id, "AC207"}
+                    looked.add(rule.id)
                     result, finding = judge.judge(rule)
                     self.results.append(result)
                     self.passed += result.passed
@@ -294,9 +295,9 @@ class _Run:
         found.next = self.tip(open_)
         return found
 
-    def base_as_typed(self, subject: Subject) -> str:
+    def base_as_typed(self, base: str, of: Path) -> str:
         """Return how a user would name the base of a spec: by its file, or its name where it ships."""
-        path = catalog.find_base(subject.document.bases[0], subject.path, self.folders)
+        path = catalog.find_base(base, of, self.folders)
         return path.stem if path.is_relative_to(catalog.spec_root()) else shown(str(path))
 
     def tip(self, found: Sequence[Finding]) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from costmodel.architecture import Architecture
 from costmodel.errors import ArchcalcError, UsageError, dotted
-from costmodel.gate import causes
+from costmodel.gate import causes, names
 from costmodel.gate.conditions import Condition
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import plain_value
@@ -25,7 +25,7 @@ from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.units import context_text
 from costmodel.validation import parse
 
-_GROUPS = ("params", "", "growth")
+_GROUPS = ("params", names.PARTS, "", "growth")
 _FIRST = ("cache.bytes", "flops.decode", "flops.prefill")
 
 

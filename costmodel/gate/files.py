@@ -166,14 +166,14 @@ class Subject:
 
 def shown(file: str, copied: Path | None = None) -> str:
     """Return a path as outputs show it: with ``/``, relative where it lies below the current folder."""
-    path = Path(file)
-    if copied is not None and path.is_absolute() and not path.is_relative_to(Path.cwd()):
+    path, here = Path(file), Path.cwd()
+    if copied is not None and path.is_absolute() and not path.is_relative_to(here):
         return Path(os.path.relpath(path, copied)).as_posix()
-    whole = path.absolute()
-    if whole.is_relative_to(Path.cwd()):
-        return whole.relative_to(Path.cwd()).as_posix()
-    ships = catalog.spec_root()
-    return whole.relative_to(ships).as_posix() if whole.is_relative_to(ships) else path.as_posix()
+    whole = here / path
+    for folder in (here, catalog.spec_root()):
+        if whole.is_relative_to(folder):
+            return whole.relative_to(folder).as_posix()
+    return path.as_posix()
 
 
 def read(path: Path, specs: Sequence[Path] = (), copied: Path | None = None) -> Subject:

@@ -84,10 +84,11 @@ class Judge:
     def _limit(self, rule: Rule) -> tuple[Result, Finding | None]:
         name, load = _reference(rule).name, rule.load
         value = self.subject.figures(name, load)
-        limit, failed, words = self._bound(rule, value)
+        limit, failed = self._bound(rule, value)
         result = self._result(rule, value, limit, passed=not failed)
         if not failed:
             return result, None
+        words = self._words(rule, value)
         share = value / limit - 1 if limit else None
         message = f"{_short(rule)} is {amount(name, value)}{_at(rule)}, {words} ({rule.place})"
         if rule.kind in ("max", "min", "equals") and share is not None:
@@ -104,26 +105,36 @@ class Judge:
         found.explain(finding, limit if rule.kind in ("max", "max_increase") else None)
         return result, finding
 
-    def _bound(self, rule: Rule, value: Fraction) -> tuple[Fraction, bool, str]:
-        """Return the limit, whether it is broken, and what to say of it."""
-        name = _reference(rule).name
-        if rule.kind in ("max", "min"):
-            broken = value > rule.bound if rule.kind == "max" else value < rule.bound
-            return rule.bound, broken, f"the {'limit' if rule.kind == 'max' else 'least'} {rule.text}"
+    def _bound(self, rule: Rule, value: Fraction) -> tuple[Fraction, bool]:
+        """Return the limit, and whether it is broken."""
+        if rule.kind == "max":
+            return rule.bound, value > rule.bound
+        if rule.kind == "min":
+            return rule.bound, value < rule.bound
         if rule.kind == "equals":
             if rule.published is not None:
                 if value.denominator != 1:
                     raise UsageError("a figure that is no whole number needs a tolerance", hint="tolerance: 1%")
-                return Fraction(rule.published.value), not rule.published.is_of(int(value)), f"not {rule.text}"
+                return Fraction(rule.published.value), not rule.published.is_of(int(value))
             room = (rule.tolerance or Fraction(0)) * (abs(rule.bound) if rule.relative else 1)
-            return rule.bound, abs(value - rule.bound) > room, f"not {rule.text} within the tolerance"
-        before, called = self.blame.figures(rule.vs)
-        was = before(name, rule.load)
+            return rule.bound, abs(value - rule.bound) > room
+        was = self.blame.figures(rule.vs)[0](_reference(rule).name, rule.load)
         sign = 1 if rule.kind == "max_increase" else -1
         limit = was * (1 + sign * rule.bound) if rule.relative else was + sign * rule.bound
-        broken = value > limit if sign > 0 else value < limit
+        return limit, sign * value > sign * limit
+
+    def _words(self, rule: Rule, value: Fraction) -> str:
+        """Return what to say of a limit that is broken."""
+        if rule.kind in ("max", "min"):
+            return f"the {'limit' if rule.kind == 'max' else 'least'} {rule.text}"
+        if rule.kind == "equals":
+            return f"not {rule.text}" + (" within the tolerance" if rule.published is None else "")
+        name = _reference(rule).name
+        before, called = self.blame.figures(rule.vs)
+        was = before(name, rule.load)
         by = change_text(value / was - 1, 2) if rule.relative and was else signed(name, value - was)
-        return limit, broken, f"{called} has {amount(name, was)}: {by}, allowed {'+' if sign > 0 else '-'}{rule.text}"
+        sign = "+" if rule.kind == "max_increase" else "-"
+        return f"{called} has {amount(name, was)}: {by}, allowed {sign}{rule.text}"
 
     # ---- assertions and hardware ----
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _SHAPE = ("n_layers", "encoder_layers", "loops", "d_model", "vocab_size", "max_context", "receptive_field")
 _AT_CONTEXT = "flops of a context"
 _AT_CONTEXTS = ("flops.prefill", "flops.prefill_attention", "flops.decode", "flops.decode_attention")
+PARTS = "parts of params"
 _ANY = Load()  # where nothing depends on what is run
 _OF_STEP = ("forward", "executed", "attention", "training", "elementwise")
 
@@ -51,7 +52,12 @@ class Figures:
         if group not in _USE_LOAD:
             load = _with_components(load)
         _needed(name, group, load)
-        found = self.every(_AT_CONTEXT if name in _AT_CONTEXTS else group, load)
+        if name in _AT_CONTEXTS:
+            group = _AT_CONTEXT
+        elif group == "params" and name.count(".") > 1:
+            self.every(group, load)  # which says what is wrong with the components
+            group = PARTS
+        found = self.every(group, load)
         if name not in found:
             raise _unknown(name, found)
         return Fraction(found[name])
@@ -65,7 +71,7 @@ class Figures:
 
     def at_context(self, load: Load) -> Found:
         """Return what a sequence keeps at a context, and the work of its prompt and last token."""
-        return {**self.every("cache", load), **self.every(_AT_CONTEXT, load)}
+        return dict(self.every("cache", load)) | dict(self.every(_AT_CONTEXT, load))
 
     def lower(self, load: Workload) -> list[Op]:
         """Return the operations of a step; each is lowered once."""
@@ -141,7 +147,13 @@ def _params(of: Figures, load: Load) -> Found:
 
     check_components(of.architecture, load.include)
     found = figures.params(of.architecture, tuple(load.include))
-    named: dict[str, Number] = {f"params.{name}": getattr(found, name) for name in _FIXED["params"][0]}
+    return {f"params.{name}": getattr(found, name) for name in _FIXED["params"][0]}
+
+
+def _parts(of: Figures, load: Load) -> Found:
+    """Return the parameters by component and by group of layers."""
+    found = figures.params(of.architecture, tuple(load.include))
+    named: dict[str, Number] = {}
     for kind in ("components", "active_components", "not_in_total"):
         named |= {f"params.{kind}.{name}": values for name, values in getattr(found, kind).items()}
     for path, part in found.groups.items():
@@ -227,6 +239,7 @@ def _examples() -> list[str]:
 _GROUPS: dict[str, Callable[[Figures, Load], Found]] = {
     "": _shape,
     "params": _params,
+    PARTS: _parts,
     "blocks": _blocks,
     "cache": _cache,
     "growth": _growth,
