@@ -44,8 +44,7 @@ def docs(
 
     if output_format not in ("table", "json"):
         raise UsageError(f"--format is table or json, not {quote(output_format)}")
-    runner = Runner()
-    filled = [(document, runner.blocks(document)) for document in documents(paths)]
+    filled = Runner().filled(documents(paths))
     found = answer(filled, checked=check or diff)
     if not found.checked:
         _write(found, filled)

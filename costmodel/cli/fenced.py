@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ from pathlib import Path
 from costmodel.catalog import spec_root
 from costmodel.cli import COMMANDS, dispatch, say
 from costmodel.documents.blocks import block
+from costmodel.documents.docs import Filled
 from costmodel.documents.documents import Document, leaves
 from costmodel.documents.fences import Fence, Markup, error
-from costmodel.errors import ArchcalcError, UsageError, did_you_mean, quote
+from costmodel.errors import ArchcalcError, UsageError, count_of, did_you_mean, quote
 from costmodel.loader import confined
 
 TABLE = "table"  # table FILE.csv: a word of fences alone
@@ -25,6 +26,7 @@ SAFE = (
 )  # fmt: skip
 _WRITE = ("--out", "--output")
 _HELP = ("--help", "-h")
+_TOLD = 5  # places of further errors
 _RAW = {"markdown": ("markdown", "html"), "rst": (), "latex": ("latex",)}
 _ENVIRONMENT = {"NO_COLOR": "1", "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
 _CLEARED = ("ARCHCALC_", "FORCE_COLOR", "CLICOLOR")
@@ -47,14 +49,26 @@ class Runner:
         self._printed: dict[tuple[Path, tuple[str, ...]], str] = {}
         self._root: Path | None = None
 
-    def blocks(self, document: Document) -> list[str]:
-        """Return what shall stand in the fences of a document.
+    def filled(self, documents: Iterable[Document]) -> list[Filled]:
+        """Return documents with what shall stand in their fences.
 
         Raises:
             UsageError: AC303 to AC306: a command cannot be read, is not allowed, reaches outside or
-                fails; AC309: what it prints cannot stand there.
+                fails; AC309: what it prints cannot stand there. The first is told in full, of the
+                others where they are.
         """
-        return [self._block(fence, _Place(document, fence)) for fence in document.fences]
+        failed: list[UsageError] = []
+        found = [(document, list(self._blocks(document, failed))) for document in documents]
+        if failed:
+            raise _told(failed)
+        return found
+
+    def _blocks(self, document: Document, failed: list[UsageError]) -> Iterator[str]:
+        for fence in document.fences:
+            try:
+                yield self._block(fence, _Place(document, fence))
+            except UsageError as error:
+                failed.append(error)
 
     def _block(self, fence: Fence, place: _Place) -> str:
         words = _words(fence, place)
@@ -116,6 +130,21 @@ class _Place:
         start = text.find(fence.words, fence.column)
         at = fence.words.find(word) if word else -1
         return (text, start + at, len(word)) if word and at >= 0 else (text, start, len(fence.words))
+
+
+def _told(failed: list[UsageError]) -> UsageError:
+    """Return the first error, with the places of the others."""
+    first, *others = failed
+    if others:
+        places = [str(error.where).rpartition(":")[0] for error in others]
+        more = f", and {len(places) - _TOLD} more" if len(places) > _TOLD else ""
+        verb = "fails" if len(others) == 1 else "fail"
+        note = f"{count_of(len(others), 'more fence')} {verb}: {', '.join(places[:_TOLD])}{more}"
+        if isinstance(first, CommandError):
+            first.said += f"\n  {note}"
+        else:
+            first.note = note
+    return first
 
 
 def _words(fence: Fence, place: _Place) -> list[str]:

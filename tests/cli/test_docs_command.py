@@ -271,6 +271,19 @@ def test_a_mistake_names_its_fence_and_nothing_is_written(command: str, here: Pa
     ]  # fmt: skip
 
 
+def test_of_several_mistakes_the_first_is_told_and_where_the_others_are(here: Path, archcalc) -> None:
+    write(here / "a.md", fence("list gpt2") + fence("show gpt22") + fence("shwo gpt2"))
+    write(here / "b.md", fence("rm x"))
+    said = archcalc("docs", ".").err
+    assert said.startswith("a.md:3:21: error AC306: ")
+    assert said.endswith("\n  2 more fences fail: a.md:5, b.md:1\n")
+    assert archcalc("docs", "b.md").err.count("\n") == 3
+    write(here / "b.md", fence("rm x") * 7)
+    said = archcalc("docs", "b.md").err
+    assert said.startswith('b.md:1:21: error AC304: there is no command "rm"\n')
+    assert said.endswith("\n  6 more fences fail: b.md:3, b.md:5, b.md:7, b.md:9, b.md:11, and 1 more\n")
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -420,11 +433,10 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ours() -> list[tuple[Document, list[str]]]:
     """Our documents with what their commands print now."""
-    runner = Runner()
     before = Path.cwd()
     os.chdir(ROOT)
     try:
-        return [(document, runner.blocks(document)) for document in documents(OURS)]
+        return Runner().filled(documents(OURS))
     finally:
         os.chdir(before)
 
