@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from costmodel import catalog
 from costmodel.errors import (
     ArchcalcError,
     InvalidSpec,
     Problem,
+    UnknownSpecError,
     UsageError,
+    did_you_mean,
     quote,
 )
-from costmodel.gate import names
+from costmodel.gate import findings, names
 from costmodel.gate.budget_file import Assertion, Budget, File, Fits, Limit
 from costmodel.gate.expression import parse as parse_expression
 from costmodel.gate.expression import read as read_expression
+from costmodel.gate.files import shown
 from costmodel.gate.keys import key_within
-from costmodel.gate.numbers import Amount, bound_of, change_of
+from costmodel.gate.numbers import Amount, bound_of, change_of, has_unit
 from costmodel.gate.patterns import checked, matches
 from costmodel.gate.rules import RULES
 from costmodel.gate.terms import Expression, Reference
@@ -34,6 +38,8 @@ from costmodel.report.claims import Published
 from costmodel.report.claims import parse as parse_published
 
 Kind = Literal["max", "min", "equals", "max_increase", "max_decrease", "fits", "assert"]
+_FEWEST = 1000  # parameters that a limit may mean
+ORIGINS = ("baseline", "base")  # what ``vs`` may say beside the name of a spec
 BOUNDS: tuple[Kind, ...] = ("max", "min", "equals", "max_increase", "max_decrease")
 _IDS: Mapping[Kind, str] = {
     "max": "AC201",
@@ -118,15 +124,18 @@ class Budgets:
         return [folder.resolve() for folder in self.folders]
 
 
-def read_budgets(path: Path) -> Budgets:
-    """Read a budget file.
+def read_budgets(path: Path, folders: Sequence[Path] = ()) -> Budgets:
+    """Read a budget file; ``folders`` are where specs that it names are looked for, too.
 
     Raises:
         UnknownSpecError: there is no such file.
-        SpecError: it says something impossible; the message has file, line and column.
+        SpecError: it says something impossible, or names a spec or a device that there is not; the
+            message has file, line and column.
     """
     file, document = read_model(path, File, "a budget file")
-    reader = _Reader(file, document)
+    reader = _Reader(file, document, partial(named, budgets=path, folders=folders))
+    for name, load in file.workloads.items():
+        reader.check_hardware(load, ("workloads", name))
     groups = [reader.group(index, budget) for index, budget in enumerate(file.budgets)]
     for rule in file.severity:
         if rule not in RULES:
@@ -136,6 +145,23 @@ def read_budgets(path: Path) -> Budgets:
     return Budgets(path, _starts(path), groups, dict(file.workloads), dict(file.severity))
 
 
+def named(name: str, budgets: Path, folders: Sequence[Path] = ()) -> Path:
+    """Return the file of a spec that a budget names: beside the budget file, in folders asked for, in the catalog.
+
+    Raises:
+        UnknownSpecError: there is none of just that name.
+    """
+    if not name.endswith((".yaml", ".yml")):
+        try:
+            return catalog.find_base(name, budgets, folders)
+        except UnknownSpecError as error:
+            raise UnknownSpecError(f"no spec {quote(name)} in the catalog or here", "AC001", hint=error.hint) from None
+    path = budgets.parent / name
+    if not path.is_file():
+        raise UnknownSpecError(f"there is no file {quote(shown(str(path)))}", "AC001")
+    return path
+
+
 def _starts(path: Path) -> list[Path]:
     """Return the folder of a budget file and the top of the repository that it lies in, if any."""
     folder = path.resolve().parent
@@ -143,11 +169,19 @@ def _starts(path: Path) -> list[Path]:
     return [path.parent, top] if top is not None and top != folder else [path.parent]
 
 
+def _check_parameters(value: Amount, rule: Rule) -> None:
+    """Raise UsageError for a limit of a few parameters: its unit, or the %, was forgotten."""
+    if 0 < rule.bound < _FEWEST and not has_unit(value):
+        share = rule.kind in ("max_increase", "max_decrease")
+        text = findings.number(rule.bound)
+        raise UsageError(f"a limit of {text} parameters lacks its unit", hint=f"{text}%" if share else f"{text}B")
+
+
 class _Reader:
     """Turns the rules of a file into checks and collects what is wrong with them."""
 
-    def __init__(self, file: File, document: Document) -> None:
-        self.file, self.document = file, document
+    def __init__(self, file: File, document: Document, named: Callable[[str], Path]) -> None:
+        self.file, self.document, self.named = file, document, named
         self.problems: list[Problem] = []
 
     def group(self, index: int, budget: Budget) -> Group:
@@ -174,6 +208,27 @@ class _Reader:
         if not budget.rules and not budget.assertions:
             self.problems.append(Problem(path, "the budget has no rules", "AC101", "add rules or assert"))
         return Group(patterns, rules, self._mark((*path, "match")) or self._mark(path))
+
+    def check_hardware(self, load: Load, path: tuple[str | int, ...]) -> None:
+        """Note where a workload names a device that there is not."""
+        if load.machines is None:
+            return
+        from costmodel.profiles import load_hardware
+
+        try:
+            load_hardware(load.machines[1])
+        except ArchcalcError as error:
+            self.problems.append(Problem((*path, "hardware"), error.message, error.code or "AC001", error.hint))
+
+    def _check_spec(self, name: str | None, path: tuple[str | int, ...]) -> None:
+        """Note where a spec is named that there is not."""
+        if name is None:
+            return
+        try:
+            self.named(name)
+        except ArchcalcError as error:
+            near = did_you_mean(name, ORIGINS) if path[-1] == "vs" else None
+            self.problems.append(Problem(path, error.message, error.code or "AC001", near or error.hint))
 
     def _mark(self, path: tuple[str | int, ...]) -> Mark:
         while (mark := self.document.mark(path)) is None:
@@ -211,6 +266,10 @@ class _Reader:
         reference = root.reference
         if reference is None or reference.spec is not None:
             raise UsageError(f"there is no figure {quote(key)}", "AC223", hint=names.hint(key))
+        if limit.at is not None and reference.at is not None:
+            raise UsageError(f"{key} names a workload, and so does at", "AC120", hint="keep one of them")
+        if limit.vs not in ORIGINS:
+            self._check_spec(limit.vs, (*path, "vs"))
         at = limit.at if limit.at is not None else reference.at
         try:
             load = None if at is None else load_of(at, self.file.workloads)
@@ -238,7 +297,7 @@ class _Reader:
         try:
             dimension = names.dimension(reference.name)
             if kind == "equals" and limit.tolerance is None:
-                bound_of(value, dimension)
+                bound_of(value, dimension, exact=True)
                 if dimension == "seconds" or "%" in str(value):
                     raise UsageError(
                         f"{reference.name} is no whole number, so it equals nothing exactly", hint="tolerance: 1%"
@@ -248,6 +307,8 @@ class _Reader:
                 rule.bound, rule.relative = change_of(value, dimension)
             else:
                 rule.bound = bound_of(value, dimension)
+            if reference.name.startswith("params.") and kind != "equals":
+                _check_parameters(value, rule)
             if kind == "equals" and limit.tolerance is not None:
                 rule.tolerance, rule.relative = change_of(limit.tolerance, dimension)
         except ArchcalcError as error:
@@ -270,6 +331,7 @@ class _Reader:
             example = "8x h200-sxm" if load.machines is None else "128Ki"
             self.problems.append(Problem(path, f"fits has no {missing}", "AC101", f"{missing}: {example}", True))
             return []
+        self.check_hardware(load, path)
         text = f"{load.hardware}"
         return [
             Rule("fits", text, fits.severity, self._mark(path), load=load, at=str(fits.at or load.text), why=fits.why)
@@ -281,6 +343,7 @@ class _Reader:
             expression = parse_expression(found.expr.strip())
             expression.check_units(names.dimension)
             for reference in expression.references:
+                self._check_spec(reference.spec, path)
                 names.check(
                     reference.name, None if reference.at is None else load_of(reference.at, self.file.workloads)
                 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from costmodel import catalog
 from costmodel.architecture import Architecture
-from costmodel.errors import ArchcalcError, UnknownSpecError, UsageError, one_of, quote
+from costmodel.errors import ArchcalcError, UsageError, dotted, one_of, quote
 from costmodel.gate import budgets as budget_files
 from costmodel.gate import waivers
 from costmodel.gate.budgets import Budgets, Group
@@ -91,7 +91,7 @@ def check(
         raise UsageError(f"--fail-on is {one_of(FAIL_ON)}, not {quote(fail_on)}")
     folders = asked_folders(specs)
     budget_path = _beside(budgets, BUDGETS)
-    limits = budget_files.read_budgets(budget_path) if budget_path else None
+    limits = budget_files.read_budgets(budget_path, folders) if budget_path else None
     lock_path = _beside(lock, LOCK, budget_path.parent if budget_path else None)
     if not wanted and limits is None:
         raise UsageError("there is nothing to check", hint=f"name specs or folders, or write {BUDGETS}")
@@ -103,6 +103,12 @@ def check(
     run = _Run(limits, read_lock(lock_path) if lock_path else None, Reference.of(hardware), folders, policy)
     for path in targets.files:
         run.one(path)
+    if budgets is not None and limits and limits.groups and not run.seen and not skip_others:
+        patterns = ", ".join(dict.fromkeys(one for group in limits.groups for one in group.patterns))
+        raise UsageError(
+            f"no budget of {quote(shown(str(budget_path)))} is for what is checked",
+            hint=f"they are for {patterns}: globs over paths from the folder of that file, or names",
+        )
     if not wanted or any(Path(name).is_dir() for name in wanted):
         run.unmatched()
     return run.page(targets, fail_on, budget_path, lock_path)
@@ -195,7 +201,7 @@ class _Run:
         """Return what a rule saw as a finding."""
         severity = self.policy.severity(rule, seen=odd.severity)
         finding = found_at(subject, mark, rule, severity, RULES[rule].title, odd.message)
-        finding.hint = odd.hint
+        finding.hint, finding.check = odd.hint, f"{rule} {RULES[rule].title}: {dotted(odd.fields[0])}"
         return finding.fingerprinted(".".join(map(str, odd.fields[0])))
 
     def budget(self, subject: Subject, looked: set[str]) -> list[Finding]:
@@ -228,22 +234,11 @@ class _Run:
     def other(self, name: str) -> Subject:
         """Return another spec that an expression or a limit names; each is read once."""
         if name not in self.others:
-            self.others[name] = read(self.named(name), self.folders)
+            self.others[name] = read(
+                budget_files.named(name, self.limits.path if self.limits else Path("budgets"), self.folders),
+                self.folders,
+            )
         return self.others[name]
-
-    def named(self, name: str) -> Path:
-        """Return the file of a spec that a budget names: beside the budget file, in folders asked for, in the catalog.
-
-        Raises:
-            UnknownSpecError: there is none of just that name.
-        """
-        budgets = self.limits.path if self.limits else Path("budgets")
-        if not name.endswith((".yaml", ".yml")):
-            return catalog.find_base(name, budgets, self.folders)
-        path = budgets.parent / name
-        if not path.is_file():
-            raise UnknownSpecError(f"there is no file {quote(shown(str(path)))}", "AC001")
-        return path
 
     def unmatched(self) -> None:
         """Report budgets that no spec matches, where all specs there are were checked."""

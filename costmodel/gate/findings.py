@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from costmodel.amounts import bytes_text, fixed, params_text, params_unit
-from costmodel.errors import Excerpt
+from costmodel.errors import Excerpt, count_of
 from costmodel.gate import names
 from costmodel.gate.files import Subject
 from costmodel.loader import Mark
@@ -33,8 +33,8 @@ class Finding:
 
     ``column`` counts from 1 and ``end_column`` is behind the last character. ``change`` is
     value / limit - 1. ``waived`` is the reason of the waiver that covers it. ``fingerprint`` says
-    whether two runs found the same: it holds the file, the rule, the figure and its workload, but
-    no line and no value.
+    whether two runs found the same: it holds the file, the rule, the figure, its workload and its
+    limit, but no line and no value.
     """
 
     rule: str
@@ -57,6 +57,7 @@ class Finding:
     fingerprint: str = ""
     waived: str | None = None
     hint: str = field(default="", metadata=PRIVATE)
+    check: str = field(default="", metadata=PRIVATE)  # the rule of a budget: ``AC201 cache.bytes@long``
     excerpts: list[Excerpt] = field(default_factory=list, metadata=PRIVATE)
 
     @property
@@ -105,6 +106,8 @@ def amount(name: str, value: Fraction, beside: Fraction | None = None) -> str:
     Parameters take the unit of a larger figure ``beside`` them.
     """
     dimension = names.dimension(name)
+    if name == "fit.devices":
+        return count_of(int(value), "device")
     if dimension == "bytes":
         return bytes_text(value)
     if dimension == "seconds":

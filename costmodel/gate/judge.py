@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from costmodel.gate.rules import RULES
 from costmodel.gate.terms import Reference
 from costmodel.gate.workloads import Load, load_of
 from costmodel.loader import Mark
+from costmodel.report.data import PRIVATE
 from costmodel.units import context_text
 
 
@@ -35,6 +36,7 @@ class Result:
     limit: Fraction | None
     budget: str
     passed: bool
+    check: str = field(default="", metadata=PRIVATE)
 
 
 class Judge:
@@ -66,7 +68,8 @@ class Judge:
             if error.code == "AC213":
                 return result, self._unlocked(error)
             title = f"{RULES['AC207'].title}: {_what(rule)}"
-            finding = self._finding("AC207", rule, title, error.message, self.blame.place())
+            message = f"{error.message} ({rule.place})"
+            finding = self._finding("AC207", rule, title, message, self.blame.place())
             finding.details += [error.hint] if error.hint else []
             return result, finding
 
@@ -184,9 +187,11 @@ class Judge:
         result = self._result(rule, Fraction(found.devices or 0), Fraction(devices), passed=found.fits)
         if found.fits:
             return result, None
-        where = f"{devices} x {name}" if devices > 1 else name
+        where = f"{devices} x {name}"
         message = f"{found.text} at {rule.load.text}, the limit {where} ({rule.place})"
-        finding = self._finding("AC205", rule, f"does not fit on {where}", message, self.blame.place())
+        moved = self.blame.moving("fit.devices", rule.load, up=True)
+        finding = self._finding("AC205", rule, f"does not fit on {where}", message, moved.mark)
+        moved.explain(finding, None)
         finding.details += found.details
         finding.value = Fraction(found.devices) if found.devices else None
         finding.limit = Fraction(devices)
@@ -217,14 +222,14 @@ class Judge:
         finding = found_at(self.subject, mark, code, severity, title, message)
         if rule is not None:
             finding.figure = rule.reference.name if rule.reference else None
-            finding.at, finding.budget = rule.at, rule.place
+            finding.at, finding.budget, finding.check = rule.at, rule.place, _check(rule)
         if rule is not None and rule.why:
             finding.details.append(rule.why)
-        return finding.fingerprinted(f"{rule.kind} {rule.text}" if rule and not rule.reference else "")
+        return finding.fingerprinted(_what_limits(rule) if rule else "")
 
     def _result(self, rule: Rule, value: Fraction | None, limit: Fraction | None, *, passed: bool) -> Result:
-        figure = rule.reference.name if rule.reference else _what(rule)
-        return Result(self.subject.key, rule.id, figure, rule.at, value, limit, rule.place, passed)
+        figure = _what(rule)
+        return Result(self.subject.key, rule.id, figure, rule.at, value, limit, rule.place, passed, _check(rule))
 
 
 _TITLES = {
@@ -245,6 +250,17 @@ def _what(rule: Rule) -> str:
     if rule.expression is not None:
         return rule.expression.text
     return rule.reference.name if rule.reference else f"fits {rule.text}"
+
+
+def _check(rule: Rule) -> str:
+    """Return what a rule is called whether it holds or not: ``AC201 cache.bytes@long``."""
+    return f"{rule.id} {_what(rule)}{f'@{rule.at}' if rule.at else ''}"
+
+
+def _what_limits(rule: Rule) -> str:
+    """Return what tells a rule from others of its kind: what it is about, and its limit."""
+    about = rule.reference.name if rule.reference else rule.kind
+    return f"{about} {rule.kind} {rule.text} {rule.vs}"
 
 
 def _short(rule: Rule) -> str:

@@ -129,7 +129,7 @@ def lock(
     """
     path, folders = Path(file), asked_folders(specs)
     old = read_lock(path) if check or path.is_file() else None
-    limits = _budgets(budgets, path.parent)
+    limits = _budgets(budgets, path.parent, folders)
     if not wanted:
         wanted = tuple(_paths(old, path.parent)) if old else (str(path.parent),)
     targets: Targets = find(wanted, folders)
@@ -160,12 +160,12 @@ def lock(
     )
 
 
-def _budgets(given: str | Path | None, folder: Path) -> Budgets | None:
+def _budgets(given: str | Path | None, folder: Path, folders: Sequence[Path]) -> Budgets | None:
     """Return the budget file that was given, else the one beside the lock file, if there is one."""
     usual = folder / "archcalc.budgets.yaml"
     if given is None and not usual.is_file():
         return None
-    return read_budgets(Path(given) if given is not None else usual)
+    return read_budgets(Path(given) if given is not None else usual, folders)
 
 
 def _paths(old: Lock, folder: Path) -> Iterator[str]:

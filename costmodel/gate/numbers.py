@@ -17,6 +17,9 @@ NUMBER = (
 )
 SECONDS = {"s": Fraction(1), "ms": Fraction(1, 10**3), "us": Fraction(1, 10**6), "ns": Fraction(1, 10**9)}
 
+# An amount of each dimension that has units.
+UNITS = {"bytes": "10 GB", "seconds": "50 ms", "FLOP": "90 GFLOP"}
+
 
 class ExpressionError(UsageError):
     """A text that cannot be read. ``column`` counts from 0."""
@@ -35,21 +38,34 @@ def read_number(text: str) -> Fraction:
     return scaled(_match(text))
 
 
-def bound_of(value: Amount, dimension: str) -> Fraction:
-    """Read a limit of a figure. Raises ExpressionError where its unit measures something else."""
-    if not isinstance(value, str):
-        return Fraction(str(value))
-    own = dimension_of(value)
-    if own not in ("count", dimension) or (own == "count" and dimension == "bytes" and value.strip().endswith("B")):
-        unit = {"bytes": "10 GB", "seconds": "50 ms", "FLOP": "90 GFLOP"}.get(dimension, "40B")
-        raise ExpressionError(f"{quote(value)} is no amount of a figure in {dimension}", 0, f'as in "{unit}"')
-    return read_number(value)
+def bound_of(value: Amount, dimension: str, *, exact: bool = False) -> Fraction:
+    """Read a limit of a figure. ``exact``: a whole number that is the figure itself needs no unit.
+
+    Raises:
+        ExpressionError: its unit measures something else, or it has none and the figure has one.
+    """
+    match = _match(str(value))
+    number, own, example = scaled(match), measured(match), UNITS.get(dimension)
+    if own not in ("count", dimension) or (own == "count" and match["unit"] and example):
+        raise ExpressionError(
+            f"{quote(value)} is no amount of a figure in {dimension}", 0, f'as in "{example or "40B"}"'
+        )
+    if example and number and not match["unit"] and not exact:
+        raise ExpressionError(
+            f"{quote(value)} has no unit, and the figure is one in {dimension}", 0, f'as in "{example}"'
+        )
+    return number
 
 
 def change_of(value: Amount, dimension: str) -> tuple[Fraction, bool]:
     """Read a change of a figure: a share with ``%`` (True), or an amount (False)."""
     share = isinstance(value, str) and dimension_of(value) == "share"
     return (read_number(str(value)), True) if share else (bound_of(value, dimension), False)
+
+
+def has_unit(value: Amount) -> bool:
+    """Say whether a number has a unit. Raises ExpressionError where it is none."""
+    return bool(_match(str(value))["unit"])
 
 
 def dimension_of(text: str) -> str:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from costmodel.errors import UsageError
-from costmodel.gate.numbers import ExpressionError
+from costmodel.gate.numbers import UNITS, ExpressionError
 
 WORDS = ("and", "or", "not")
 FUNCTIONS: dict[str, Callable[..., Fraction]] = {"min": min, "max": max, "abs": abs}
@@ -125,8 +125,21 @@ def _measures(node: Node, dimension: Callable[[str], str]) -> str | None:
     if node.kind in COMPARE or node.kind in "+-" or node.kind == "call":
         if len(set(known)) > 1:
             raise ExpressionError(f"{known[0]} and {known[1]} are unlike", node.start, 'bytes: "10 GB"; values: "40B"')
+        if node.kind in COMPARE and known and known[0] in UNITS:
+            _check_literals(node, known[0])
         return known[0] if known and node.kind not in COMPARE else None
     return known[0] if node.kind == "negate" and known else None
+
+
+def _check_literals(node: Node, dimension: str) -> None:
+    """Raise ExpressionError where a figure that has a unit is compared with a number that has none."""
+    for part in node.parts:
+        if part.kind == "number" and part.measures is None and part.number:
+            raise ExpressionError(
+                f"a figure in {dimension} is compared with a number without a unit",
+                part.start,
+                f'as in "{UNITS[dimension]}"',
+            )
 
 
 def _value(node: Node, lookup: Lookup) -> Value:

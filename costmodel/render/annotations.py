@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import chain, count
 from typing import Any
 from xml.etree import ElementTree
 
@@ -136,19 +137,20 @@ def junit(found: Check) -> str:
 
 def _cases(found: Check, spec: str) -> list[ElementTree.Element]:
     """Return the rules of budgets that hold, and every finding; what does not fail the run is system-out."""
-    cases = []
-    for result in found.results:
-        if result.spec == spec and result.passed:
-            at = f"@{result.at}" if result.at else ""
-            name = plain(f"{result.rule} {result.figure}{at} ({result.budget})")
-            cases.append(ElementTree.Element("testcase", classname=plain(spec), name=name))
+    names: set[str] = set()
+
+    def case_of(name: str, place: dict[str, str]) -> ElementTree.Element:
+        """Return a case; a rule has the same name whether it holds or not, so that its history is one."""
+        numbered = (f"{plain(name)} ({number})" for number in count(2))
+        unique = next(one for one in chain([plain(name)], numbered) if one not in names)
+        names.add(unique)
+        return ElementTree.Element("testcase", {"classname": plain(spec), "name": unique} | place)
+
+    cases = [case_of(one.check, {}) for one in found.results if one.spec == spec and one.passed]
     for one in found.findings:
         if (one.spec or one.file) != spec:
             continue
-        name = plain(f"{one.rule} {one.title} ({one.place})")
-        case = ElementTree.Element(
-            "testcase", classname=plain(spec), name=name, file=plain(one.file), line=str(one.line)
-        )
+        case = case_of(one.check or f"{one.rule} {one.title}", {"file": plain(one.file), "line": str(one.line)})
         text = plain("; ".join(one.lines))
         if one.waived is not None:
             ElementTree.SubElement(case, "skipped", message=plain(one.waived)).text = text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from costmodel.errors import count_of
 from costmodel.gate.check import Check
 from costmodel.gate.findings import Finding
+from costmodel.gate.rules import NOT_WAIVED
 from costmodel.render import escape
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, clean, fit, line, paragraph
@@ -49,10 +50,9 @@ def _after(found: Check, view: View) -> Page:
     if (found.notes or found.waived) and not view.verbose:
         out.append(line("notes and what is waived: -v", "dim"))
     if found.failed:
-        first = next(filter(found.fails, found.findings))
-        out.append(
-            line(f"exit 1 (--fail-on {found.fail_on}). Waive with: # archcalc: ignore[{first.rule}] reason", "dim")
-        )
+        rules = (one.rule for one in found.findings if found.fails(one) and one.rule not in NOT_WAIVED)
+        waive = next((f" Waive with: # archcalc: ignore[{rule}] reason" for rule in rules), "")
+        out.append(line(f"exit 1 (--fail-on {found.fail_on}).{waive}", "dim"))
     if view.tips and found.next:
         out.append(line("next: ", "dim").add(found.next, "cyan"))
     return out

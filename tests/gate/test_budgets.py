@@ -93,6 +93,16 @@ def test_every_rule_is_read_with_its_line(tmp_path: Path) -> None:
         (("flops.per_token: {max_increase: 1%, vs: base, at: long}", "flops.per_token: {max: 1 TFLOP}"), "12:7",
          'error AC224: the figure "flops.per_token" needs a workload or context', "at: 128Ki"),
         (("cache.bytes@long <", "cache.bytes <"), "16:9", 'AC224: the figure "cache.bytes" needs', "@128Ki"),
+        (("< 10 GB", "< 10"), "16:9", "a figure in bytes is compared with a number without a unit", 'as in "10 GB"'),
+        (("max_increase: 1%", "max_increase: 1"), "12:39", 'AC221: 1 has no unit, and the figure is one in FLOP', ""),
+        (("params.active: {max: 38B}", "params.active: {max: 3.4}"), "8:28", "a limit of 3.4 parameters lacks", "3.4B"),
+        (("params.active: {max: 38B}", "params.active: {max_increase: 1}"), "8:37", "AC106: a limit of 1 par", "1%"),
+        (("cache.bytes: [{max: 10 GB, at: long}", '"cache.bytes@8Ki": [{max: 10 GB, at: long}'), "9:27",
+         "error AC120: cache.bytes@8Ki names a workload, and so does at", "keep one of them"),
+        (("8x h200-sxm", "8x h300"), "13:24", 'AC001: no hardware "h300"', "did you mean"),
+        (("batch: 2}", "batch: 2, hardware: h300}"), "3:46", 'AC001: no hardware "h300"', "did you mean"),
+        (("vs: base, at", "vs: bsae, at"), "12:47", 'AC001: no spec "bsae" in the catalog', "did you mean base?"),
+        (("params.active / params.total", "params.active / nosuch:params.total"), "15:9", 'no spec "nosuch"', ""),
     ],
 )  # fmt: skip
 def test_a_mistake_has_its_line_and_a_way_out(

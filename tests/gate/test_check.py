@@ -83,7 +83,6 @@ def lock(folder: Path) -> Path:
         ("params.total: {max_increase: 1%, vs: llama-3.2-1b}", "AC204"),
         ("params.total: {max_decrease: 1%, vs: llama-3.1-70b}", "AC204"),
         ("params.total: {max_increase: 1%, vs: base}", "AC207"),  # it has none
-        ("params.total: {max_increase: 1%, vs: nosuch}", "AC207"),
     ],
 )
 def test_limits(rule: str, id_: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +273,29 @@ def test_a_spec_beside_the_budget_file_is_found_from_anywhere(
         page = check(str(designs / "designs" / "plain.yaml"), budgets=file)
         assert [one.passed for one in page.results] == [True]
     budgets(designs, "    rules:\n      params.total: {max_increase: 1%, vs: llama-3.1}\n")  # no name, a beginning
-    assert found(check(str(designs / "designs" / "plain.yaml"), budgets=file), "AC207")
+    with pytest.raises(SpecError, match=r'budgets\.yaml:6:44: error AC001: no spec "llama-3\.1" in the catalog'):
+        check(str(designs / "designs" / "plain.yaml"), budgets=file)
+
+
+def test_what_no_longer_fits_points_at_the_line_that_made_it_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "base: qwen3-30b-a3b\nname: one\nblocks:\n  attention:\n    n_kv_heads: {heads}\n"
+    budgets(tmp_path, "    rules:\n      fits: {hardware: h100-sxm, context: 32Ki, batch: 4}\n")
+    (tmp_path / "one.yaml").write_text(text.format(heads=4))
+    assert not check("one.yaml").failed
+    (tmp_path / "one.yaml").write_text(text.format(heads=8))
+    (finding,) = found(check("one.yaml"), "AC205")
+    assert (finding.line, finding.column, finding.hint) == (5, 17, "was 4 in qwen3-30b-a3b")
+    assert finding.message == "needs 2 devices at 32Ki, batch 4, the limit 1 x h100-sxm (archcalc.budgets.yaml:6)"
+
+
+def test_two_limits_of_one_figure_are_told_apart(designs: Path) -> None:
+    more = "[{max_increase: 1%, vs: deepseek-v3}, {max_increase: 2%, vs: base}, {max_increase: 2%, vs: deepseek-v3}]"
+    budgets(designs, f"    rules:\n      params.active: {more}\n")
+    three = found(check("designs/v3-wide-shared.yaml"), "AC204")
+    assert len({one.fingerprint for one in three}) == 3
 
 
 def test_a_component_that_one_model_lacks_is_told_of_that_model(designs: Path) -> None:
@@ -337,7 +358,7 @@ def test_growth_is_that_of_the_workload_s_formats(designs: Path) -> None:
 
 
 def test_a_budget_that_matches_nothing_is_told_when_all_is_checked(designs: Path) -> None:
-    text = "version: 1\nbudgets:\n  - match: 'desings/*'\n    rules: {params.total: {max: 1}}\n"
+    text = "version: 1\nbudgets:\n  - match: 'desings/*'\n    rules: {params.total: {max: 1B}}\n"
     (designs / "archcalc.budgets.yaml").write_text(text)
     (finding,) = found(check(), "AC208")
     assert (finding.file, finding.line, finding.message) == (
@@ -347,6 +368,12 @@ def test_a_budget_that_matches_nothing_is_told_when_all_is_checked(designs: Path
     )
     assert found(check("designs"), "AC208")
     assert not found(check("designs/plain.yaml"), "AC208")  # as a hook calls it: with the files that changed
+    named = designs / "archcalc.budgets.yaml"
+    for what in ("designs", "designs/plain.yaml"):
+        with pytest.raises(UsageError, match=r"no budget of .* is for what is checked") as caught:
+            check(what, budgets=named)
+        assert "they are for desings/*: globs" in str(caught.value)
+    assert not check("designs/plain.yaml", budgets=named, skip_others=True).failed
 
 
 # ---- rules that need no budget ----
