@@ -146,6 +146,9 @@ class Moved:
         first, *rest = self.causes
         change = first.first
         finding.hint = "is new" if change.before is ABSENT else f"was {plain_value(change.before)} in {self.origin}"
+        if first.source.file != first.mark.file:  # the caret stands at ``base``
+            place = f"{self.blame.subject.shown(first.source.file)}:{first.source.line}"
+            finding.hint = f"{first.path} {finding.hint} ({place})"
         finding.causes = [_row(one) for one in self.causes]
         if rest:
             beside = finding.value

@@ -56,10 +56,15 @@ class Change:
 
 @dataclass(slots=True)
 class Cause:
-    """Changes that were made together, where the first is written, and what each figure moved by."""
+    """Changes that were made together and what each figure moved by.
+
+    ``mark`` is where the spec's own file makes the first one: its ``base`` for what it inherits, which
+    is written at ``source``.
+    """
 
     changes: list[Change]
     mark: Mark
+    source: Mark
     deltas: list[Fraction] = field(default_factory=list)
 
     @property
@@ -88,13 +93,15 @@ def _changes(path: DataPath, before: Data, after: Data) -> Iterator[Change]:
             yield Change((*path, key), old, new)
 
 
-def causes(base: Data, head: Subject, wanted: Wanted) -> list[Cause]:
+def causes(base: Data, head: Subject, wanted: Wanted, *, same_base: bool = False) -> list[Cause]:
     """Return what makes a spec differ from ``base`` (resolved fields), with what each figure moved by.
+
+    ``same_base``: both start from the same spec, so that what is inherited was changed there, line by line.
 
     Raises:
         ArchcalcError: ``base`` is no spec, or a figure cannot be computed of it.
     """
-    groups = _grouped(head, changes(base, head.document.data))
+    groups = _grouped(head, changes(base, head.document.data), same_base=same_base)
     found: list[Cause] = []
     state = {key: value for key, value in base.items() if key not in ABOUT} | {"name": "base"}
     values = _values(state, wanted)
@@ -131,17 +138,18 @@ def causes(base: Data, head: Subject, wanted: Wanted) -> list[Cause]:
 
 def _cause(together: Sequence[Cause], before: Sequence[Fraction], after: Sequence[Fraction]) -> Cause:
     deltas = [late - early for early, late in zip(before, after, strict=True)]
-    return Cause([change for one in together for change in one.changes], together[-1].mark, deltas)
+    last = together[-1]
+    return Cause([change for one in together for change in one.changes], last.mark, last.source, deltas)
 
 
-def _grouped(head: Subject, found: Sequence[Change]) -> list[Cause]:
+def _grouped(head: Subject, found: Sequence[Change], *, same_base: bool) -> list[Cause]:
     """Return changes by the place that made them, in the order of lines: one line may feed several blocks."""
-    groups: dict[Mark, Cause] = {}
+    groups: dict[tuple[Mark, Mark | None], Cause] = {}
     for change in found:
-        gone = change.after is ABSENT
-        mark = head.mark(change.path, on_key=gone or not _is_plain(change.after))
-        groups.setdefault(mark, Cause([], mark)).changes.append(change)
-    return sorted(groups.values(), key=lambda one: (one.mark.line, one.mark.column))
+        on_key = change.after is ABSENT or not _is_plain(change.after)
+        mark, source = head.mark(change.path, on_key=on_key), head.source(change.path, on_key=on_key)
+        groups.setdefault((mark, source if same_base else None), Cause([], mark, source)).changes.append(change)
+    return sorted(groups.values(), key=lambda one: (one.mark.line, one.mark.column, one.source.line, one.source.column))
 
 
 def _is_plain(value: Any) -> bool:

@@ -50,7 +50,8 @@ class FigureDiff:
 class CauseDiff:
     """Fields that were changed together, and what they alone do: they add up to each figure's change.
 
-    ``sign``: ``~`` changed, ``+`` new, ``-`` gone. ``file`` and ``line`` are of the second spec.
+    ``sign``: ``~`` changed, ``+`` new, ``-`` gone. ``file`` and ``line`` are where the second spec has it
+    from: its own file, or that of its base.
     """
 
     sign: str
@@ -84,6 +85,7 @@ class SpecDiff:
     values: dict[str, Fraction] = field(default_factory=dict, metadata=PRIVATE)  # of the head
     was: dict[str, Fraction] = field(default_factory=dict, metadata=PRIVATE)
     broken: bool = field(default=False, metadata=PRIVATE)  # the head cannot be read
+    file: str = field(default="", metadata=PRIVATE)  # of the head, as causes name it
 
     def figure(self, key: str) -> FigureDiff | None:
         """Return a figure that differs."""
@@ -236,7 +238,7 @@ def _pair(key: str, old: Entry | None, new: Entry | None, choices: Choices, lock
     found.figures = [_difference(name, before.get(name), after.get(name)) for name in different]
     found.status = "changed" if different else "equal"
     if different and isinstance(new, Subject):
-        found.causes = _causes(_data(old), new, found, choices)
+        found.file, found.causes = new.key, _causes(old, new, found, choices)
     return found
 
 
@@ -279,8 +281,9 @@ def _data(entry: Entry) -> Mapping[str, Any]:
     return entry.document.data if isinstance(entry, Subject) else entry.spec
 
 
-def _causes(before: Mapping[str, Any], head: Subject, found: SpecDiff, choices: Choices) -> list[CauseDiff]:
+def _causes(old: Entry, head: Subject, found: SpecDiff, choices: Choices) -> list[CauseDiff]:
     """Return the lines that changed, with what each did to the figures that a page shows first."""
+    same_base = isinstance(old, Subject) and old.document.bases[:1] == head.document.bases[:1]
     contexts = [context_text(n) for n in choices.contexts]
     keys = [
         "params.total",
@@ -291,13 +294,13 @@ def _causes(before: Mapping[str, Any], head: Subject, found: SpecDiff, choices: 
     loads = dict(zip(contexts, choices.contexts, strict=True))
     wanted = [(name, _load(loads[at], choices) if at else None) for name, _, at in (key.partition("@") for key in keys)]
     rows = []
-    for one in causes.causes(before, head, wanted):
+    for one in causes.causes(_data(old), head, wanted, same_base=same_base):
         change = one.first
         values = (None if value is causes.ABSENT else value for value in (change.before, change.after))
-        old, new = (plain_value(value) if isinstance(value, (dict, list)) else value for value in values)
+        was, now = (plain_value(value) if isinstance(value, (dict, list)) else value for value in values)
         deltas = dict(zip(keys, one.deltas, strict=True))
         fields = [dotted(change.path) for change in one.changes]
         rows.append(
-            CauseDiff(change.sign, one.path, old, new, head.shown(one.mark.file), one.mark.line, deltas, fields)
+            CauseDiff(change.sign, one.path, was, now, head.shown(one.source.file), one.source.line, deltas, fields)
         )
     return rows

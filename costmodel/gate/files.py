@@ -163,6 +163,11 @@ class Subject:
                 return found
         return Mark(self.document.where, 1, 1, 2)
 
+    def source(self, path: Sequence[str | int], *, on_key: bool = False) -> Mark:
+        """Return where a value is written, in this file or in one that it starts from."""
+        mark = self.document.mark(tuple(path), on_key=on_key)
+        return self.mark(path, on_key=on_key) if mark is None else mark
+
 
 def shown(file: str, copied: Path | None = None) -> str:
     """Return a path as outputs show it: with ``/``, relative where it lies below the current folder."""

@@ -10,7 +10,18 @@ from costmodel.errors import count_of
 from costmodel.gate.diff import Diff, FigureDiff, SpecDiff
 from costmodel.gate.findings import plain_value
 from costmodel.render import escape
-from costmodel.render.diff import RATE, change_of, counts, effect, headline, label_text, shown_columns, sizes, weight
+from costmodel.render.diff import (
+    RATE,
+    by_share,
+    change_of,
+    counts,
+    effect,
+    headline,
+    label_text,
+    shown_columns,
+    sizes,
+    weight,
+)
 from costmodel.render.scale import scale_of
 from costmodel.render.text import clean
 
@@ -110,9 +121,9 @@ def _markdown_row(one: FigureDiff, found: Diff) -> str:
 def _sentence(spec: SpecDiff, rows: Sequence[FigureDiff]) -> str:
     """Return which fields did it, at most five."""
     keys = [key for key in shown_columns(spec, rows) if not key.startswith("flops.")] or shown_columns(spec, rows)
-    causes = sorted(spec.causes, key=lambda cause: -weight(cause, keys))
+    causes = by_share(spec, [one.key for one in rows])
     parts = []
-    for cause in causes[:5]:
+    for cause in sorted(causes[:5], key=lambda cause: -weight(cause, keys)):
         moved = [
             f"{label_text(key).partition(' at ')[0]} {effect(cause, key, spec)}"
             for key in keys
@@ -122,7 +133,8 @@ def _sentence(spec: SpecDiff, rows: Sequence[FigureDiff]) -> str:
         change = {"+": f"new: {after}", "-": "gone"}.get(cause.sign, f"{before} → {after}")
         path = cause.path.removeprefix("blocks.")
         did = f": {', '.join(moved)}" if moved else ""
-        parts.append(f"`{_code(path)}` {escape.markdown(change)} (line {cause.line}{did})")
+        where = f"line {cause.line}" if cause.file == spec.file else f"{escape.markdown(cause.file)} line {cause.line}"
+        parts.append(f"`{_code(path)}` {escape.markdown(change)} ({where}{did})")
     more = f" and {count_of(len(causes) - 5, 'more line')}" if len(causes) > 5 else ""
     joined = (
         ", ".join(parts[:-1]) + (" and " if len(parts) > 1 and not more else ", " if parts[:-1] else "") + parts[-1]

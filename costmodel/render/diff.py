@@ -193,22 +193,31 @@ def _caused(spec: SpecDiff, rows: Sequence[FigureDiff], view: View) -> Page:
 
 def _cause_table(spec: SpecDiff, causes: Sequence[CauseDiff], keys: list[str]) -> Page:
     """Return a line a cause, those that moved the first figure most first; columns that do not fit are left out."""
-    lefts = [f":{cause.line} {_path(cause)}" for cause in causes]
+    files = {cause.file for cause in causes}
+    file = causes[0].file if len(files) == 1 else spec.file
+    lefts = [f"{'' if one.file == file else clean(one.file)}:{one.line} {_path(one)}" for one in causes]
     arrows = [_arrow(cause) for cause in causes]
-    short = [arrow if cells(arrow) <= _ARROW else "" for arrow in arrows]  # longer ones get a line of their own
-    middle = max(map(cells, lefts)) + 6
-    label = middle + max(map(cells, short))
     columns = {key: [effect(cause, key, spec) for cause in causes] for key in keys}
     heads = {key: label_text(key).partition(" at ")[0] for key in keys}
     widths = {key: max([9, len(heads[key]), *map(len, columns[key])]) + 2 for key in keys}
-    while len(keys) > 1 and label + sum(widths[key] for key in keys) > _WIDTH:
+    middle = max(map(cells, lefts)) + 6
+
+    def room(longest: int) -> int:
+        """Return the columns of lines whose changes stand beside their fields where they are no longer."""
+        beside = max((cells(arrow) for arrow in arrows if cells(arrow) <= longest), default=0)
+        return middle + beside + sum(widths[key] for key in keys)
+
+    longest = next((width for width in (_ARROW, 12) if room(width) <= _WIDTH), 0)  # others get a line of their own
+    while len(keys) > 1 and room(longest) > _WIDTH:
         keys = keys[:-1]
+    short = [arrow if cells(arrow) <= longest else "" for arrow in arrows]
+    label = middle + max(map(cells, short))
     label = max(label, 44 - 12 * max(0, len(keys) - 2))
     head, edge = line("caused by", "bold"), label
     for key in keys:
         edge += widths[key]
         head.right(heads[key], edge, "dim")
-    out = [head, line(f"  {clean(causes[0].file)}")]
+    out = [head, line(f"  {clean(file)}")]
     for i in sorted(range(len(causes)), key=lambda i: -weight(causes[i], keys)):
         row = line("  ").add(causes[i].sign, _STYLE[causes[i].sign]).add(f" {lefts[i]}").to(middle).add(short[i])
         edge = label
@@ -222,6 +231,16 @@ def _cause_table(spec: SpecDiff, causes: Sequence[CauseDiff], keys: list[str]) -
 def weight(cause: CauseDiff, keys: Sequence[str]) -> Fraction:
     """Return how much a cause moved the first of some figures."""
     return abs(cause.deltas[keys[0]]) if keys else Fraction(0)
+
+
+def by_share(spec: SpecDiff, keys: Sequence[str]) -> list[CauseDiff]:
+    """Return the lines that changed, the largest of their changes of some figures first, as shares of the figure."""
+
+    def share(cause: CauseDiff) -> Fraction:
+        figures = [(cause.deltas.get(key), spec.figure(key)) for key in keys]
+        return max((abs(delta / one.base) for delta, one in figures if delta and one and one.base), default=Fraction(0))
+
+    return sorted(spec.causes, key=lambda cause: -share(cause))
 
 
 def _path(cause: CauseDiff) -> str:

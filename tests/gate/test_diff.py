@@ -250,13 +250,34 @@ def test_folders_of_bases_are_those_of_the_revision(
     assert child.status == "changed"
 
 
-def test_what_is_inherited_changed_at_the_base(git: Git, designs: Path) -> None:
+def test_what_is_inherited_changed_at_the_line_of_the_base(git: Git, designs: Path) -> None:
     (designs / "designs" / "child.yaml").write_text("# a comment\nbase: plain\nname: child\n")
     git("add", "-A")
     git("commit", "-q", "-m", "two")
     edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    edit(designs / "designs" / "plain.yaml", "n_layers: 32", "n_layers: 33")
     (child,) = diff("HEAD", paths=["designs/child.yaml"]).specs
-    assert [(cause.file, cause.line) for cause in child.causes] == [("designs/child.yaml", 2)]
+    lines = (designs / "designs" / "plain.yaml").read_text().splitlines()
+    changed = [1 + next(i for i, line in enumerate(lines) if text in line) for text in ("n_layers: 33", "16384")]
+    assert [(cause.file, cause.line) for cause in child.causes] == [("designs/plain.yaml", line) for line in changed]
+    edit(designs / "designs" / "child.yaml", "base: plain", "base: llama-3.1-70b")  # another base: one edit
+    (child,) = diff("HEAD", paths=["designs/child.yaml"]).specs
+    assert len(child.causes) == 1
+    assert len(child.causes[0].fields) > 2
+
+
+def test_a_comment_names_the_line_behind_every_headline(git: Git, designs: Path) -> None:
+    path = designs / "designs" / "v3-wide-shared.yaml"
+    path.write_text("base: qwen3-30b-a3b\nname: wide\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "two")
+    path.write_text(
+        "base: qwen3-30b-a3b\nname: wide\nn_layers: 50\nvocab_size: 160_000\nd_model: 2112\nblocks:\n"
+        "  attention: {n_heads: 36, window: 4096}\n  moe: {d_ff: 832, top_k: 9}\n"
+    )
+    text = markdown(diff("HEAD", paths=["designs/v3-wide-shared.yaml"]))
+    assert "`attention.window` new: 4096 (line 7: cache -13.00 GB) and 2 more lines." in text
+    assert "`n_layers` 48 → 50 (line 3: " in text
 
 
 def test_a_renamed_block_is_no_change(designs: Path) -> None:
