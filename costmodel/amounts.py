@@ -79,9 +79,14 @@ def params_text(value: int, unit: Unit) -> str:
 
 
 def bytes_unit(values: Iterable[Number], system: str = "si", digits: int = 2) -> Unit:
-    """Return the largest unit in which the smallest number above 0 keeps two significant digits."""
-    smallest = min((value for value in values if value), default=0)
-    return _unit(_BYTES[system], smallest, digits)
+    """Return the largest unit in which the smallest number above 0 keeps two significant digits.
+
+    It is no larger than ten times the largest number.
+    """
+    known = [value for value in values if value]
+    smallest, largest = min(known, default=0), max(known, default=0)
+    table = _BYTES[system]
+    return _unit(tuple(one for one in table if one is table[0] or largest * 10 >= one[1]), smallest, digits)
 
 
 def flops_unit(values: Iterable[Number], digits: int = 1, least: str = "kFLOP") -> Unit:
