@@ -65,14 +65,18 @@ class Condition:
         key = f"{name}@{at}" if at else name
         return cls(text, key, match["sign"], -bound if match["change"] == "-" else bound, kind)
 
-    def met(self, figures: Sequence[Moved], values: Mapping[str, Fraction]) -> str | None:
-        """Return what is true of a spec, if the condition is; ``figures`` differ, ``values`` are the head's.
+    def is_of(self, figures: Sequence[Moved], values: Mapping[str, Fraction]) -> bool:
+        """Say whether a spec has the figure, on either side."""
+        return self.key in values or any(one.key == self.key for one in figures)
 
-        Raises:
-            UsageError: the spec has no such figure at this context.
-        """
-        if self.key not in values and not any(one.key == self.key for one in figures):
-            raise UsageError(f"--fail-if {quote(self.text)}: {self.key} is not compared", hint=_compared(self.key))
+    def unknown(self) -> UsageError:
+        """Return the error where no spec has the figure at this context."""
+        return UsageError(f"--fail-if {quote(self.text)}: {self.key} is not compared", hint=_compared(self.key))
+
+    def met(self, figures: Sequence[Moved], values: Mapping[str, Fraction]) -> str | None:
+        """Return what is true of a spec, if the condition is; ``figures`` differ, ``values`` are the head's."""
+        if not self.is_of(figures, values):
+            return None
         name = self.key.partition("@")[0]
         found = next((one for one in figures if one.key == self.key), None)
         if self.kind == "value":

@@ -163,14 +163,18 @@ def diff(
         found = [_pair(key, one, other, choices, old.lock) for key, one, other in _pairs(old, new)]
     if not found:
         raise UsageError("there is no spec to compare", hint="name specs, folders that hold some, or a revision")
-    if len(found) == 1 and found[0].status == "unreadable" and old.error is not None:
+    if old.single and old.error is not None:
         raise old.error
     counts = {status: sum(one.status == status for one in found) for status in ("changed", "added", "removed", "equal")}
+    known = [one for one in found if one.values]
+    for condition in conditions:
+        if known and not any(condition.is_of(one.figures, one.values) for one in known):
+            raise condition.unknown()
     failed = [
         f"{one.key}: {text}"
-        for one in found
+        for one in known  # that the head has
         for condition in conditions
-        if one.values and (text := condition.met(one.figures, one.values))  # of specs that the head has
+        if (text := condition.met(one.figures, one.values))
     ]
     return Diff(
         base=old.label,
@@ -197,14 +201,15 @@ def _pairs(old: Side, new: Side) -> list[tuple[str, Entry | None, Entry | None]]
         return [(key, one, other)]
     gone = {_name(one): key for key, one in old.specs.items() if key not in new.specs}
     found: list[tuple[str, Entry | None, Entry | None]] = []
-    moved_away = set()
+    moved = set()
     for key, other in new.specs.items():
-        before = key if key in old.specs else gone.get(_name(other))
+        before = key if key in old.specs else gone.pop(_name(other), None)
         if before is not None:
-            moved_away.add(before)
-        found.append((key, old.specs[before] if before is not None else None, other))
+            moved.add(before)
+        if before is not None or old.covers(key):
+            found.append((key, old.specs[before] if before is not None else None, other))
     if old.lock is None or new.whole:
-        found += [(key, one, None) for key, one in old.specs.items() if key not in moved_away]
+        found += [(key, one, None) for key, one in old.specs.items() if key not in moved and new.covers(key)]
     return found
 
 
@@ -217,18 +222,16 @@ def _pair(key: str, old: Entry | None, new: Entry | None, choices: Choices, lock
     names = [None if one is None or isinstance(one, ArchcalcError) else one.name for one in (old, new)]
     found = SpecDiff(key, names[0], names[1], "equal")
     try:
-        for one in (old, new):
-            if isinstance(one, ArchcalcError):
-                raise one
-        before, after = (_figures(one, choices) for one in (old, new))
+        found.broken = True
+        after = _figures(new, choices)
+        found.values, found.broken = dict(after), False
+        before = _figures(old, choices)
+        found.was = dict(before)
     except ArchcalcError as error:
         found.status, found.problem = "unreadable", str(error)
-        found.broken = error is new or not isinstance(old, ArchcalcError)
         return found
     if isinstance(old, Locked) and lock is not None:
         found.formulas = [_difference(name, was, now) for name, (was, now) in moved(old, lock).items()]
-    found.values = dict(after)
-    found.was = dict(before)
     if old is None or new is None:
         found.status = "added" if old is None else "removed"
         return found
@@ -251,9 +254,15 @@ def _difference(key: str, before: Fraction | None, after: Fraction | None) -> Fi
 
 
 def _figures(entry: Entry | None, choices: Choices) -> Mapping[str, Fraction]:
-    """Return every figure of a spec: parameters, shape, growth, and those of contexts at each."""
-    if entry is None or isinstance(entry, ArchcalcError):
+    """Return every figure of a spec: parameters, shape, growth, and those of contexts at each.
+
+    Raises:
+        ArchcalcError: it cannot be read.
+    """
+    if entry is None:
         return {}
+    if isinstance(entry, ArchcalcError):
+        raise entry
     if isinstance(entry, Subject):
         figures = entry.figures
     else:

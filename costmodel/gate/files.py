@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from costmodel import catalog
 from costmodel.errors import ArchcalcError, InvalidSpec, UnknownSpecError, UsageError, quote
@@ -26,6 +26,13 @@ _SNIFFED = 65_536  # bytes of a file that tell whether it is a spec
 _SPEC = re.compile(rb"^(base|blocks|d_model|mixer|layer) *:", re.MULTILINE)
 _OTHER = re.compile(rb"^(memory_capacity|memory_bandwidth|dense_peak|vendor|calibration) *:", re.MULTILINE)
 _SKIPPED = ("node_modules", "__pycache__")
+
+
+class Copy(NamedTuple):
+    """Files of a revision, copied for a while: the folder of all, and the one in place of the current folder."""
+
+    root: Path
+    here: Path
 
 
 @dataclass(slots=True)
@@ -101,13 +108,13 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 class Subject:
     """One spec: its file as read, its model and its figures. ``key``: how it is named in outputs.
 
-    ``shown`` maps the folder that files were copied to (a revision's) to how they are called.
+    ``copied``: the copy of a revision that it was read from.
     """
 
     path: Path
     document: Document
     model: Architecture | Unpublished
-    copied: Path | None = None
+    copied: Copy | None = None
 
     @cached_property
     def key(self) -> str:
@@ -169,11 +176,11 @@ class Subject:
         return self.mark(path, on_key=on_key) if mark is None else mark
 
 
-def shown(file: str, copied: Path | None = None) -> str:
+def shown(file: str, copied: Copy | None = None) -> str:
     """Return a path as outputs show it: with ``/``, relative where it lies below the current folder."""
     path, here = Path(file), Path.cwd()
-    if copied is not None and path.is_absolute() and not path.is_relative_to(here):
-        return Path(os.path.relpath(path, copied)).as_posix()
+    if copied is not None and path.is_relative_to(copied.root):
+        return Path(os.path.relpath(path, copied.here)).as_posix()
     whole = here / path
     for folder in (here, catalog.spec_root()):
         if whole.is_relative_to(folder):
@@ -181,7 +188,7 @@ def shown(file: str, copied: Path | None = None) -> str:
     return path.as_posix()
 
 
-def read(path: Path, specs: Sequence[Path] = (), copied: Path | None = None) -> Subject:
+def read(path: Path, specs: Sequence[Path] = (), copied: Copy | None = None) -> Subject:
     """Read one spec.
 
     Raises:

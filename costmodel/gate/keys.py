@@ -26,6 +26,11 @@ def key_within(path: Path, folder: Path) -> str:
     )
 
 
+def ships(key: str) -> bool:
+    """Say whether a name is that of a spec that ships."""
+    return key.partition("/")[0] in catalog.ARCHITECTURES.ships and (_ships() / key).is_file()
+
+
 @cache
 def _ships() -> Path:
     return catalog.spec_root().resolve()

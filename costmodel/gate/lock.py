@@ -24,7 +24,7 @@ from costmodel.errors import SpecError, UsageError, plain, quote
 from costmodel.gate.budgets import Budgets, read_budgets
 from costmodel.gate.causes import ABOUT
 from costmodel.gate.files import Subject, Targets, find, read, shown
-from costmodel.gate.keys import key_of
+from costmodel.gate.keys import key_of, ships
 from costmodel.gate.names import Figures
 from costmodel.gate.workloads import Load
 from costmodel.loader import check_confined, to_text
@@ -174,7 +174,7 @@ def _paths(old: Lock, folder: Path) -> Iterator[str]:
         path = folder / key
         if path.is_file():
             yield str(path)
-        elif key.partition("/")[0] in catalog.ARCHITECTURES.ships and (catalog.spec_root() / key).is_file():
+        elif ships(key):
             yield str(catalog.spec_root() / key)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from costmodel.errors import UsageError, plain, quote
+from costmodel.gate.files import Copy
 from costmodel.yaml_events import MAX_BYTES
 
 _MOST = 10_000  # files of a revision
@@ -57,6 +58,15 @@ def from_here(path: str) -> str:
     return os.path.relpath(repository() / path, Path.cwd().resolve())
 
 
+def ignored(paths: Sequence[Path]) -> set[Path]:
+    """Return the files of the working tree that git is told to ignore."""
+    if not paths:
+        return set()
+    asked = b"\0".join(os.fsencode(path) for path in paths)
+    found = _git("check-ignore", "-z", "--stdin", wrong="git check-ignore failed", given=asked, fine=(0, 1))
+    return {Path(os.fsdecode(name)) for name in found.split(b"\0") if name}
+
+
 def folder_there(folder: Path, top: Path) -> Path:
     """Return a folder of the repository in the copy whose current folder is ``top``; one outside stays."""
     whole = Path(os.path.normpath(Path.cwd().resolve() / folder))
@@ -66,8 +76,8 @@ def folder_there(folder: Path, top: Path) -> Path:
 
 
 @contextmanager
-def copied(revision: str, paths: Iterable[str], folders: Sequence[Path] = ()) -> Iterator[Path]:
-    """Give a folder with the YAML files of a revision, in place of the current folder, while it lasts.
+def copied(revision: str, paths: Iterable[str], folders: Sequence[Path] = ()) -> Iterator[Copy]:
+    """Give a folder with the YAML files of a revision while it lasts; it is hidden from a search of the current one.
 
     Copied are those in and beside ``paths`` and in ``folders``, since bases are found there.
 
@@ -79,7 +89,7 @@ def copied(revision: str, paths: Iterable[str], folders: Sequence[Path] = ()) ->
     here = Path.cwd().resolve().relative_to(root)
     folders = [one for one in folders if Path(os.path.normpath(Path.cwd().resolve() / one)).is_relative_to(root)]
     asked = [_inside(root, Path(path)) for path in (*paths, *map(str, folders))]
-    with TemporaryDirectory(prefix="archcalc-") as name:
+    with TemporaryDirectory(prefix=".archcalc-") as name:
         top = Path(name).resolve()
         (top / here).mkdir(parents=True, exist_ok=True)
         for folder in folders:
@@ -91,7 +101,7 @@ def copied(revision: str, paths: Iterable[str], folders: Sequence[Path] = ()) ->
             target = top / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        yield top / here
+        yield Copy(top, top / here)
 
 
 def _inside(root: Path, path: Path) -> PurePosixPath:
@@ -130,13 +140,16 @@ def _contents(root: Path, entries: Sequence[tuple[str, str]]) -> Iterator[tuple[
     at = 0
     for _, path in entries:
         end = out.index(b"\n", at)
-        size = int(out[at:end].split()[2])
+        *_, size_ = out[at:end].split()
+        if not size_.isdigit():  # a clone that does not hold every file
+            raise UsageError(f"git does not have {quote(path)} of that revision", hint="git fetch --refetch")
+        size = int(size_)
         yield path, out[end + 1 : end + 1 + min(size, MAX_BYTES + 1)]
         at = end + 1 + size + 1
 
 
-def _git(*arguments: str, wrong: str, given: bytes | None = None) -> bytes:
-    """Run git, which never asks and never fetches."""
+def _git(*arguments: str, wrong: str, given: bytes | None = None, fine: Sequence[int] = (0,)) -> bytes:
+    """Run git, which never asks and never fetches. ``fine`` are the statuses of success."""
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
@@ -146,7 +159,7 @@ def _git(*arguments: str, wrong: str, given: bytes | None = None) -> bytes:
         raise UsageError("git is not installed", hint="compare two files or folders instead") from None
     except subprocess.TimeoutExpired:
         raise UsageError(f"git took more than {_SECONDS} seconds") from None
-    if done.returncode:
+    if done.returncode not in fine:
         said = plain(done.stderr.decode("utf-8", "replace").strip().splitlines()[-1] if done.stderr.strip() else "")
         raise UsageError(wrong, hint=said.removeprefix("fatal: ")[:200] or None)
     return done.stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from costmodel.errors import ArchcalcError, UnknownSpecError, UsageError, quote
 from costmodel.gate import revisions
-from costmodel.gate.files import Subject, find, read, shown
-from costmodel.gate.keys import key_of
+from costmodel.gate.files import Copy, Subject, find, read, shown
+from costmodel.gate.keys import key_of, ships
 from costmodel.gate.lock import Lock, Locked, read_lock
 
 Entry = Subject | Locked | ArchcalcError
@@ -22,8 +22,8 @@ Entry = Subject | Locked | ArchcalcError
 class Side:
     """Specs by the path that both sides call them by; what cannot be read is its error.
 
-    ``whole``: the side holds everything that there is, so that what it lacks was removed. ``paths``:
-    those asked for that are there. ``single``: one spec that was named, not one that was found.
+    ``whole``: the side holds everything that there is ``within`` a folder, so that what it lacks was
+    removed. ``paths``: those asked for that are there. ``single``: one spec that was named, not found.
     """
 
     label: str
@@ -31,6 +31,7 @@ class Side:
     lock: Lock | None = None
     whole: bool = False
     single: bool = False
+    within: str | None = None
     paths: list[str] = field(default_factory=list)
 
     @property
@@ -38,22 +39,30 @@ class Side:
         """Return the first error of what cannot be read."""
         return next((one for one in self.specs.values() if isinstance(one, ArchcalcError)), None)
 
+    def covers(self, key: str) -> bool:
+        """Say whether the side would hold a spec, if there were one: it is not elsewhere, and does not ship."""
+        if self.within is None:
+            return True
+        return key.startswith(f"{self.within}/") if self.within else not (key.startswith("../") or ships(key))
+
     @classmethod
     def at(cls, revision: str, paths: Sequence[str], folders: Sequence[Path], stack: ExitStack, *, label: str) -> Side:
         """Return the specs of a revision. Raises UsageError where there is none."""
-        top = stack.enter_context(revisions.copied(revision, paths, folders))
+        copy = stack.enter_context(revisions.copied(revision, paths, folders))
         side = cls(label, whole=True)
-        side.paths = [path for path in paths if (top / path).exists()]
-        there = [str(top / path) for path in side.paths]
-        side.add(there, [revisions.folder_there(folder, top) for folder in folders], copied=top)
+        side.paths = [path for path in paths if (copy.here / path).exists()]
+        there = [str(copy.here / path) for path in side.paths]
+        side.add(there, [revisions.folder_there(folder, copy.here) for folder in folders], copied=copy)
         return side
 
     @classmethod
     def here(cls, paths: Sequence[str], folders: Sequence[Path]) -> Side:
-        """Return the specs of the working tree."""
+        """Return the specs of the working tree; of folders, without what git ignores."""
         side = cls("the working tree", whole=True)
         side.paths = [path for path in paths if Path(path).exists()]
-        side.add(side.paths, folders)
+        found = [path for path in side.paths if Path(path).is_dir()]
+        ignored = revisions.ignored(find(found, folders).files)
+        side.add(side.paths, folders, but=ignored - set(map(Path, side.paths)))
         return side
 
     def add(
@@ -61,16 +70,20 @@ class Side:
         paths: Sequence[str],
         folders: Sequence[Path],
         *,
-        copied: Path | None = None,
+        copied: Copy | None = None,
         called: Callable[[Path], str] | None = None,
+        but: Set[Path] = frozenset(),
     ) -> None:
         """Read specs; ``called`` says how both sides call a file."""
         for path in find(paths, folders).files:
+            if path in but:
+                continue
             try:
                 found: Entry = read(path, folders, copied)
             except ArchcalcError as error:
-                if copied is not None:
-                    error.where = (error.where or "").replace(f"{copied}/", "")
+                if copied is not None and error.where and error.where.startswith(str(copied.root)):
+                    file, *place = error.where.split(":")  # a name of a temporary folder has no colon; a file may
+                    error.where = ":".join([shown(file, copied), *place])
                 found = error
             self.specs[called(path) if called else shown(str(path), copied)] = found
 
@@ -86,11 +99,14 @@ def side_of(text: str, folders: Sequence[Path], stack: ExitStack, called: Callab
         UsageError: a revision that does not exist.
     """
     path = Path(text)
-    side = Side(text, whole=path.is_dir())
-    if path.suffix == ".json" and path.is_file():
+    side = Side(text, whole=path.is_dir() or _is_lock(path))
+    if _is_lock(path):
         side.lock = read_lock(path)
         side.specs |= side.lock.specs
     elif path.is_dir():
+        if called:
+            inside = called(path)
+            side.within = "" if inside == "." else inside
         side.add([text], folders, called=called or (lambda file: file.relative_to(path).as_posix()))
     elif ":" in text and not path.exists() and revisions.is_revision(text.partition(":")[0]):
         revision, _, inside = text.partition(":")
@@ -118,9 +134,9 @@ def two(base: str, head: str, folders: Sequence[Path], stack: ExitStack) -> tupl
         UsageError: they are two revisions, which are one word.
     """
     try:
-        old = side_of(base, folders, stack)
-        folder = old.lock.path.parent if old.lock else None
-        return old, side_of(head, folders, stack, partial(key_of, folder=folder) if folder else None)
+        lock = next((Path(one) for one in (base, head) if _is_lock(Path(one))), None)
+        called = partial(key_of, folder=lock.parent) if lock else None  # as the lock file calls them
+        return side_of(base, folders, stack, called), side_of(head, folders, stack, called)
     except UnknownSpecError:
         if revisions.is_revision(base) and revisions.is_revision(head):
             hint = f"archcalc diff {base}...{head} -- PATHS"
@@ -136,7 +152,7 @@ def between(
     Raises:
         UsageError: a revision or path that does not exist.
     """
-    paths = [_linked(path) for path in paths or ["."]]
+    paths = [_from_here(path) for path in paths or ["."]]
     if head is None and ".." not in base and not revisions.is_revision(base):
         raise UsageError(f"there is no revision {quote(base)}", hint="diff takes two specs, or a revision before --")
     if not base.strip("."):
@@ -159,6 +175,10 @@ def between(
     return old, new, " ".join(paths)
 
 
-def _linked(path: str) -> str:
-    """Return what a link in the repository leads to: revisions hold links as links."""
-    return os.path.relpath(os.path.realpath(path)) if os.path.islink(path.rstrip("/")) else path  # noqa: PTH114
+def _is_lock(path: Path) -> bool:
+    return path.suffix == ".json" and path.is_file()
+
+
+def _from_here(path: str) -> str:
+    """Return a path from the current folder, links followed: revisions hold links as links."""
+    return os.path.relpath(os.path.realpath(path), os.path.realpath(os.curdir))

@@ -20,6 +20,7 @@ from costmodel.render.diff import (
     label_text,
     shown_columns,
     sizes,
+    unreadable,
     weight,
 )
 from costmodel.render.scale import scale_of
@@ -76,7 +77,7 @@ def _section(spec: SpecDiff, found: Diff) -> list[str]:
     name = f"`{_code(spec.head or spec.base or spec.key)}`"
     if spec.status == "unreadable":
         text = escape.markdown((spec.problem or "").splitlines()[0] if spec.problem else "")
-        return [f"`{_code(spec.key)}` cannot be read: {text}"]
+        return [f"`{_code(spec.key)}` {escape.markdown(unreadable(spec, found))}: {text}"]
     if spec.status in ("added", "removed"):
         return [f"{name} {spec.status}: {escape.markdown(sizes(spec, found))}."]
     out = []

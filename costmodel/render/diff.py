@@ -45,7 +45,8 @@ def counts(found: Diff) -> str:
 
 def _spec(spec: SpecDiff, found: Diff, view: View) -> Page:
     if spec.status == "unreadable":
-        return [line(clean(spec.key), "bold"), *(line(f"  {row}") for row in (spec.problem or "").splitlines())]
+        head = line(clean(spec.key), "bold").add(f" {unreadable(spec, found)}", "red" if spec.broken else "yellow")
+        return [head, *(line(f"  {row}") for row in (spec.problem or "").splitlines())]
     if spec.status in ("added", "removed"):
         head = line(clean(spec.key), "bold").add(f" {spec.status}", _STYLE["+" if spec.status == "added" else "-"])
         return [head.add(f"   {sizes(spec, found)}")]
@@ -75,6 +76,11 @@ def _head(spec: SpecDiff, found: Diff) -> Line:
         return line(clean(names[0] or ""), "bold").add(" -> ").add(clean(names[1] or ""), "bold")
     renamed = f" ({clean(spec.base or '')} -> {clean(spec.head or '')})" if spec.base != spec.head else ""
     return line(clean(spec.key), "bold").add(renamed)
+
+
+def unreadable(spec: SpecDiff, found: Diff) -> str:
+    """Return that a spec cannot be read, and on which side."""
+    return f"cannot be read in {clean(found.head if spec.broken else found.base)}"
 
 
 def sizes(spec: SpecDiff, found: Diff) -> str:

@@ -325,3 +325,138 @@ def test_nothing_to_compare_is_a_mistake(designs: Path) -> None:
         diff("empty", "empty")
     with pytest.raises(UsageError, match="is in neither revision"):
         diff("HEAD", paths=["designs", "nosuch"])
+
+
+# ---- what the working folder, links and temporary folders are called ----
+
+
+@pytest.mark.parametrize("how", ["absolute", "around", "below", "linked", "linked file", "plain"])
+def test_a_path_is_the_same_however_it_is_written(
+    how: str, git: Git, designs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (designs / "link").symlink_to("designs")
+    git("add", "-A")
+    git("commit", "-q", "-m", "two")
+    edit(designs / "designs" / "plain.yaml", "name: plain\n", "name: other\n")
+    edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    if how == "below":
+        monkeypatch.chdir(designs / "designs")
+    path = {
+        "absolute": str(designs / "designs"),
+        "around": "designs/../designs/",
+        "below": f"../../{designs.name}/designs",
+        "linked": "link",
+        "linked file": "link/plain.yaml",
+        "plain": "designs",
+    }[how]
+    page = diff("HEAD", paths=[path], fail_if=["params.total > +1%"])
+    folder = "" if how == "below" else "designs/"
+    assert [(one.key, one.status) for one in page.specs if one.status != "equal"] == [
+        (f"{folder}plain.yaml", "changed")
+    ]
+    assert len(page.failed) == 1
+    assert diff("HEAD..HEAD", paths=[path]).differs is False
+    git("commit", "-q", "-am", "three")
+    assert len(diff("HEAD~1..HEAD", paths=[path], fail_if=["params.total > +1%"]).failed) == 1
+
+
+@pytest.mark.parametrize("path", [".", "designs"])
+def test_temporary_files_below_the_working_folder(
+    path: str, git: Git, designs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (designs / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(designs / "tmp"))
+    edit(designs / "designs" / "plain.yaml", "name: plain\n", "name: other\n")
+    edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    page = diff("HEAD", paths=[path])
+    assert [(one.key, one.status) for one in page.specs] == [
+        ("designs/plain.yaml", "changed"), ("designs/v3-wide-shared.yaml", "equal"),
+    ]  # fmt: skip
+    git("commit", "-q", "-am", "two")
+    assert [(one.key, one.causes[0].file) for one in diff("HEAD~1..HEAD", paths=[path]).specs if one.causes] == [
+        ("designs/plain.yaml", "designs/plain.yaml")
+    ]
+
+
+@pytest.mark.usefixtures("git")
+def test_what_git_ignores_is_no_proposal(designs: Path) -> None:
+    (designs / ".gitignore").write_text("build/\n")
+    (designs / "build").mkdir()
+    (designs / "build" / "a.yaml").write_text((designs / "designs" / "plain.yaml").read_text())
+    assert not diff("HEAD").differs
+    assert diff("HEAD", paths=["build/a.yaml"]).added == 1  # named, it is asked for
+    (designs / "new.yaml").write_text((designs / "designs" / "plain.yaml").read_text())
+    assert diff("HEAD").added == 1
+
+
+@pytest.mark.usefixtures("git")
+def test_one_spec_that_is_gone_became_one_that_is_new(designs: Path) -> None:
+    path = designs / "designs" / "plain.yaml"
+    for name in ("y.yaml", "z.yaml"):
+        (designs / "designs" / name).write_text(path.read_text())
+    path.unlink()
+    page = diff("HEAD", paths=["designs"])
+    assert (page.added, page.removed, page.equal) == (1, 0, 2)
+
+
+# ---- what cannot be read on one side ----
+
+
+def test_a_spec_that_is_broken_on_both_sides_is_broken(git: Git, designs: Path) -> None:
+    path = designs / "designs" / "plain.yaml"
+    edit(path, "n_layers: 32", "n_layers: 32\nfoo: 1")
+    git("commit", "-q", "-am", "two")
+    edit(path, "foo: 1", "bar: 2")
+    page = diff("HEAD", paths=["designs"])
+    assert page.broken == ["designs/plain.yaml"]
+    assert '"bar"' in str(page.specs[0].problem)
+    edit(path, "bar: 2\n", "")
+    for paths in (["designs"], ["designs/plain.yaml"]):  # the commit that repairs it
+        page = diff("HEAD", paths=paths, fail_if=["params.total > 1B", "params.total > 900B"])
+        assert page.broken == []
+        assert page.specs[0].problem
+        assert [text.partition(":")[0] for text in page.failed if "plain" in text] == ["designs/plain.yaml"]
+
+
+def test_a_clone_without_a_file_says_so(git: Git, designs: Path) -> None:
+    name = git("rev-parse", "HEAD:designs/plain.yaml").strip()
+    lost = designs / ".git" / "objects" / name[:2] / name[2:]
+    lost.chmod(0o600)
+    lost.unlink()
+    with pytest.raises(UsageError, match=r'git does not have "designs/plain\.yaml" of that revision'):
+        diff("HEAD", paths=["designs"])
+
+
+@pytest.mark.usefixtures("git")
+def test_a_condition_on_what_some_specs_lack(designs: Path) -> None:
+    edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    edit(designs / "designs" / "v3-wide-shared.yaml", "3072", "4096")
+    page = diff("HEAD", paths=["designs"], fail_if=["params.components.moe.shared > +1%"])
+    assert [text.partition(":")[0] for text in page.failed] == ["designs/v3-wide-shared.yaml"]
+    with pytest.raises(UsageError, match=r"components\.moe\.shard is not compared"):
+        diff("HEAD", paths=["designs"], fail_if=["params.components.moe.shard > +1%"])
+
+
+# ---- lock files ----
+
+
+def test_a_lock_file_and_a_folder_are_compared_within_the_folder(designs: Path) -> None:
+    file = designs / "archcalc.lock.json"
+    (designs / "other").mkdir()
+    (designs / "other" / "b.yaml").write_text((designs / "designs" / "plain.yaml").read_text())
+    file.write_text(locked_page("designs", "other", "mistral-7b", file=file).text)
+    for pair in (("archcalc.lock.json", "designs"), ("designs", "archcalc.lock.json"), ("archcalc.lock.json", ".")):
+        page = diff(*pair)
+        assert (page.added, page.removed, page.changed) == (0, 0, 0), pair
+    (designs / "other" / "b.yaml").unlink()
+    assert diff("archcalc.lock.json", ".").removed == 1
+    (designs / "designs" / "plain.yaml").unlink()
+    assert diff("archcalc.lock.json", "designs").removed == 1
+    assert diff("designs", "archcalc.lock.json").added == 1
+
+
+def test_two_lock_files_are_compared_both_ways(designs: Path) -> None:
+    one, two = designs / "one.json", designs / "two.json"
+    one.write_text(locked_page("designs", file=one).text)
+    two.write_text(locked_page("designs/plain.yaml", file=two).text)
+    assert (diff("one.json", "two.json").removed, diff("two.json", "one.json").added) == (1, 1)
