@@ -78,7 +78,8 @@ def patch(filled: Sequence[Filled]) -> list[str]:
     out: list[str] = []
     for document, blocks in filled:
         after = rewritten(document.text, document.fences, blocks)
-        rows = unified_diff(_rows(document.text), _rows(after), f"a/{document.name}", f"b/{document.name}")
+        tab = "\t" if " " in document.name else ""  # which ends a name for patch
+        rows = unified_diff(_rows(document.text), _rows(after), f"a/{document.name}{tab}", f"b/{document.name}{tab}")
         out += [part for row in rows for part in _marked(row)]
     return out
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from costmodel.documents import blocks, fences
 from costmodel.documents.fences import Fence, Markup, parse
@@ -100,6 +101,8 @@ def test_the_block_of_an_indented_fence_is_indented(indent: str) -> None:
         ("latex", "\\begin{{verbatim}}\n{0}\n\\end{{verbatim}}\n"),
         ("latex", "\\begin{{lstlisting}}[x]\n{0}\n\\end{{lstlisting}}\n"),
         ("latex", "text {0}\n"),
+        ("latex", "see \\begin{{verbatim}}\n{0}\n\\end{{verbatim}}\n"),
+        ("latex", "\\begin{{filecontents}}{{a.tex}}\n{0}\n\\end{{filecontents}}\n"),
     ],
 )
 def test_a_fence_in_a_code_block_is_text(markup: Markup, text: str) -> None:
@@ -107,6 +110,24 @@ def test_a_fence_in_a_code_block_is_text(markup: Markup, text: str) -> None:
     assert parse(shown, markup, "d") == []
     if not shown.startswith("```\n<"):  # a code block that is never closed reaches to the end
         assert only(shown + "\n" + document(markup), markup).words == "show gpt2"
+
+
+LINES = (
+    "text", "", "- item", "  - item", "   - item", "-   wide", "+ a", "1. one", "10) b", "  text", "     text",
+    "\ttext", "    code", "```", "  ```", "   ```", "    ```", "      ```", "\t```", "- ```sh", "1. ```", "````",
+    "``` a`b", "~~~", "~~~~ sh", "> q", ">", "> ```", "<!-- c", "-->", "# head", "  # head", "* * *", "---",
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(LINES), max_size=6), st.lists(st.sampled_from(LINES), max_size=2), st.integers(0, 3))
+def test_what_a_code_block_is_agrees_with_commonmark(before: list[str], after: list[str], indent: int) -> None:
+    marker = " " * indent + "<!-- archcalc:begin list -->"
+    text = "\n".join([*before, marker, " " * indent + "<!-- archcalc:end -->", *after, ""])
+    code = [token.map for token in MarkdownIt("commonmark").parse(text) if token.type in ("fence", "code_block")]
+    line = len(before)
+    shown = any(first <= line < last for first, last in filter(None, code))
+    assert [fence.line for fence in parse(text, "markdown", "d")] == ([] if shown else [line + 1])
 
 
 def test_ticks_inside_a_line_open_nothing() -> None:
