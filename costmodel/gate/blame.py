@@ -43,6 +43,7 @@ class Blame:
         self, subject: Subject, lock: Lock | None, other: Callable[[str], Subject], folders: Sequence[Path] = ()
     ) -> None:
         self.subject, self.lock, self.other, self.folders = subject, lock, other, folders
+        self._steps: dict[str, list[tuple[Cause | None, Figures]]] = {}
 
     @cached_property
     def locked(self) -> Locked:
@@ -91,7 +92,7 @@ class Blame:
         """
         for origin in self.origins(vs):
             try:
-                found = causes.causes(origin.data, self.subject, [(name, load)])
+                found = self._causes(origin, name, load)
             except ArchcalcError:  # it was no spec of today's language: then nothing is known
                 continue
             moving = [one for one in found if one.deltas[0] and (up is None or (one.deltas[0] > 0) == up)]
@@ -99,6 +100,15 @@ class Blame:
                 moving.sort(key=lambda one: -abs(one.deltas[0]))
                 return Moved(self, name, load, origin.name, moving)
         return Moved(self, name, load, "", [])
+
+    def _causes(self, origin: Origin, name: str, load: Load | None) -> list[Cause]:
+        """Return what each change did to a figure; the changes are applied once for all figures."""
+        if origin.name not in self._steps:
+            self._steps[origin.name] = list(causes.steps(origin.data, self.subject, causes.figures_of))
+        try:
+            return causes.moved([(cause, [figures(name, load)]) for cause, figures in self._steps[origin.name]])
+        except ArchcalcError:  # a step has no such figure: its change counts with a later one
+            return causes.causes(origin.data, self.subject, [(name, load)])
 
     def place(self) -> Mark:
         """Return the line that names the spec."""

@@ -8,10 +8,10 @@ names it) are one cause.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from costmodel.architecture import Architecture
 from costmodel.errors import ArchcalcError, InvalidSpec, dotted
@@ -21,6 +21,7 @@ from costmodel.gate.workloads import Load
 from costmodel.loader import Mark
 from costmodel.validation import parse
 
+T = TypeVar("T")
 DataPath = tuple[str | int, ...]
 Data = Mapping[str, Any]
 Wanted = Sequence[tuple[str, Load | None]]
@@ -101,20 +102,45 @@ def causes(base: Data, head: Subject, wanted: Wanted, *, same_base: bool = False
     Raises:
         ArchcalcError: ``base`` is no spec, or a figure cannot be computed of it.
     """
-    groups = _grouped(head, changes(base, head.document.data), same_base=same_base)
+    return moved(steps(base, head, lambda data: _values(data, wanted), same_base=same_base))
+
+
+def moved(chain: Iterable[tuple[Cause | None, Sequence[Fraction]]]) -> list[Cause]:
+    """Return the causes of ``steps``, with what each figure moved by."""
     found: list[Cause] = []
+    before: Sequence[Fraction] = ()
+    for cause, after in chain:
+        if cause is not None:
+            found.append(replace(cause, deltas=[late - early for early, late in zip(before, after, strict=True)]))
+        before = after
+    return found
+
+
+def steps(
+    base: Data, head: Subject, possible: Callable[[Data], T | None], *, same_base: bool = False
+) -> Iterator[tuple[Cause | None, T]]:
+    """Yield what ``possible`` gives of ``base``, and then of it with one cause after the other, until it is ``head``.
+
+    Fields that it gives None for are impossible: their change waits for others.
+
+    Raises:
+        ArchcalcError: ``base`` is impossible, or the changes are.
+    """
+    groups = _grouped(head, changes(base, head.document.data), same_base=same_base)
     state = {key: value for key, value in base.items() if key not in ABOUT} | {"name": "base"}
-    values = _values(state, wanted)
-    if values is None:
+    first = possible(state)
+    if first is None:
         parse(state)  # raises what is wrong with it
+        raise ArchcalcError("a figure of it cannot be computed")
+    yield None, first
     pending: list[Cause] = []
     for group in groups[:_MOST]:
         for together in ([group], [*pending, group]):
             trial = _applied(state, together)
-            after = _values(trial, wanted)
-            if after is not None and values is not None:
-                found.append(_cause(together, values, after))
-                state, values = trial, after
+            after = possible(trial)
+            if after is not None:
+                yield _cause(together), after
+                state = trial
                 pending = [one for one in pending if one not in together]
                 break
         else:
@@ -122,24 +148,22 @@ def causes(base: Data, head: Subject, wanted: Wanted, *, same_base: bool = False
             continue
         for early in list(pending):  # what was impossible may be possible now
             trial = _applied(state, [early])
-            after = _values(trial, wanted)
-            if after is not None and values is not None:
-                found.append(_cause([early], values, after))
-                state, values = trial, after
+            after = possible(trial)
+            if after is not None:
+                yield _cause([early]), after
+                state = trial
                 pending.remove(early)
     pending += groups[_MOST:]
     if pending:
-        after = _values(_applied(state, pending), wanted)
-        if after is None or values is None:
+        after = possible(_applied(state, pending))
+        if after is None:
             raise ArchcalcError("the changes cannot be told apart")
-        found.append(_cause(pending, values, after))
-    return found
+        yield _cause(pending), after
 
 
-def _cause(together: Sequence[Cause], before: Sequence[Fraction], after: Sequence[Fraction]) -> Cause:
-    deltas = [late - early for early, late in zip(before, after, strict=True)]
+def _cause(together: Sequence[Cause]) -> Cause:
     last = together[-1]
-    return Cause([change for one in together for change in one.changes], last.mark, last.source, deltas)
+    return Cause([change for one in together for change in one.changes], last.mark, last.source)
 
 
 def _grouped(head: Subject, found: Sequence[Change], *, same_base: bool) -> list[Cause]:
@@ -175,15 +199,21 @@ def _set(data: dict[str, Any], change: Change) -> None:
         data[str(last)] = change.after
 
 
-def _values(data: Data, wanted: Wanted) -> list[Fraction] | None:
-    """Return figures of a spec's fields; None where the spec or a figure of it is impossible."""
+def figures_of(data: Data) -> Figures | None:
+    """Return the figures of a spec's fields; None where the spec is impossible."""
     try:
         model = parse(data)
-        if not isinstance(model, Architecture):
-            return None
-        figures = Figures(model)
-        return [figures(name, load) for name, load in wanted]
     except (InvalidSpec, ArchcalcError):
+        return None
+    return Figures(model) if isinstance(model, Architecture) else None
+
+
+def _values(data: Data, wanted: Wanted) -> list[Fraction] | None:
+    """Return figures of a spec's fields; None where the spec or a figure of it is impossible."""
+    figures = figures_of(data)
+    try:
+        return None if figures is None else [figures(name, load) for name, load in wanted]
+    except ArchcalcError:
         return None
 
 
