@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, partial
@@ -19,6 +20,7 @@ from costmodel.errors import (
     UnknownSpecError,
     UsageError,
     did_you_mean,
+    one_of,
     quote,
 )
 from costmodel.gate import findings, names
@@ -34,6 +36,7 @@ from costmodel.gate.terms import Expression, Reference
 from costmodel.gate.workloads import Load, Severity, load_of
 from costmodel.loader import Document, Mark, locate, read_model
 from costmodel.problems import from_pydantic
+from costmodel.report.choices import tokens
 from costmodel.report.claims import Published
 from costmodel.report.claims import parse as parse_published
 
@@ -135,7 +138,7 @@ def read_budgets(path: Path, folders: Sequence[Path] = ()) -> Budgets:
     file, document = read_model(path, File, "a budget file")
     reader = _Reader(file, document, partial(named, budgets=path, folders=folders))
     for name, load in file.workloads.items():
-        reader.check_hardware(load, ("workloads", name))
+        reader.check_workload(name, load)
     groups = [reader.group(index, budget) for index, budget in enumerate(file.budgets)]
     for rule in file.severity:
         if rule not in RULES:
@@ -209,6 +212,14 @@ class _Reader:
             self.problems.append(Problem(path, "the budget has no rules", "AC101", "add rules or assert"))
         return Group(patterns, rules, self._mark((*path, "match")) or self._mark(path))
 
+    def check_workload(self, name: str, load: Load) -> None:
+        """Note where a workload is called like a context, or names a device that there is not."""
+        with suppress(ArchcalcError):
+            tokens(name, "at")
+            message = f"{quote(name)} is a context, not a name"
+            self.problems.append(Problem(("workloads", name), message, "AC106", "name it otherwise", on_key=True))
+        self.check_hardware(load, ("workloads", name))
+
     def check_hardware(self, load: Load, path: tuple[str | int, ...]) -> None:
         """Note where a workload names a device that there is not."""
         if load.machines is None:
@@ -268,6 +279,10 @@ class _Reader:
             raise UsageError(f"there is no figure {quote(key)}", "AC223", hint=names.hint(key))
         if limit.at is not None and reference.at is not None:
             raise UsageError(f"{key} names a workload, and so does at", "AC120", hint="keep one of them")
+        for field_, kinds in (("tolerance", ("equals",)), ("vs", ("max_increase", "max_decrease"))):
+            if field_ in limit.model_fields_set and not any(getattr(limit, kind) is not None for kind in kinds):
+                message = f"{field_} is of {one_of(kinds)}, and there is none"
+                self.problems.append(Problem((*path, field_), message, "AC120", "leave it out", on_key=True))
         if limit.vs not in ORIGINS:
             self._check_spec(limit.vs, (*path, "vs"))
         at = limit.at if limit.at is not None else reference.at

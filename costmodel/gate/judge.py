@@ -152,7 +152,7 @@ class Judge:
         named = [one for one in expression.references if one.spec is None]
         if sides:
             left, value, sign, right, limit = sides
-            single = named[0].name if len(named) == 1 and left == named[0].text else ""
+            single = named[0].name if len(named) == 1 and left.strip('"') == named[0].text else ""
             shown = amount(single, value) if single else number(value)
             exact = f" = {amount(single, limit) if single else number(limit)}" if not _is_plain_number(right) else ""
             message = f"{left} is {shown}, not {sign} {right}{exact} ({rule.place})"

@@ -133,7 +133,7 @@ def lock(
     if not wanted:
         wanted = tuple(_paths(old, path.parent)) if old else (str(path.parent),)
     targets: Targets = find(wanted, folders)
-    if not targets.files:
+    if not targets.files and not (check and old):
         raise UsageError("there is no spec to lock", hint="name files, folders or architectures of the catalog")
     entries: dict[str, Locked] = {}
     workloads: dict[str, Load] = {}
@@ -150,7 +150,7 @@ def lock(
         formulas=FORMULAS,
         specs=len(entries),
         figures=sum(len(one.figures) for one in entries.values()),
-        stale=old is None or old.text != text,
+        stale=old is None or old.text.replace("\r\n", "\n") != text,
         added=[key for key in entries if key not in before],
         changed=[key for key, one in entries.items() if key in before and before[key] != one],
         removed=[key for key in before if key not in entries],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from costmodel.errors import ArchcalcError, one_of, quote
 from costmodel.gate.files import Subject
@@ -28,7 +28,7 @@ class Waiver:
     column: int
     end: int
     covers: int | None
-    used: bool = False
+    used: set[str] = field(default_factory=set)
 
     def is_for(self, rule: str, line: int) -> bool:
         """Say whether it covers what a rule found on a line."""
@@ -60,11 +60,11 @@ def apply(subject: Subject, found: list[Finding], looked: Collection[str], polic
     ``looked``: the rules that were looked at; a waiver of others may be needed another time.
     """
     lines = subject.document.root.source.lines
-    waivers = [one for one in read_waivers(lines) if is_comment(subject, one)]
+    waivers = comments(subject, read_waivers(lines))
     for finding in found:
         for waiver in waivers:
             if waiver.reason and waiver.is_for(finding.rule, finding.line) and finding.file == subject.key:
-                waiver.used = True
+                waiver.used.add(finding.rule)
                 finding.waived = waiver.reason
     for waiver in waivers:
         problem = _problem(waiver, looked)
@@ -76,12 +76,19 @@ def apply(subject: Subject, found: list[Finding], looked: Collection[str], polic
     return found
 
 
-def is_comment(subject: Subject, waiver: Waiver) -> bool:
-    """Say whether a waiver is a comment: without it the fields are the same. In a text it is text."""
+def comments(subject: Subject, waivers: list[Waiver]) -> list[Waiver]:
+    """Return the waivers that are comments: without them the fields are the same. In a text one is text."""
+    if not waivers or _is_same(subject, waivers):
+        return waivers
+    return [one for one in waivers if _is_same(subject, [one])]
+
+
+def _is_same(subject: Subject, without: Sequence[Waiver]) -> bool:
     source = subject.document.root.source
     lines = list(source.lines)
-    text = lines[waiver.line - 1]
-    lines[waiver.line - 1] = text[: text.rindex("#", 0, waiver.column)]
+    for waiver in without:
+        text = lines[waiver.line - 1]
+        lines[waiver.line - 1] = text[: text.rindex("#", 0, waiver.column)]
     try:
         return read_document("\n".join(lines)).data == read_document(source.text).data
     except ArchcalcError:
@@ -97,6 +104,7 @@ def _problem(waiver: Waiver, looked: Collection[str]) -> tuple[str, str] | None:
         return "AC212", "it names none: ignore[AC201] reason"
     if not waiver.reason:
         return "AC210", "say behind the brackets why it is fine here"
-    if not waiver.used and all(rule in looked for rule in waiver.ids):
-        return "AC211", f"{one_of(waiver.ids)} found nothing here"
+    idle = [rule for rule in waiver.ids if rule in looked and rule not in waiver.used]
+    if idle and (waiver.used or len(idle) == len(waiver.ids)):
+        return "AC211", f"{one_of(idle)} found nothing here"
     return None

@@ -36,7 +36,7 @@ def deliver_check(
     files = [(path, WRITERS[name](found), f"--output {name}:{path}") for name, path in each]
     if out is not None:
         files.append((out, WRITERS[form](found), f"--out {out}"))
-    _check_targets([path for path, _, _ in files])
+    _check_targets([path for path, _, _ in files], [*found.specs, *filter(None, (found.budgets, found.lock))])
     for path, text, option in files:
         write_file(text, path, option)
     if out is not None:
@@ -48,9 +48,12 @@ def deliver_check(
         write_text(json_text(found, ascii_only=ascii_only) if form == "json" else WRITERS[form](found), sys.stdout)
 
 
-def _check_targets(paths: Sequence[str]) -> None:
-    """Raise UsageError where a file cannot be written or is named twice, before any is."""
+def _check_targets(paths: Sequence[str], read: Sequence[str]) -> None:
+    """Raise UsageError where a file cannot be written, was read or is named twice, before any is written."""
+    inputs = {Path(one).resolve() for one in read}
     for number, path in enumerate(paths):
+        if Path(path).resolve() in inputs:
+            raise UsageError(f"{quote(path)} is what is checked, and would be overwritten", hint="name another file")
         if Path(path).is_dir() or not Path(path).absolute().parent.is_dir():
             reason = "is a directory" if Path(path).is_dir() else "no such file or directory"
             raise UsageError(f"{quote(path)}: {reason}", hint="nothing was written")

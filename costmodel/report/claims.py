@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12, "Ki": 2**10}
 _UNITS |= {"Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _VALUE = re.compile(
-    r"~?(?P<digits>[0-9][0-9_,]*(?:\.[0-9]+)?)(?:[eE]\+?(?P<power>[0-9]{1,2}))? ?(?P<unit>[A-Za-z]{0,4})"
+    r"~?(?P<digits>[0-9][0-9_,]*(?:\.[0-9]+)?)(?:[eE]\+?(?P<power>[0-9]{1,2}))? ?(?P<unit>[A-Za-z]{0,5})"
 )
 
 
@@ -74,6 +74,8 @@ def parse(text: str | int | float) -> Published:
     scale = _UNITS.get(unit)
     if match is not None and scale is None and unit.endswith("B"):  # bytes: 9.21 GB, 64 KiB
         scale = _UNITS.get(unit[:-1])
+    if match is not None and unit.endswith("FLOP"):
+        scale = _UNITS.get(unit[:-4])
     if match is None or scale is None:
         raise UsageError(f"the claim {quote(text)} is not a number", hint='write "671B", "8.03B" or all digits')
     digits = match["digits"].replace("_", "").replace(",", "")

@@ -91,6 +91,10 @@ def test_several_outputs_at_once(folder: Path, archcalc) -> None:
             'error: --format is table, text, json, github, gitlab, sarif, junit or markdown, not "pdf"',
         ),
         (("--output", "sarif:nosuch/x"), 'error: "nosuch/x": no such file or directory'),
+        (
+            ("--output", "junit:designs/../archcalc.budgets.yaml"),
+            'error: "designs/../archcalc.budgets.yaml" is what is checked, and would be overwritten',
+        ),
         (("--fail-on", "often"), 'error: --fail-on is error, warning, note or never, not "often"'),
         (("--select", "AC999"), 'error: there is no rule "AC999"'),
         (("--hardware", "h300"), 'error: no hardware "h300"'),

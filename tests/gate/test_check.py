@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from costmodel.errors import SpecError, UnknownSpecError, UsageError
+from costmodel.gate import waivers
 from costmodel.gate.check import Check, check
 from costmodel.gate.findings import Finding
 from costmodel.gate.lock import digest_of, read_lock
@@ -74,6 +75,8 @@ def lock(folder: Path) -> Path:
         ("cache.bytes@long: {max: 16 GiB}", None),
         ("cache.bytes@long: {max: 17 GB}", "AC201"),
         ("growth.bytes_per_token: {equals: 131072}", None),
+        ("flops.decode@4Ki: {equals: 17.2 GFLOP}", None),
+        ("flops.decode@4Ki: {equals: 17.3 GFLOP}", "AC203"),
         ("blocks.mlp.d_ff: {max: 14335}", "AC201"),
         ("n_layers: {min: 33}", "AC202"),
         ("fits: {hardware: h200-sxm, at: long}", None),
@@ -106,6 +109,7 @@ def test_limits(rule: str, id_: str | None, tmp_path: Path, monkeypatch: pytest.
         ("cache.bytes@long / params.total < 2", "cache.bytes@long / params.total is 2.139, not < 2"),
         ("params.active < 8B", "params.active is 8.03B, not < 8B"),
         ("cache.bytes@long < 10 GB", "cache.bytes@long is 17.18 GB, not < 10 GB"),
+        ("'\"cache.bytes@long\" < 10 GB'", '"cache.bytes@long" is 17.18 GB, not < 10 GB'),
         ("n_layers > 10 and n_layers < 20", "n_layers is 32, not < 20"),
         ("not n_layers == 32", '"not n_layers == 32" is false'),
         ("params.total > llama-3.1-70b:params.total", "params.total is 8.03B, not > llama-3.1-70b:params.total"),
@@ -500,6 +504,26 @@ def test_what_is_wrong_with_a_waiver(comment: str, rule: str, message: str, tmp_
     assert (finding.rule, finding.line, finding.message) == (rule, 9, message)
 
 
+def test_a_rule_of_a_waiver_that_finds_nothing_is_told_beside_one_that_does(tmp_path: Path) -> None:
+    path = tmp_path / "w.yaml"
+    text = SPEC.format(name="w").replace(
+        "vocab_size: 128256", "vocab_size: 50257  # archcalc: ignore[AC155, AC153] why"
+    )
+    path.write_text(text)
+    page = check(str(path))
+    assert [one.waived for one in found(page, "AC155")] == ["why"]
+    assert [one.message for one in found(page, "AC211")] == ["AC153 found nothing here"]
+
+
+def test_many_waivers_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, calls = waivers.read_document, []
+    monkeypatch.setattr(waivers, "read_document", lambda text: calls.append(1) or read(text))
+    path = tmp_path / "w.yaml"
+    path.write_text(SPEC.format(name="w") + "# archcalc: ignore[AC153] why\n" * 500)
+    check(str(path))
+    assert len(calls) == 2
+
+
 def test_a_waived_error_does_not_fail(tmp_path: Path) -> None:
     path = tmp_path / "w.yaml"
     path.write_text("# archcalc: ignore-file[AC157] the report counts otherwise\n" + SPEC.format(name="w").replace(
@@ -514,6 +538,16 @@ def test_any_lines_have_waivers_or_none(lines: list[str]) -> None:
 
 
 # ---- the lock file ----
+
+
+def test_a_lock_file_whose_specs_are_gone_or_whose_lines_end_otherwise(designs: Path) -> None:
+    path = lock(designs)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert not lock_of(file=path, check=True).stale
+    for file in (designs / "designs").iterdir():
+        file.unlink()
+    page = lock_of(file=path, check=True)
+    assert (page.stale, page.specs, len(page.removed)) == (True, 0, 2)
 
 
 def test_a_relative_limit_is_on_the_spec_not_on_the_formulas(designs: Path) -> None:
