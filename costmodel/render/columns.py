@@ -19,7 +19,7 @@ from costmodel.amounts import (
 )
 from costmodel.errors import UsageError, did_you_mean, quote
 from costmodel.render import described
-from costmodel.render.grid import Cell, Column, Grid
+from costmodel.render.grid import Cell, Column, Grid, turned
 from costmodel.render.sink import View
 from costmodel.render.text import Line, Page, cells, clean, fit, line
 from costmodel.report.choices import tokens
@@ -152,7 +152,8 @@ def grid(compare: Compare, picked: Sequence[Picked], view: View, digits: int | N
             texts = ["-" if v is None else _joined(u, v, digits) for u, v in zip(units, values, strict=True)]
             unit = ""
         at = f" at {context_text(one.at)}" if one.at else ""
-        head = f"{one.name}{at}{', ' if unit else ''}{unit}"
+        name = "cache per token" if one.name == "kb_per_token" else one.name
+        head = f"{name}{at}{', ' if unit else ''}{unit}"
         columns.append(Column(csv_key(one), head, number=one.kind != "text"))
         for cells_, value, text in zip(body, values, texts, strict=True):
             cells_.append(Cell(value, text))
@@ -161,6 +162,8 @@ def grid(compare: Compare, picked: Sequence[Picked], view: View, digits: int | N
 
 def csv_key(one: Picked) -> str:
     """Return the head of a column in CSV, with its unit."""
+    if one.name == "kb_per_token":
+        return "cache_per_token_bytes"
     suffix = {"bytes": "_bytes", "flops": "_flops", "params": "_params", "time": "_s"}.get(one.kind, "")
     return f"{one.key}{suffix}"
 
@@ -199,17 +202,21 @@ def _number(value: Fraction, behind: int, digits: int | None) -> str:
     return fixed(value, behind) if digits is None else significant(value, digits)
 
 
-def page(compare: Compare, picked: Sequence[Picked], view: View, digits: int | None = None) -> Page:
+def page(
+    compare: Compare, picked: Sequence[Picked], view: View, digits: int | None = None, *, transpose: bool = False
+) -> Page:
     """Return the columns as a page."""
-    from costmodel.render.compare import rumours
+    from costmodel.render.compare import arithmetic, rumours
 
     table = grid(compare, picked, view, digits)
+    if transpose:
+        table = turned(table)
     heads = ["", *(column.head for column in table.columns[1:])]
     texts = [[cell.shown for cell in row] for row in table.rows]
     widths = [max(map(cells, column)) for column in zip(heads, *texts, strict=True)]
     out = [_row(heads, widths, table, "dim"), *(_row(row, widths, table, "") for row in texts)]
     if not view.quiet:
-        out += rumours(compare.rows)
+        out += [*arithmetic(compare, [one.at for one in picked]), *rumours(compare.rows)]
     return fit(out, view.width)
 
 

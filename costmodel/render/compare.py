@@ -16,6 +16,7 @@ from costmodel.report.compare import Compare, CompareRow
 
 LABEL = 20  # columns of the labels, more where one is longer
 _RATIO = 8  # columns of the ratio
+_NAMED = 4  # models that a note names
 
 
 def page(compare: Compare, view: View, *, transpose: bool = False) -> Page:
@@ -154,7 +155,7 @@ class _Table:
         if self.rows[0].time:
             text = "floor: no run is faster. Plans: the faster of tensor parallel and attention data-parallel."
             out += paragraph(text, 80, "dim")
-        out += rumours(self.rows)
+        out += [*arithmetic(self.compare, self.compare.contexts), *rumours(self.rows)]
         if self.view.tips:
             context = context_text(self.compare.contexts[-1])
             name = clean(self.compare.typed[-1]) if self.compare.typed else last
@@ -179,6 +180,24 @@ def rumours(rows: Sequence[CompareRow]) -> Page:
         if names:
             out += [line(f"{word}: ", "yellow").add(", ".join(names))]
     return out
+
+
+def beyond(
+    compare: Compare, contexts: Sequence[int | None], named: Callable[[CompareRow], str] = lambda row: row.name
+) -> str:
+    """Return which models are asked about more than their longest context, with it; empty for none."""
+    longest = max((context for context in contexts if context), default=0)
+    known = [(row, row.max_context) for row in compare.rows if isinstance(row.max_context, int)]
+    found = [f"{named(row)} ({context_text(most)})" for row, most in known if longest > most]
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return ", ".join(found[:_NAMED]) + more
+
+
+def arithmetic(compare: Compare, contexts: Sequence[int | None]) -> Page:
+    """Return that figures of some models are beyond their longest context."""
+    names = beyond(compare, contexts)
+    text = f"longest context of {names}: figures beyond it are arithmetic."
+    return paragraph(text, 80, "yellow") if names else []
 
 
 def sections(compare: Compare, view: View) -> list[Section]:

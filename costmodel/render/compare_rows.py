@@ -151,7 +151,7 @@ def _group_table(compare: Compare, groups: Sequence[_Group]) -> Page:
 
 
 def _notes(compare: Compare) -> Page:
-    from costmodel.render.compare import rumours
+    from costmodel.render.compare import arithmetic, rumours
 
     said = compare.conventions
     way = said.mla.get("decode", "")
@@ -165,7 +165,7 @@ def _notes(compare: Compare) -> Page:
         f"* lowest. cache: {said.dtype}, ideal. decode: {mla}{said.attention}. "
         f"FLOP: one multiply or add.{key}{none}{head}"
     )
-    return [*paragraph(text, 80, "dim"), *rumours(compare.rows)]
+    return [*paragraph(text, 80, "dim"), *arithmetic(compare, compare.contexts), *rumours(compare.rows)]
 
 
 def _expert_note(text: str) -> str:

@@ -84,10 +84,25 @@ class Comparison:
             raise UsageError(
                 "--style card has one table a model, so nothing to transpose", hint="--style gallery --transpose"
             )
+        if self.transpose and self.form in ("csv", "json"):
+            raise UsageError(f"{self.form} has one row a model in any case", hint="take --transpose out")
+        self._check_times()
         if self.digits is not None and self.style == "full" and not self.columns:
             raise UsageError("--digits needs --columns or a style of tables", hint="add --columns total,cache@128Ki")
         if self.digits is not None and self.form in ("json", "csv"):
             raise UsageError(f"--digits rounds, and {self.form} is exact", hint="take --digits out")
+
+    def _check_times(self) -> None:
+        """Raise UsageError where times are shown that nobody asked a device for, or the reverse."""
+        from costmodel.render import columns as by
+
+        timed = bool(self.answer.rows[0].time)
+        shown = any(one.kind == "time" for one in by.pick(self.columns)) if self.columns else self.style == "full"
+        if self.columns and shown and not timed:
+            raise UsageError("--columns has a time, and no device is named", hint="add --hardware h200-sxm")
+        if timed and not shown and self.form != "json":
+            what = "--columns has none" if self.columns else f"--style {self.style} shows none"
+            raise UsageError(f"times on --hardware: {what}", hint="--columns total,active,expected@128Ki")
 
     @property
     def _style(self) -> Style:
@@ -104,7 +119,7 @@ class Comparison:
         if self.columns:
             from costmodel.render import columns as by
 
-            return by.page(self.answer, by.pick(self.columns), view, self.digits)
+            return by.page(self.answer, by.pick(self.columns), view, self.digits, transpose=self.transpose)
         from costmodel.render.compare import page
 
         return page(self.answer, view, transpose=self.transpose)
@@ -138,15 +153,17 @@ class Comparison:
 
     def _full(self, view: View) -> list[Grid]:
         from costmodel.render import columns as by
-        from costmodel.render.compare import counted
+        from costmodel.render.compare import beyond, counted
 
         if self.columns:
             return [by.grid(self.answer, by.pick(self.columns), view, self.digits)]
         sizes = by.grid(self.answer, by.pick(_COLUMNS), view)
         names = [f"{cost}@{context}" for cost in ("cache", "prefill", "decode") for context in self.answer.contexts]
         costs = by.grid(self.answer, by.pick(",".join(names)), view)
-        costs.label, costs.caption = "costs", "Cache of one sequence, bytes; FLOPs per token."
+        costs.label, costs.caption = "costs", "Cache of one sequence; FLOPs per token."
         costs.notes = [f"Cache: {self.answer.conventions.dtype}, ideal. {counted(self.answer)}"]
+        if names_ := beyond(self.answer, self.answer.contexts):
+            costs.notes.append(f"Beyond the longest context of {names_} figures are arithmetic.")
         if self.answer.rows[0].time:
             timed = [f"{cost}@{context}" for cost in ("floor", "expected") for context in self.answer.contexts]
             times = by.grid(self.answer, by.pick(",".join(timed)), view)

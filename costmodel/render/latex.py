@@ -28,7 +28,9 @@ _PREFIXES |= {"Ki": r"\kibi", "Mi": r"\mebi", "Gi": r"\gibi", "Ti": r"\tebi", "P
 def to_latex(grids: Sequence[Grid], version: str, *, quiet: bool = False) -> str:
     """Return tables with their notes; footnotes that tables share stand below each that has a mark of them."""
     parts = [part for grid in grids for part in parts_of(grid)]
-    tables = [_Table(grid, number, quiet) for number, grid in enumerate(parts)]
+    names = [re.sub(r"[^A-Za-z0-9.-]+", "-", grid.label).strip("-") or "archcalc" for grid in parts]
+    labels = [f"{name}-{n + 1}" if (n := names[:i].count(name)) else name for i, name in enumerate(names)]
+    tables = [_Table(grid, label, quiet) for grid, label in zip(parts, labels, strict=True)]
     needed = ["booktabs", "siunitx", *dict.fromkeys(name for table in tables for name in table.packages)]
     cut = "% wider than a line of 345pt, so cut into more tables; fewer columns or models make one\n"
     head = f"% archcalc {version}; needs {', '.join(needed)}\n" + (cut if len(parts) > len(grids) else "")
@@ -44,11 +46,9 @@ def unit(name: str) -> str:
 class _Table:
     """One table: how it is laid out, and its text."""
 
-    def __init__(self, grid: Grid, number: int, quiet: bool) -> None:
-        self.grid, self.quiet = grid, quiet
+    def __init__(self, grid: Grid, label: str, quiet: bool) -> None:
+        self.grid, self.label, self.quiet = grid, label, quiet
         self.marks = {} if quiet else letters([grid])
-        name = re.sub(r"[^A-Za-z0-9.-]+", "-", grid.label).strip("-") or "archcalc"
-        self.label = f"{name}-{number + 1}" if number else name
         self.columns = columns_of(grid)
         self.how = layout(self.columns)
         self.long = height_of(grid, self.how) > PAGE

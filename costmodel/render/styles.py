@@ -9,6 +9,7 @@ from costmodel import FORMULAS, __version__
 from costmodel.amounts import context_text
 from costmodel.render import columns as by
 from costmodel.render.columns import Picked
+from costmodel.render.compare import beyond
 from costmodel.render.described import attention, expert_width, layers
 from costmodel.render.grid import Cell, Column, Grid, turned
 from costmodel.render.sink import View
@@ -119,9 +120,16 @@ def page(compare: Compare, style: Style, view: View) -> Page:
         left = [index for index, column in enumerate(one.columns) if not column.number]
         out += [*([line()] if out else []), *table(*_shown(one), view, left=left)]
     if not view.quiet:
-        notes = {text: None for one in each for text in one.footnotes.values()}
+        marked = [(_first(one, key), text) for one in each for key, text in one.footnotes.items()]
+        notes = dict.fromkeys(f"{head}: {text[0].lower()}{text[1:]}" for head, text in marked)
         out += [line(), *(part for text in notes for part in paragraph(text, min(80, width or 80), "dim"))]
     return fit(out, width)
+
+
+def _first(grid: Grid, key: str) -> str:
+    """Return what a footnote is about: the first column or row that has its mark."""
+    heads = [(column.note, column.head) for column in grid.columns] + [(row[0].note, row[0].shown) for row in grid.rows]
+    return next(head.partition(",")[0] for note, head in heads if note == key)
 
 
 def _shown(grid: Grid) -> tuple[list[str], list[list[str]]]:
@@ -238,7 +246,11 @@ def _notes(compare: Compare, wanted: Sequence[Picked]) -> dict[str, str]:
         "t": "Of the device and batch asked for, ms; no run is faster than the floor.",
     }
     order = dict.fromkeys(_note_of(one) for one in wanted)
-    return {key: texts[key] for key in order if key}
+    notes = {key: texts[key] for key in order if key}
+    for key in notes:
+        if names := beyond(compare, [one.at for one in wanted if _note_of(one) == key], _title):
+            notes[key] += f" Beyond the longest context of {names}."
+    return notes
 
 
 def _sources(compare: Compare, rows: Sequence[CompareRow], style: Style) -> str:

@@ -83,7 +83,7 @@ def test_the_gallery_says_what_the_galleries_say(archcalc) -> None:
     assert next(text for name, text in found.items() if name.startswith("Cache per token, bf16 (KiB)")) == "68.6"
     assert (found["Experts"], found["Attention"]) == ("8 of 256 + 1", "MLA")
     rows = list(csv.DictReader(io.StringIO(archcalc(*call, "--format", "csv").out)))
-    assert rows[0]["kb_per_token_bytes"] == "70272"
+    assert rows[0]["cache_per_token_bytes"] == "70272"
     assert rows[0]["cache@131072_bytes"] == str(cm.cache("deepseek-v3", context=["128Ki"]).cache[0].bytes)
     assert rows[1]["total_params"] == "124439808"
 
@@ -143,6 +143,44 @@ def test_sorted_and_turned(archcalc) -> None:
     assert [row[0] for row in turned] == ["Model", "DeepSeek-V3", "Phi-4", "GPT-2 124M"]
 
 
+def test_columns_are_turned_on_a_terminal_too(archcalc) -> None:
+    call = ("compare", "deepseek-v3", "qwen3-8b", "--columns", "total,kb_per_token", "--transpose")
+    assert archcalc(*call).out.splitlines() == [
+        "                     deepseek-v3  qwen3-8b",
+        "total                    671.03B     8.19B",
+        "cache per token, kB         70.3     147.5",
+    ]
+    for form in ("csv", "json"):
+        assert archcalc(*call, "--format", form).err.startswith(f"error: {form} has one row a model in any case\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--columns", "expected@4Ki"), "error: --columns has a time, and no device is named\n  add --hardware"),
+        (("--style", "paper", "--format", "csv", "-H", "l40s"), "error: times on --hardware: --style paper shows none"),
+        (("--columns", "total", "-H", "l40s"), "error: times on --hardware: --columns has none\n  --columns total,act"),
+    ],
+)
+def test_a_device_without_times_and_times_without_a_device(arguments: tuple[str, ...], message: str, archcalc) -> None:
+    answer = archcalc("compare", "gpt2", "phi-4", *arguments)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(message)
+
+
+def test_figures_beyond_the_longest_context_are_said_to_be(archcalc) -> None:
+    text = "longest context of qwen3-8b (40Ki)"
+    call = ("compare", "deepseek-v3", "qwen3-8b")
+    for more in ((), ("--columns", "total,cache@64Ki"), ("--transpose",)):
+        assert f"{text}: figures beyond it are arithmetic." in archcalc(*call, *more).out
+    for form in ("markdown", "latex", "html"):
+        for style in ("paper", "gallery", "card"):
+            out = archcalc(*call, "--style", style, "--format", form).out
+            assert "Beyond the longest context of qwen3-8b (40Ki)." in out or "Qwen3 8B (40Ki)." in out
+        assert "Beyond the longest context of qwen3-8b (40Ki) figures are" in archcalc(*call, "--format", form).out
+    assert "arithmetic" not in archcalc(*call, "--columns", "total,cache@32Ki").out
+
+
 def test_a_card_of_show_is_a_card_of_compare(archcalc) -> None:
     one = markdown_tables(archcalc("show", "phi-4", "--style", "card", "--format", "markdown").out)
     both = markdown_tables(archcalc("compare", "phi-4", "gpt2", "--style", "card", "--format", "markdown").out)
@@ -155,7 +193,8 @@ def test_a_card_of_show_is_a_card_of_compare(archcalc) -> None:
         (name, form)
         for name, call in HOSTILE_CALLS.items()
         for form in ("table", "csv", "markdown", "latex", "html")
-        if not (form == "csv" and "card" in name) and not (form == "table" and "paper" in call)  # no such tables
+        if not (form == "csv" and ("card" in name or "--transpose" in call))  # no such tables
+        and not (form == "table" and "paper" in call)
     ],
 )
 def test_a_title_stays_text(name: str, form: str, archcalc) -> None:
