@@ -117,5 +117,6 @@ def scaled(match: re.Match[str]) -> Fraction:
     elif unit in COUNT_SCALE:
         return number * COUNT_SCALE[unit]
     known = [*filter(None, COUNT_SCALE), *(f"{name}B" for name in SCALE if name), *SECONDS, "GFLOP", "%"]
-    hint = did_you_mean(unit, known) or "units: k M B T, Ki Mi, kB GB GiB, ms s, GFLOP, %"
+    case = next((f"did you mean {one}?" for one in known if one.lower() == unit.lower()), None)
+    hint = case or did_you_mean(unit, known) or "units: k M B T, Ki Mi, kB GB GiB, ms s, GFLOP, %"
     raise ExpressionError(f"there is no unit {quote(unit)}", match.start("unit"), hint)

@@ -33,7 +33,9 @@ def commit(revision: str) -> str:
     wrong = f"there is no revision {quote(revision)}"
     if revision.startswith("-") or not revision.isprintable():
         raise UsageError(wrong)
-    return _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", wrong=wrong).decode().strip()
+    hint = "git branch -a lists branches; a shallow clone may lack it: git fetch"
+    asked = ("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    return _git(*asked, wrong=wrong, hint=hint).decode().strip()
 
 
 def is_revision(text: str) -> bool:
@@ -148,8 +150,13 @@ def _contents(root: Path, entries: Sequence[tuple[str, str]]) -> Iterator[tuple[
         at = end + 1 + size + 1
 
 
-def _git(*arguments: str, wrong: str, given: bytes | None = None, fine: Sequence[int] = (0,)) -> bytes:
-    """Run git, which never asks and never fetches. ``fine`` are the statuses of success."""
+def _git(
+    *arguments: str, wrong: str, given: bytes | None = None, fine: Sequence[int] = (0,), hint: str | None = None
+) -> bytes:
+    """Run git, which never asks and never fetches.
+
+    ``fine`` are the statuses of success; ``hint`` is the way out where git says nothing.
+    """
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
@@ -161,5 +168,5 @@ def _git(*arguments: str, wrong: str, given: bytes | None = None, fine: Sequence
         raise UsageError(f"git took more than {_SECONDS} seconds") from None
     if done.returncode not in fine:
         said = plain(done.stderr.decode("utf-8", "replace").strip().splitlines()[-1] if done.stderr.strip() else "")
-        raise UsageError(wrong, hint=said.removeprefix("fatal: ")[:200] or None)
+        raise UsageError(wrong, hint=said.removeprefix("fatal: ")[:200] or hint)
     return done.stdout

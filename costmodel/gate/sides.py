@@ -141,6 +141,9 @@ def two(base: str, head: str, folders: Sequence[Path], stack: ExitStack) -> tupl
         if revisions.is_revision(base) and revisions.is_revision(head):
             hint = f"archcalc diff {base}...{head} -- PATHS"
             raise UsageError("two revisions are compared as one word", hint=hint) from None
+        if revisions.is_revision(base) and Path(head).exists():
+            hint = f"archcalc diff {base} -- {head}"
+            raise UsageError(f"{quote(base)} is a revision, and paths stand behind --", hint=hint) from None
         raise
 
 
@@ -154,6 +157,7 @@ def between(
     """
     paths = [_from_here(path) for path in paths or ["."]]
     if head is None and ".." not in base and not revisions.is_revision(base):
+        revisions.repository()  # where there is none, that is what is wrong
         raise UsageError(f"there is no revision {quote(base)}", hint="diff takes two specs, or a revision before --")
     if not base.strip("."):
         raise UsageError(

@@ -74,7 +74,17 @@ class Load(Model):
         try:
             _ = self.choices
         except UsageError as error:
-            raise FieldError(error.message, "AC106", hint=error.hint) from None
+            raise FieldError(error.message, "AC106", hint=error.hint, path=self._at_fault()) from None
+
+    def _at_fault(self) -> tuple[str, ...]:
+        """Return the field of a recipe that cannot be read."""
+        for field in ("dtype", "weights", "kv"):
+            text = getattr(self, field)
+            try:
+                Choices.of(dtype=text if field == "dtype" or text is None else f"{field}={text}")
+            except UsageError:
+                return (field,)
+        return ()
 
     @cached_property
     def key(self) -> str:
@@ -130,7 +140,8 @@ def _read(read: Any, value: Tokens) -> int:
         return int(read(value, "count"))
     except ArchcalcError as error:
         message = error.message.removeprefix("--count: ").removeprefix("--count ")
-        raise FieldError(message, "AC106", hint=error.hint) from None
+        hint = error.hint.replace("--count ", "") if error.hint else None
+        raise FieldError(message, "AC106", hint=hint) from None
 
 
 def load_of(at: int | str, named: Mapping[str, Load]) -> Load:

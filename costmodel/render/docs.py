@@ -48,7 +48,9 @@ def _stale(one: StaleTable, *, quiet: bool) -> Page:
     if one.reason == "edited":
         out += paragraph(_EDITED, _WIDTH, indent="  ")
     elif one.reason == "new":
-        out.append(line("  new: it was never written."))
+        out.append(line("  new: it has no digest, so it was never written."))
+    else:
+        out.append(line("  not edited: the command prints this now."))
     return [*out, line()]
 
 

@@ -327,6 +327,19 @@ def test_nothing_to_compare_is_a_mistake(designs: Path) -> None:
         diff("HEAD", paths=["designs", "nosuch"])
 
 
+def test_a_forgotten_dash_and_a_folder_without_git(git: Git, designs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match='"main" is a revision, and paths stand behind --') as caught:
+        diff("main", "designs")
+    assert caught.value.hint == "archcalc diff main -- designs"
+    with pytest.raises(UsageError, match='there is no revision "nope"') as caught:
+        diff("nope...HEAD", paths=["designs"])
+    assert "git fetch" in str(caught.value.hint)
+    (designs / ".git").rename(designs / "gone")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(designs.parent))
+    with pytest.raises(UsageError, match="there is no working tree of git here"):
+        diff("HEAD~1", paths=["designs"])
+
+
 # ---- what the working folder, links and temporary folders are called ----
 
 
