@@ -42,8 +42,15 @@ def markdown(found: Diff, limit: int = MOST) -> str:
     out.append(f"### archcalc: {_title(found, changed)}")
     tail = ["", f"<sub>{_footnote(found)}</sub>"]
     size = sum(map(len, out)) + sum(map(len, tail)) + 200
+    told: dict[tuple[tuple[str, int, str], ...], str] = {}
     for number, spec in enumerate(changed):
-        part = ["", *_section(spec, found)]
+        lines = tuple((cause.file, cause.line, cause.path) for cause in spec.causes)
+        name = f"`{_code(spec.head or spec.key)}`"
+        if lines and lines in told:  # of what many specs start from
+            part = ["", f"{name}: {escape.markdown(headline(spec, found))}, by the same lines as {told[lines]}."]
+        else:
+            part = ["", *_section(spec, found)]
+        told.setdefault(lines, name)
         size += sum(len(row) + 1 for row in part)
         if size > limit:
             out += ["", f"{count_of(len(changed) - number, 'more spec')} changed; `archcalc diff` shows all."]

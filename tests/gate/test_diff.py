@@ -266,6 +266,17 @@ def test_what_is_inherited_changed_at_the_line_of_the_base(git: Git, designs: Pa
     assert len(child.causes[0].fields) > 2
 
 
+def test_specs_that_one_line_changed_have_one_table(git: Git, designs: Path) -> None:
+    for name in ("a", "b", "c"):
+        (designs / "designs" / f"{name}.yaml").write_text(f"base: plain\nname: {name}\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "two")
+    edit(designs / "designs" / "plain.yaml", "14336", "16384")
+    text = markdown(diff("HEAD", paths=["designs"]))
+    assert text.count("| base | head | change |") == 1
+    assert text.count("active +10.0%, by the same lines as `a`.") == 3
+
+
 def test_a_comment_names_the_line_behind_every_headline(git: Git, designs: Path) -> None:
     path = designs / "designs" / "v3-wide-shared.yaml"
     path.write_text("base: qwen3-30b-a3b\nname: wide\n")
@@ -327,7 +338,8 @@ def test_nothing_to_compare_is_a_mistake(designs: Path) -> None:
         diff("HEAD", paths=["designs", "nosuch"])
 
 
-def test_a_forgotten_dash_and_a_folder_without_git(git: Git, designs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("git")
+def test_a_forgotten_dash_and_a_folder_without_git(designs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match='"main" is a revision, and paths stand behind --') as caught:
         diff("main", "designs")
     assert caught.value.hint == "archcalc diff main -- designs"
