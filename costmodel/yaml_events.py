@@ -116,7 +116,7 @@ class _Builder:
             handler = handlers.get(type(event).__name__)
             if handler is not None:  # else the end of a document, the ends of the stream
                 handler(event)
-        hint = 'a field is written "d_model: 4096"'
+        hint = 'a field is written "name: value"'
         if self.root is None or is_null(self.root):
             raise self.source.error("AC005", "the file holds no fields", hint)
         if not isinstance(self.root, Mapping):

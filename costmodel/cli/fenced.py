@@ -13,9 +13,10 @@ from pathlib import Path
 from costmodel.catalog import spec_root
 from costmodel.cli import COMMANDS, dispatch, say
 from costmodel.documents.blocks import block
+from costmodel.documents.code_blocks import Markup
 from costmodel.documents.docs import Filled
 from costmodel.documents.documents import Document, leaves
-from costmodel.documents.fences import Fence, Markup, error
+from costmodel.documents.fences import Fence, error
 from costmodel.errors import ArchcalcError, UsageError, count_of, did_you_mean, quote
 from costmodel.loader import confined
 

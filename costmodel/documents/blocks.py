@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from costmodel.documents.fences import Fence, Markup, digest, is_marker
+from costmodel.documents.code_blocks import Markup
+from costmodel.documents.fences import Fence, digest, is_marker
 
 
 def framed(output: str, language: str, markup: Markup) -> str:

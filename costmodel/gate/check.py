@@ -12,10 +12,10 @@ from costmodel.architecture import Architecture
 from costmodel.errors import ArchcalcError, UsageError, dotted, one_of, quote
 from costmodel.gate import budgets as budget_files
 from costmodel.gate import waivers
-from costmodel.gate.budgets import Budgets, Group
 from costmodel.gate.files import Subject, Targets, find, read, shown
 from costmodel.gate.findings import Finding, found_at
 from costmodel.gate.judge import Judge, Result
+from costmodel.gate.limits import Budgets, Group
 from costmodel.gate.lock import NAME as LOCK
 from costmodel.gate.lock import Lock, read_lock
 from costmodel.gate.policy import Policy

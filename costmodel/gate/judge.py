@@ -10,9 +10,9 @@ from pathlib import Path
 
 from costmodel.errors import ArchcalcError, UsageError, quote
 from costmodel.gate.blame import Blame
-from costmodel.gate.budgets import Rule
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import Finding, amount, change_text, found_at, number, signed
+from costmodel.gate.limits import Rule
 from costmodel.gate.lock import Lock, moved
 from costmodel.gate.numbers import NUMBER
 from costmodel.gate.policy import Policy

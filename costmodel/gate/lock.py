@@ -21,10 +21,11 @@ from costmodel import FORMULAS, __version__, catalog
 from costmodel.block import Model
 from costmodel.catalog import asked_folders
 from costmodel.errors import SpecError, UsageError, plain, quote
-from costmodel.gate.budgets import Budgets, read_budgets
+from costmodel.gate.budgets import read_budgets
 from costmodel.gate.causes import ABOUT
 from costmodel.gate.files import Subject, Targets, find, read, shown
 from costmodel.gate.keys import key_of, ships
+from costmodel.gate.limits import Budgets
 from costmodel.gate.names import Figures
 from costmodel.gate.workloads import Load
 from costmodel.loader import check_confined, to_text

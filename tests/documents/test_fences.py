@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from costmodel.documents import blocks, fences
-from costmodel.documents.fences import Fence, Markup, parse
+from costmodel.documents.code_blocks import Markup
+from costmodel.documents.fences import Fence, parse
 from costmodel.errors import UsageError
 
 BEGIN = {
