@@ -142,12 +142,15 @@ class Site:
         weights: list[Weight] = []
         d_out: Size = 0
         biased: Size = 0
+        # Not by ``weight``: every model has most of its weights from here, and a call costs as much as a weight.
+        stored, role, keep = self.stored, role or self.role, self.keep
         for out, columns in outs.items():
             shape = (columns, d_in) if groups == 1 else (groups, columns, d_in)
-            weights.append(self.weight(out, *shape, role=role, split=split, units=units))
-            d_out = columns if not weights[1:] else d_out + columns
+            d_out = d_out + columns if weights else columns
+            weights.append(Weight(out, shape, stored, role, None, split, units, False, True, keep))
             if bias is True or (bias and out in bias):
-                weights.append(self.weight(f"{out}.bias", *shape[:-1], role=role, split=split, units=units))
+                of_bias = shape[:-1]
+                weights.append(Weight(f"{out}.bias", of_bias, stored, role, None, split, units, False, True, keep))
                 biased += columns
         return Project(
             path=f"{self.path}.{name}",
