@@ -189,15 +189,8 @@ class Site:
             weights = (self.weight(name, *shape, role="norm"),)
             if kind == "layer" and bias:
                 weights += (self.weight(f"{name}.bias", *shape, role="norm"),)
-        return Vector(
-            path=f"{self.path}.{name}",
-            component=self.component,
-            runs=self.runs,
-            tokens=self.tokens if tokens is None else tokens,
-            weights=weights,
-            width=count * width,
-            steps=STEPS["rms_plain" if kind == "none" else kind],
-        )
+        steps = STEPS["rms_plain" if kind == "none" else kind]
+        return self.vector(name, count * width, steps, weights=weights, tokens=tokens)
 
     def vector(
         self,
