@@ -1,0 +1,92 @@
+"""Configurations of published models -> specs in our language, one small adapter a family."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from costmodel.errors import SpecError, count_of, did_you_mean, quote
+from costmodel.importers.config import Config
+from costmodel.importers.draft import Draft
+from costmodel.importers.families import TABLE, adapter
+from costmodel.importers.json_text import error_at, read
+from costmodel.importers.spec_text import to_yaml
+from costmodel.nodes import Source
+
+__all__ = ["Imported", "import_text", "to_yaml"]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A configuration in our language.
+
+    ``ignored`` are keys that could change a figure and were left out because that was asked for;
+    ``left_out`` are towers beside the language model that are not read.
+    """
+
+    document: dict[str, Any]
+    ignored: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
+    """Return the spec of a ``config.json``. ``where`` is its path, from which the spec has its name.
+
+    Raises:
+        SpecError: no JSON, an unknown model type, or a key that could change a figure and is not
+            understood; with its line. ``lenient`` lists such keys instead.
+    """
+    source = Source(where, text)
+    data = read(source)
+    draft, config = _adapt(data, source)
+    unread = list(config.unread())
+    if unread and not lenient:
+        _, error = unread[0]
+        if len(unread) > 1:
+            error.note = f"{count_of(len(unread) - 1, 'more key')} like it: " + ", ".join(
+                name for name, _ in unread[1:7]
+            ) + (", ..." if len(unread) > 7 else "")  # noqa: PLR2004
+        raise error
+    head = {"name": spec_name(where, data), "source": _source(where, data, draft.left_out)}
+    return Imported(head | draft.document(), [name for name, _ in unread], list(draft.left_out))
+
+
+def _adapt(data: Mapping[str, Any], source: Source) -> tuple[Draft, Config]:
+    """Return what the adapter of the model type makes of a configuration."""
+    kind = data.get("model_type")
+    if not isinstance(kind, str):
+        raise error_at(source, ("model_type",), "AC403", "the configuration has no model_type")
+    if kind not in TABLE:
+        hint = did_you_mean(kind, TABLE) or "write a spec: archcalc init"
+        raise error_at(source, ("model_type",), "AC404", f"the model type {quote(kind)} is not covered", hint)
+    read_family = adapter(kind)
+    config = Config(data, kind, source)
+    try:
+        return read_family(config), config
+    except (ZeroDivisionError, IndexError) as error:  # numbers that no model has
+        raise SpecError(f"the numbers of the configuration contradict each other: {error}", "AC401", source.name) from None
+
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
+
+
+def spec_name(where: str, data: Mapping[str, Any]) -> str:
+    """Return a name for the spec: the file's, or its folder's where the file is called config."""
+    path = Path(where)
+    stem = path.stem if path.stem.lower() not in ("config", "-", "stdin") else path.absolute().parent.name
+    name = _NO_NAME.sub("-", stem).strip("-._+").lower()[:64]
+    return name or str(data["model_type"])
+
+
+def _source(where: str, data: Mapping[str, Any], left_out: Sequence[str]) -> dict[str, Any]:
+    origin = data.get("_name_or_path")
+    title = Path(where).name
+    if isinstance(origin, str) and 0 < len(origin) <= 128 and origin.isprintable():
+        title = f"{origin} {title}"
+    note = f"imported, model type {data['model_type']}"
+    if left_out:
+        note += f"; left out: {', '.join(left_out)}"
+    return {"title": title, "note": note}

@@ -1,0 +1,187 @@
+"""A configuration as its class reads it: missing keys have the class's defaults, every reading is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from costmodel.errors import SpecError, count_of, did_you_mean, quote
+from costmodel.importers.defaults import class_of
+from costmodel.importers.harmless import is_harmless
+from costmodel.importers.json_text import Path, error_at
+from costmodel.nodes import Source
+
+_MOST = 2**40  # as for the fields of a spec
+_ABSENT: Any = object()
+
+
+class Config:
+    """The keys of one JSON object, for the class of its model type.
+
+    Every method that returns a value notes its key as read; ``unread`` lists what is left. A value
+    of null is ``null`` where the caller says what its class then does; else it is refused.
+    """
+
+    def __init__(self, data: Mapping[str, Any], model_type: str, source: Source, path: Path = ()) -> None:
+        self.model_type, self.source, self.path = model_type, source, path
+        self.keys, also = class_of(model_type)
+        self.given: dict[str, Any] = {}
+        self.names: dict[str, str] = {}  # our name of a key -> the name in the file
+        for key, value in data.items():
+            name = also.get(key, key)
+            if name in self.given and self.given[name] != value:
+                self.refuse(key, f"{key} contradicts {name}, which is another name for it")
+            self.given[name] = value
+            self.names[name] = key
+        self.seen: set[str] = set()
+        self.parts: list[Config] = []
+
+    # Reading
+
+    def get(self, key: str) -> Any:
+        """Return a value as it stands; the class's default where it is missing."""
+        self.seen.add(key)
+        return self.given.get(key, self.keys.get(key))
+
+    def has(self, key: str) -> bool:
+        """Say whether the file gives a key a value other than null."""
+        return self.given.get(key) is not None
+
+    def count(self, key: str, null: Any = _ABSENT) -> Any:
+        """Return a number of at least 1, or ``null``."""
+        return self._number(key, 1, null)
+
+    def natural(self, key: str, null: Any = _ABSENT) -> Any:
+        """Return a number of at least 0, or ``null``."""
+        return self._number(key, 0, null)
+
+    def flag(self, key: str, null: bool = False) -> bool:
+        """Return true or false."""
+        value = self.get(key)
+        if value is None:
+            return null
+        if not isinstance(value, bool):
+            self._wrong(key, "true or false")
+        return bool(value)
+
+    def word(self, key: str, null: Any = _ABSENT) -> Any:
+        """Return a text, or ``null``."""
+        value = self.get(key)
+        if value is None:
+            return self._null(key, null)
+        if not isinstance(value, str):
+            self._wrong(key, "a text")
+        return value
+
+    def list_of(self, kind: type, key: str, length: int | None = None, null: Any = _ABSENT) -> Any:
+        """Return a list of values of one type, of a ``length``, or ``null``."""
+        value = self.get(key)
+        if value is None:
+            return self._null(key, null)
+        if not isinstance(value, list) or any(type(item) is not kind for item in value):
+            self._wrong(key, f"a list of {'whole numbers' if kind is int else 'texts' if kind is str else 'values'}")
+        if kind is int and any(not 0 <= item <= _MOST for item in value):
+            self._wrong(key, f"a list of numbers from 0 to {_MOST:,}")
+        if length is not None and len(value) != length:
+            self.refuse(key, f"{key} lists {count_of(len(value), 'layer')}, and there are {length}")
+        return value
+
+    def share(self, key: str, null: Any = _ABSENT) -> Any:
+        """Return a number that may be a fraction, or ``null``."""
+        value = self.get(key)
+        if value is None:
+            return self._null(key, null)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST:
+            self._wrong(key, "a number of at least 0")
+        return value
+
+    def sub(self, key: str, model_type: str | None = None, missing: Mapping[str, Any] | None = None) -> Config:
+        """Return a configuration inside this one, of its own model type or else of ``model_type``.
+
+        ``missing``: what the class puts there where the key is missing or null.
+        """
+        value = self.get(key)
+        if value is None:
+            value = dict(missing or {})
+        if not isinstance(value, dict):
+            self._wrong(key, "an object")
+        kind = value.get("model_type") or model_type
+        if not isinstance(kind, str):
+            self.refuse(key, f"{key} has no model_type")
+        try:
+            part = Config(value, kind, self.source, (*self.path, self.names.get(key, key)))
+        except KeyError:
+            self.refuse(key, f"{key} is of the unknown model type {quote(str(kind))}")
+        self.parts.append(part)
+        return part
+
+    def as_type(self, model_type: str) -> Config:
+        """Return the same keys as another class reads them; they are noted here."""
+        part = Config(self.given, model_type, self.source, self.path)
+        part.names, part.seen = self.names, self.seen
+        return part
+
+    def leave_out(self, *towers: str) -> list[str]:
+        """Return the keys of towers that are there and not read; every other key is taken for theirs.
+
+        To be called last, when everything that belongs to the language model has been read.
+        """
+        left = [key for key in towers if key in self.keys or key in self.given]
+        self.seen |= self.given.keys()
+        return left
+
+    # Refusing
+
+    def refuse(self, key: str, message: str, hint: str | None = None, code: str = "AC401") -> NoReturn:
+        """Raise SpecError at a key."""
+        raise error_at(self.source, (*self.path, self.names.get(key, key)), code, message, hint)
+
+    def require(self, key: str, *allowed: Any, why: str = "is not understood") -> Any:
+        """Return a value that must be one of a few, of which the adapter knows what they mean."""
+        value = self.get(key)
+        if value not in allowed:
+            self.refuse(key, f"{key} {_shown(value)} {why}", f"known: {', '.join(map(_shown, allowed))}")
+        return value
+
+    def unread(self) -> Iterator[tuple[str, SpecError]]:
+        """Yield every key, here and inside, that could change a figure and that nothing read."""
+        for key, value in self.given.items():
+            if key in self.seen or is_harmless(key):
+                continue
+            if key in self.keys and value == self.keys[key]:
+                continue  # as where it is missing
+            if key not in self.keys and (value is None or value is False):
+                continue  # off, and no class of this type knows it
+            name = self.names[key]
+            known = "has no meaning here that is understood" if key in self.keys else "is no key of this model type"
+            near = None if key in self.keys else did_you_mean(name, self.keys)
+            hint = near or "it could change a figure; --lenient leaves it out"
+            path = (*self.path, name)
+            message = f"{quote(name)} {known}"
+            yield ".".join(map(str, path)), error_at(self.source, path, "AC402", message, hint)
+        for part in self.parts:
+            yield from part.unread()
+
+    def _number(self, key: str, least: int, null: Any) -> Any:
+        value = self.get(key)
+        if value is None:
+            return self._null(key, null)
+        if type(value) is not int or not least <= value <= _MOST:
+            self._wrong(key, f"a whole number of at least {least}")
+        return value
+
+    def _null(self, key: str, null: Any) -> Any:
+        if null is _ABSENT:
+            state = "null" if key in self.given else "missing"
+            self.refuse(key, f"{key} is {state}, and the model type {self.model_type} has no default for it")
+        return null
+
+    def _wrong(self, key: str, wanted: str) -> NoReturn:
+        self.refuse(key, f"{key} is {_shown(self.get(key))}, and should be {wanted}", code="AC403")
+
+
+def _shown(value: Any) -> str:
+    import json
+
+    text = json.dumps(value)
+    return text if len(text) <= 48 else text[:45] + "..."

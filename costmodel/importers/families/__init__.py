@@ -1,0 +1,36 @@
+"""Adapters: which function reads which model type. A module is imported only for its own types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from types import MappingProxyType
+from typing import TypeAlias
+
+from costmodel.importers.config import Config
+from costmodel.importers.draft import Draft
+
+Adapter: TypeAlias = Callable[[Config], Draft]
+
+# model type -> module:function
+TABLE = MappingProxyType(
+    {
+        "deepseek_v3": "deepseek:deepseek_v3",
+        "llama": "llama:llama",
+        "llava": "wrappers:llava",
+        "mistral": "llama:mistral",
+        "qwen2": "llama:qwen2",
+        "qwen3": "llama:qwen3",
+    }
+)
+
+
+def adapter(model_type: str) -> Adapter:
+    """Return the function that reads a model type.
+
+    Raises:
+        KeyError: there is none.
+    """
+    module, _, function = TABLE[model_type].partition(":")
+    found: Adapter = getattr(import_module(f"{__name__}.{module}"), function)
+    return found

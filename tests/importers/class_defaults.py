@@ -1,0 +1,75 @@
+"""What the configuration classes of transformers say: every key that may matter, and its default.
+
+    python -m tests.importers.class_defaults        writes costmodel/importers/defaults.jsonl
+
+One line a model type. ``keys`` are fields of the class with their defaults, without those that change
+no figure; ``also`` are other names under which the class reads a field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers import PreTrainedConfig
+
+from costmodel.importers.defaults import PATH
+from costmodel.importers.harmless import is_harmless
+
+MODELS = Path(transformers.__file__).parent / "models"
+
+
+def classes() -> Iterator[tuple[str, type[PreTrainedConfig]]]:
+    """Yield every configuration class with its model type, sorted by folder and name."""
+    for path in sorted(MODELS.glob("*/configuration_*.py")):
+        module = importlib.import_module(f"transformers.models.{path.parent.name}.{path.stem}")
+        for _, found in sorted(vars(module).items()):
+            own = inspect.isclass(found) and found.__module__ == module.__name__
+            if own and issubclass(found, PreTrainedConfig) and found.model_type:
+                yield found.model_type, found
+
+
+def plain(value: Any) -> Any:
+    """Return a default as JSON has it."""
+    if isinstance(value, (tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return value if isinstance(value, (list, str, int, float, bool, type(None))) else str(value)
+
+
+def fields(found: type[PreTrainedConfig]) -> dict[str, Any]:
+    """Return the keys of one class with their defaults; those without one are None."""
+    keys = {}
+    for field in dataclasses.fields(found):
+        if is_harmless(field.name):
+            continue
+        missing = field.default is dataclasses.MISSING
+        made = None if field.default_factory is dataclasses.MISSING else field.default_factory()
+        keys[field.name] = plain(made if missing else field.default)
+    return keys
+
+
+def line(model_type: str, found: type[PreTrainedConfig]) -> str:
+    """Return the line of one class."""
+    row: dict[str, Any] = {"model_type": model_type, "keys": fields(found)}
+    also = {new: old for new, old in (found.attribute_map or {}).items() if old in row["keys"]}
+    if also:
+        row["also"] = also
+    return json.dumps(row, separators=(",", ":"))
+
+
+def text() -> str:
+    """Return the whole file."""
+    rows = {model_type: line(model_type, found) for model_type, found in classes()}
+    return "".join(f"{rows[name]}\n" for name in sorted(rows))
+
+
+if __name__ == "__main__":
+    PATH.write_text(text(), encoding="utf-8")

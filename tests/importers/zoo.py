@@ -1,0 +1,246 @@
+"""Every family of transformers: default and random configurations, imported by us and built by its class.
+
+    python -m tests.importers.zoo llama qwen2 --variations 40 --seed 1
+
+Prints for each model type how many configurations are equal, refused by us, wrong, or no model at
+all (the class itself fails).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import inspect
+import json
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import torch
+import transformers
+from transformers import CONFIG_MAPPING, PreTrainedConfig
+from transformers.models.auto import modeling_auto
+
+from costmodel import figures
+from costmodel.architecture import Architecture
+from costmodel.errors import ArchcalcError, InvalidSpec
+from costmodel.importers import import_text
+from costmodel.importers.defaults import class_of
+from costmodel.validation import parse
+
+MAPPINGS = (
+    modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    modeling_auto.MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES,
+    modeling_auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
+)
+TOP_K = (
+    "num_experts_per_tok", "num_experts_per_token", "moe_k", "top_k_experts", "moe_topk", "moe_top_k",
+    "num_selected_experts", "experts_per_token", "top_k", "num_experts_per_topk",
+)  # fmt: skip
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
+
+
+def model_class(model_type: str) -> type[torch.nn.Module] | None:
+    """Return the class that generates text for a model type."""
+    for mapping in MAPPINGS:
+        name = mapping.get(model_type)
+        if name is not None:
+            return getattr(transformers, name if isinstance(name, str) else name[0])
+    return None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Parameters of a model that transformers built: of its language model and of everything."""
+
+    total: int
+    active: int
+    everything: int
+
+
+def size(*modules: torch.nn.Module | None, without: str = "\0") -> int:
+    """Count the parameters of modules, tied ones once."""
+    found = {id(p): p for m in modules if m is not None for n, p in m.named_parameters() if without not in n}
+    return sum(p.numel() for p in found.values())
+
+
+def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Module:
+    """Build the model of a configuration, with shapes and no memory."""
+    config = CONFIG_MAPPING[data["model_type"]](**{k: v for k, v in data.items() if k != "model_type"})
+    with torch.device("meta"):
+        make = getattr(cls, "_from_config", cls)
+        return make(config)
+
+
+def count(model: torch.nn.Module) -> Counts:
+    """Count a model's parameters."""
+    config = model.config.get_text_config(decoder=True)
+    everything = size(model)
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
+    total = everything
+    if decoder is not None and decoder is not model and not model.config.is_encoder_decoder:
+        total = size(decoder, model.get_output_embeddings())
+        if config is model.config:
+            total = everything
+    chosen = next((int(k) for name in TOP_K if (k := getattr(config, name, None))), 1)
+    idle = 0
+    for name, module in (model if total == everything else torch.nn.ModuleList([decoder])).named_modules():
+        if not type(module).__name__.endswith("Experts") or "shared" in name:
+            continue
+        if isinstance(module, (torch.nn.ModuleDict, torch.nn.ModuleList)):
+            each = list(module.values() if isinstance(module, torch.nn.ModuleDict) else module)
+            idle += (len(each) - chosen) * size(each[0])
+        else:
+            experts = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
+            idle += (experts - chosen) * sum(p.numel() // experts for p in module.parameters())
+    return Counts(total, total - idle, everything)
+
+
+@dataclass
+class Tally:
+    """What came of the configurations of one model type."""
+
+    equal: int = 0
+    towers: int = 0  # of those: with everything that stands beside the language model
+    refused: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    no_model: Counter[str] = field(default_factory=Counter)
+    default: str = ""
+
+    def line(self, name: str) -> str:
+        """Return one line of a table."""
+        return (
+            f"{name:28} default {self.default:8} equal {self.equal:4} ({self.towers:4} whole)  refused {self.refused.total():4}"
+            f"  wrong {len(self.wrong):4}  no model {self.no_model.total():4}"
+        )
+
+
+def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> str:
+    """Compare one configuration; return equal, refused, wrong or no model."""
+    try:
+        theirs = count(build(data, cls))
+    except Exception as error:
+        tally.no_model[f"{type(error).__name__}: {str(error)[:100]}"] += 1
+        return "no model"
+    try:
+        imported = import_text(json.dumps(data), "config.json")
+        found = parse(imported.document)
+        assert isinstance(found, Architecture)
+        ours = figures.params(found)
+        towers = [name for name in found.extra_components if name != "mtp"]
+        components = figures.params(found, towers).total - ours.total
+    except (ArchcalcError, InvalidSpec) as error:
+        problems = getattr(error, "problems", None)
+        tally.refused[str(problems[0].message if problems else error.message)[:120]] += 1
+        return "refused"
+    got = [ours.total, ours.active, ours.total + components]
+    want = [theirs.total, theirs.active, theirs.everything]
+    if imported.left_out:  # towers that are not read yet: the language model alone
+        got, want = got[:2], want[:2]
+    if got == want:
+        tally.equal += 1
+        tally.towers += not imported.left_out
+        return "equal"
+    tally.wrong.append(f"{json.dumps(data)[:1500]}\n      ours {got} theirs {want} difference {[a - b for a, b in zip(got, want)]}")
+    return "wrong"
+
+
+def flat(config: PreTrainedConfig) -> dict[str, Any]:
+    """Return a configuration as a file would hold it."""
+    return json.loads(config.to_json_string(use_diff=False))
+
+
+def variation(data: Mapping[str, Any], model_type: str, random: Random) -> dict[str, Any]:
+    """Return a configuration with a few keys changed: numbers, flags, nulls, lists."""
+    changed = copy.deepcopy(dict(data))
+    _vary(changed, model_type, random, random.choice((1, 1, 2, 3, 5)))
+    return changed
+
+
+def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> None:
+    keys = class_of(model_type).keys
+    for key in LAYERS:
+        if isinstance(data.get(key, keys.get(key)), int) and key in keys and random.random() < 0.7:
+            data[key] = random.randint(1, 7)
+            for listed in ("layer_types", "mlp_layer_types", "layers_block_type"):
+                if random.random() < 0.9:
+                    data.pop(listed, None)
+    options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
+    for key in random.sample(options, min(times, len(options))):
+        value = data.get(key, keys[key])
+        if isinstance(value, dict) and key.endswith("_config"):
+            kind = value.get("model_type")
+            if kind:
+                _vary(value, kind, random, times)
+                data[key] = value
+            continue
+        data[key] = _other(value, key, random)
+
+
+def _other(value: Any, key: str, random: Random) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return random.choice((value * 2, max(1, value // 2), value + 1, max(1, value - 1), 1, 4, 8, 2, None, 0))
+    if value is None:
+        return random.choice((True, 1, 2, 4, 16, 64, False))
+    if isinstance(value, list) and value:
+        options = sorted({json.dumps(item) for item in value})
+        return [json.loads(random.choice(options)) for _ in value]
+    return value
+
+
+def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield the default configuration, bare and in full, then random ones."""
+    yield {"model_type": model_type}
+    full = flat(CONFIG_MAPPING[model_type]())
+    yield full
+    random = Random(f"{model_type} {seed}")
+    for _ in range(variations):
+        base = {"model_type": model_type} if random.random() < 0.6 else full
+        yield variation(base, model_type, random)
+
+
+def run(model_type: str, variations: int, seed: int) -> Tally:
+    """Examine one model type."""
+    tally = Tally()
+    cls = model_class(model_type)
+    if cls is None:
+        tally.default = "no class"
+        return tally
+    for index, data in enumerate(configurations(model_type, variations, seed)):
+        outcome = examine(data, cls, tally)
+        if index == 0:
+            tally.default = outcome
+    return tally
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("types", nargs="+")
+    parser.add_argument("--variations", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-v", action="store_true")
+    asked = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    transformers.utils.logging.set_verbosity(50)
+    for name in asked.types:
+        tally = run(name, asked.variations, asked.seed)
+        print(tally.line(name), flush=True)
+        for text in tally.wrong[: 20 if asked.v else 2]:
+            print("   WRONG", text)
+        if asked.v:
+            for reason, times in [*tally.refused.most_common(20), *tally.no_model.most_common(6)]:
+                print(f"   {times:4} {reason}")
+
+
+if __name__ == "__main__":
+    main()
