@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from costmodel.report.fit import fit as fit
     from costmodel.report.flops import flops as flops
     from costmodel.report.hardware import hardware as hardware
+    from costmodel.report.import_ import import_ as import_
     from costmodel.report.kernel import kernel as kernel
     from costmodel.report.kernel_file import kernel_file as kernel_file
     from costmodel.report.listing import list_ as list_
@@ -57,6 +58,7 @@ _EXPORTS = {
     "fit": "report.fit",
     "flops": "report.flops",
     "hardware": "report.hardware",
+    "import_": "report.import_",
     "kernel": "report.kernel",
     "kernel_file": "report.kernel_file",
     "list_": "report.listing",
@@ -84,6 +86,7 @@ __all__ = [
     "fit",
     "flops",
     "hardware",
+    "import_",
     "kernel",
     "kernel_file",
     "list_",

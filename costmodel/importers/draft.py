@@ -125,7 +125,7 @@ def _schedules(layers: Sequence[Layer], names: Names) -> dict[str, Any]:
         shortest([_entry(layer[index] if index < len(layer) else None, names) for layer in layers])
         for index in range(depth)
     ]
-    return dict(zip(("mixer", "ffn"), columns, strict=True)) if depth == 2 else {"layer": columns}  # noqa: PLR2004
+    return dict(zip(("mixer", "ffn"), columns, strict=True)) if depth == 2 else {"layer": columns}
 
 
 def _entry(sublayer: Sublayer, names: Names) -> str:

@@ -11,7 +11,7 @@ import re
 
 HARMLESS = frozenset(
     """
-    _attn_implementation _attn_implementation_internal _commit_hash _name_or_path 
+    _attn_implementation _attn_implementation_internal _commit_hash _name_or_path
     architectures attn_implementation auto_map bad_words_ids begin_suppress_tokens bos_token
     chunk_size_feed_forward classifier_dropout classifier_activation clip_qkv custom_pipelines
     decoder_start_token_id diversity_penalty do_sample dtype early_stopping
@@ -29,12 +29,14 @@ HARMLESS = frozenset(
     use_flash_attn variance_epsilon z_loss_coef zero_loss_coef
     final_logit_softcapping query_pre_attn_scalar attention_multiplier
     embedding_multiplier residual_multiplier logits_scaling logit_scale routed_scaling_factor norm_topk_prob
-    rope_local_base_freq rope_interleave rope_interleaved ep_size seq_aux aux_loss_alpha router_aux_loss_coef router_aux_loss_weight
-    topk_method router_jitter_noise input_jitter_noise router_z_loss_coef hidden_act hidden_activation activation_function
+    rope_local_base_freq rope_interleave rope_interleaved ep_size seq_aux aux_loss_alpha
+    router_aux_loss_coef router_aux_loss_weight
+    topk_method router_jitter_noise input_jitter_noise router_z_loss_coef hidden_act hidden_activation
+    activation_function
     rotary_emb_base rotary_base rope_base router_dtype router_bias_update_speed load_balance_coeff
     original_max_position_embeddings mscale_all_dim
-    """.split()
-)  # fmt: skip
+    """.split()  # noqa: SIM905  (names are easier to read and to merge)
+)
 
 _PATTERN = re.compile(
     r".*(?:_dropout|_dropout_p|_dropout_prob|_drop|_dropout_rate|_pdrop|_token_id|_token_ids|_token_index|dropout|layerdrop"

@@ -84,7 +84,9 @@ def layer_types(c: Config, known: dict[str, Any], missing: Sequence[Any] | None 
     return [known[word] for word in words]
 
 
-def router(c: Config, score: str = "softmax", *, groups: str = "n_group", top_groups: str = "topk_group", **more: Any) -> dict[str, Any]:
+def router(
+    c: Config, score: str = "softmax", *, groups: str = "n_group", top_groups: str = "topk_group", **more: Any
+) -> dict[str, Any]:
     """Return how experts are scored; choices among groups of experts where there are several groups."""
     fields: dict[str, Any] = {"score": score}
     n, top_n = c.natural(groups, None), c.natural(top_groups, None)
@@ -131,7 +133,7 @@ def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), **more: Any) 
 
 
 def further(c: Config, layer: Layer, *keys: str) -> tuple[dict[str, Any], list[Layer]] | None:
-    """Return the layers that predict further tokens, all like ``layer``: as many as the first key that is there says."""
+    """Return layers that predict further tokens, all like ``layer``: as many as the first of the keys says."""
     found = [c.natural(key, 0) for key in keys]
     depth = next((n for n in found if n), 0)
     return ({}, [layer] * depth) if depth else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import inspect
 import json
 import logging
 import warnings
@@ -116,8 +115,8 @@ class Tally:
     def line(self, name: str) -> str:
         """Return one line of a table."""
         return (
-            f"{name:28} default {self.default:8} equal {self.equal:4} ({self.towers:4} whole)  refused {self.refused.total():4}"
-            f"  wrong {len(self.wrong):4}  no model {self.no_model.total():4}"
+            f"{name:28} default {self.default:8} equal {self.equal:4} ({self.towers:4} whole)"
+            f"  refused {self.refused.total():4}  wrong {len(self.wrong):4}  no model {self.no_model.total():4}"
         )
 
 
@@ -147,7 +146,8 @@ def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> s
         tally.equal += 1
         tally.towers += not imported.left_out
         return "equal"
-    tally.wrong.append(f"{json.dumps(data)[:1500]}\n      ours {got} theirs {want} difference {[a - b for a, b in zip(got, want)]}")
+    difference = [a - b for a, b in zip(got, want, strict=True)]
+    tally.wrong.append(f"{json.dumps(data)[:1500]}\n      ours {got} theirs {want} difference {difference}")
     return "wrong"
 
 
@@ -180,10 +180,10 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
                 _vary(value, kind, random, times)
                 data[key] = value
             continue
-        data[key] = _other(value, key, random)
+        data[key] = _other(value, random)
 
 
-def _other(value: Any, key: str, random: Random) -> Any:
+def _other(value: Any, random: Random) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
