@@ -49,6 +49,7 @@ def _cycles(entries: Sequence[str], start: int, length: int, before: list[str]) 
     if times >= 2:
         rest = entries[start + times * length :]
         after = [_item(entry, len(list(same))) for entry, same in groupby(rest)]
+        after[-1:] = [rest[-1]] if rest else []  # a bare name fills what is left
         yield " then ".join([*before, f"{times} x ({inner})", *after])
 
 
