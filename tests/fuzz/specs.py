@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from costmodel.verify.schedules import Place, expand
+
 from .draws import MIXERS, NETWORKS, Draw, ffn, heads, qk_norm
-from .schedules import Place, expand
 
 Spec = dict[str, Any]
 

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from costmodel.verify.schedules import Place, expand
+
 from .compressed import CompressedAttention
+from .kept import Kept
 from .mixers import Attention, CrossAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
-from .schedules import Place, expand
 from .streams import AltUp, AltUpLayer, HyperConnection, Laurel, PerLayerGate, PerLayerInputs
 
 Spec = dict[str, Any]
@@ -44,7 +46,8 @@ def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int
         return CrossAttention(spec, width, source or width)
     if spec["kind"] == "attention":
         return Attention(spec, width, table)
-    return KINDS[spec["kind"]](spec, width)
+    found: nn.Module = KINDS[spec["kind"]](spec, width)
+    return Kept(spec, width, found) if spec.get("keep") and spec["kind"] != "ffn" else found
 
 
 class SharedSet(nn.Module):

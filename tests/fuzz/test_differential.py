@@ -87,7 +87,11 @@ class Comparison:
         self.params()
         self.model.to(torch.bfloat16)
         blocks = self.spec["blocks"].values()
-        kept = [Fraction(block["keep"]).denominator for block in blocks if "keep" in block and block["kind"] != "ffn"]
+        kept = [
+            Fraction(block["keep"]).denominator
+            for block in blocks
+            if "keep" in block and block["kind"] not in ("ffn", "moe")
+        ]
         self.unit = math.lcm(*kept) if kept else 1
         shares = [block["keep"] for block in self.spec["blocks"].values() if "keep" in block]
         # Whole numbers of kept tokens.
@@ -115,7 +119,8 @@ class Comparison:
             if not hasattr(parameter, "stacked"):
                 active += parameter.numel() * getattr(parameter, "keep", 1)
             elif parameter.grad is not None:
-                active += int(parameter.grad.reshape(len(parameter), -1).any(1).sum()) * parameter[0].numel()
+                hit = int(parameter.grad.reshape(len(parameter), -1).any(1).sum())
+                active += hit * parameter[0].numel() * getattr(parameter, "keep", 1)
         self.same("params.active", ours.active, active)
         self.same("params.active_without_lookup", ours.active_without_lookup, active - model.lookups())
         model.zero_grad(set_to_none=True)
