@@ -25,9 +25,22 @@ _HEADS = frozenset(("n_heads", "n_kv_heads", "n_groups", "o_groups", "n_k_heads"
 _SPANS = frozenset(("window", "chunk", "sink_tokens", "ratio"))
 _ROWS = frozenset(("vocab_size", "rows", "positions"))
 _AT_MOST = {
-    "token_types": 2, "relative_bias": 7, "loops": 2, "copies": 2, "n_streams": 3, "streams": 3, "d_conv": 4,
-    "depth": 2, "channels": 3, "scalars": 3, "chunk_size": 5,
-    "flops_per_token": 6, "flops_per_pair": 4, "elementwise_per_token": 3, "cache_per_token": 5, "state": 7,
+    "token_types": 2,
+    "relative_bias": 7,
+    "loops": 2,
+    "copies": 2,
+    "n_streams": 3,
+    "streams": 3,
+    "d_conv": 4,
+    "depth": 2,
+    "channels": 3,
+    "scalars": 3,
+    "chunk_size": 5,
+    "flops_per_token": 6,
+    "flops_per_pair": 4,
+    "elementwise_per_token": 3,
+    "cache_per_token": 5,
+    "state": 7,
 }
 _BY_BLOCK = frozenset(
     ("n_layers", "n_experts", "top_k", "zero_experts", "expected_top_k", "groups", "top_groups", "capacity_factor")
@@ -194,7 +207,7 @@ def _spaced(values: Iterable[int]) -> Iterator[int]:
 
 def _few(part: Mapping[str, Any], n_layers: int) -> tuple[int, Spec]:
     """Return few layers, the first ones of every kind, and their schedules as lists."""
-    from costmodel.verify.schedules import expand
+    from costmodel.verify.reference.schedules import expand
 
     fields = [("layer", i, s) for i, s in enumerate(part.get("layer") or [])]
     fields = fields or [(f, 0, part[f]) for f in ("mixer", "ffn") if part.get(f) is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.verify.schedules import Place, expand
+from costmodel.verify.reference.schedules import Place, expand
 
 from .draws import MIXERS, NETWORKS, Draw, ffn, heads, qk_norm
 

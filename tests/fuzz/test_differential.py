@@ -22,12 +22,12 @@ from costmodel import figures
 from costmodel.architecture import Architecture
 from costmodel.loader import read_document, resolve
 from costmodel.validation import parse
+from costmodel.verify.reference.model import Mtp, Reference
+from costmodel.verify.reference.parts import Cache, Step
+from costmodel.verify.reference.towers import Tower
 from costmodel.workload import Workload
 
-from .parts import Cache, Step
-from .reference import Mtp, Reference
 from .specs import random_spec
-from .towers import Tower
 
 CHUNKS = 12
 SPECS = int(os.environ.get("ARCHCALC_FUZZ_SPECS", "312"))

@@ -62,7 +62,7 @@ class Attention(nn.Module):
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
-                parameter.keep = self.keep  # type: ignore[attr-defined]
+                parameter.keep = self.keep
         if spec.get("keep_router"):
             self.keep_router = linear(width, 1)
         self.table = [bias_table] if bias_table is not None and bias_table.shape[1] == self.n else []
@@ -163,7 +163,7 @@ class Indexer(nn.Module):
     From the hidden state, queries have a LayerNorm on their input (transformers' mistral_large4).
     """
 
-    def __init__(self, spec: Spec, width: int, latent: int | None) -> None:
+    def __init__(self, spec: Spec, width: int, latent: int) -> None:
         super().__init__()
         self.n, self.e, self.top_k = spec["n_heads"], spec["head_dim"], spec["top_k"]
         self.hidden = spec.get("queries") == "hidden"
@@ -210,7 +210,7 @@ class LatentAttention(nn.Module):
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
         if spec.get("indexer"):
-            self.indexer = Indexer(spec["indexer"], width, q_rank)
+            self.indexer = Indexer(spec["indexer"], width, q_rank or 0)
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Attend in the way that the step names."""

@@ -25,7 +25,7 @@ class Kept(nn.Module):
         super().__init__()
         self.spec, self.keep, self.inner = spec, Fraction(spec["keep"]), inner
         for parameter in inner.parameters():
-            parameter.keep = self.keep  # type: ignore[attr-defined]
+            parameter.keep = self.keep
         if spec.get("keep_router"):
             self.keep_router = linear(width, 1)
 

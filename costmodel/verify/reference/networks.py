@@ -34,7 +34,7 @@ class FeedForward(nn.Module):
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
-                parameter.keep = self.keep  # type: ignore[attr-defined]
+                parameter.keep = self.keep
         if spec.get("keep_router"):
             self.keep_router = linear(width, 1)
 

@@ -7,14 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from costmodel.verify.schedules import Place, expand
-
 from .compressed import CompressedAttention
 from .kept import Kept
 from .mixers import Attention, CrossAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
+from .schedules import Place, expand
 from .streams import AltUp, AltUpLayer, HyperConnection, Laurel, PerLayerGate, PerLayerInputs
 
 Spec = dict[str, Any]
@@ -86,7 +85,7 @@ class SharedSite(nn.Module):
                 kv_heads = inner.get("n_kv_heads") or inner["n_heads"]
                 outs = {"q": inner["n_heads"] * k, "k": kv_heads * k, "v": kv_heads * v}
                 d_in = 2 * width if weights.wide and i == 0 else width
-                self.adapters[str(i)] = nn.ModuleDict({n: low_rank(d_in, rank, out) for n, out in outs.items()})
+                self.adapters[str(i)] = nn.ModuleDict({n: low_rank(d_in, spec["adapter_rank"], out) for n, out in outs.items()})
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Run the blocks one after another, without residuals."""
@@ -189,7 +188,7 @@ class Stack(nn.Module):
         """Run layer ``i`` with what the features do around it."""
         predicted = self.altups[i].predicted(stream) if hasattr(self, "altup") else None
         x = stream if predicted is None else predicted[0]
-        low_rank = (
+        low_rank: Any = (
             self.laurels[i](x if not hasattr(self, "connections") else x.mean(-2)) if hasattr(self, "laurels") else 0
         )
         x = self._layer(i, x, step)
