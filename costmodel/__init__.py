@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from costmodel.report.roofline import roofline as roofline
     from costmodel.report.serve import serve as serve
     from costmodel.report.show import show as show
+    from costmodel.report.verify import verify_ as verify_
     from costmodel.workload import Workload as Workload
 
 __version__ = "0.1.0"
@@ -70,6 +71,7 @@ _EXPORTS = {
     "serve": "report.serve",
     "show": "report.show",
     "to_data": "report.data",
+    "verify_": "report.verify",
 }
 __all__ = [
     "ArchcalcError",
@@ -98,6 +100,7 @@ __all__ = [
     "serve",
     "show",
     "to_data",
+    "verify_",
 ]
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "hardware": "hardware:hardware",
     "calibrate": "calibrate:calibrate",
     "schema": "schema:schema",
+    "verify": "verify:verify",
     "reference": "reference:reference",
     "docs": "docs:docs",
     "init": "init:init",
@@ -36,7 +37,7 @@ COMMANDS = {
 GROUPS = {
     "look": ("list", "show", "compare", "flops", "cache", "explain"),
     "run": ("roofline", "serve", "fit", "kernel", "hardware", "calibrate"),
-    "design": ("init", "import", "schema"),
+    "design": ("init", "import", "verify", "schema"),
     "gate": ("check", "lock", "diff"),
     "publish": ("docs", "reference", "claims"),
 }

@@ -3,9 +3,9 @@
 Works on the plain data of a spec. Every mechanism, option and kind of layer stays; sizes become
 small numbers, by what they are:
 
-- widths: the smallest becomes a small number, the next one a larger one, and so on over the whole
-  spec: equal stays equal, less stays less, and no two different widths become the same, so that no
-  formula is right by accident;
+- widths: the smallest becomes a small prime, the next one the next prime, and so on over the whole
+  spec: equal stays equal, less stays less, and no two products are the same, so that no formula is
+  right by accident;
 - heads and groups of heads: what divides goes on dividing, by the same ratio where that is 2, 3, 5 or 7;
 - spans in tokens: in order, like widths, and shorter than the steps that are run;
 - layers: the first two of every kind, in their order.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from itertools import count
 from typing import Any
 
 Spec = dict[str, Any]
@@ -48,7 +49,7 @@ _BY_BLOCK = frozenset(
 _AS_THEY_ARE = frozenset(("keep", "kv_copies", "pool", "merge", "image_size", "patch_size"))
 _OF_THE_ENTRY = frozenset(("claims", "source", "title", "aliases", "confidence", "max_context", "format"))
 _PER_KIND = 2  # layers kept of every kind
-FIRST_WIDTH, FIRST_SPAN, FIRST_ROWS = 3, 2, 41
+_FIRST_SPAN, _FIRST_ROWS = 2, 41
 
 
 def scaled(spec: Mapping[str, Any]) -> Spec:
@@ -68,9 +69,9 @@ class _Scale:
         spans = sorted({value for key, value in found if key in _SPANS})
         rows = sorted({value for key, value in found if key in _ROWS})
         # Shares of weights and of tokens stay whole numbers.
-        self.widths = {value: unit * (FIRST_WIDTH + index) for index, value in enumerate(widths)}
+        self.widths = {value: unit * prime for value, prime in zip(widths, _primes(), strict=False)}
         self.spans = dict(zip(spans, _spaced(spans), strict=True))
-        self.rows = {value: FIRST_ROWS + 2 * index for index, value in enumerate(rows)}
+        self.rows = {value: _FIRST_ROWS + 2 * index for index, value in enumerate(rows)}
         self.heads: dict[int, int] = {}
         for value in sorted({value for key, value in found if key in _HEADS}):
             self.heads[value] = self._heads(value)
@@ -197,9 +198,14 @@ def _numbers(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
+def _primes() -> Iterator[int]:
+    """Yield 3, 5, 7, 11, ..."""
+    return (n for n in count(3, 2) if all(n % of for of in range(3, math.isqrt(n) + 1, 2)))
+
+
 def _spaced(values: Iterable[int]) -> Iterator[int]:
     """Yield growing small numbers for growing spans; small ones stay as they are."""
-    last = FIRST_SPAN - 1
+    last = _FIRST_SPAN - 1
     for value in values:
         last = value if value <= last + 1 else max(last + 1, min(value, last + 2))
         yield last

@@ -85,7 +85,9 @@ class SharedSite(nn.Module):
                 kv_heads = inner.get("n_kv_heads") or inner["n_heads"]
                 outs = {"q": inner["n_heads"] * k, "k": kv_heads * k, "v": kv_heads * v}
                 d_in = 2 * width if weights.wide and i == 0 else width
-                self.adapters[str(i)] = nn.ModuleDict({n: low_rank(d_in, spec["adapter_rank"], out) for n, out in outs.items()})
+                self.adapters[str(i)] = nn.ModuleDict(
+                    {n: low_rank(d_in, spec["adapter_rank"], out) for n, out in outs.items()}
+                )
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Run the blocks one after another, without residuals."""
