@@ -42,16 +42,23 @@ TOP_K = (
     "num_experts_per_tok", "num_experts_per_token", "moe_k", "top_k_experts", "moe_topk", "moe_top_k",
     "num_selected_experts", "experts_per_token", "top_k", "num_experts_per_topk",
 )  # fmt: skip
+# Families that choose a number of experts which no key gives.
+CHOSEN = {"nllb-moe": 2}
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
-    """Return the class that generates text for a model type."""
-    for mapping in MAPPINGS:
+    """Return the class that generates text for a model type: with its encoder, where it has one."""
+    mappings = sorted(MAPPINGS, key=lambda m: m is not MAPPINGS[1]) if _has_encoder(model_type) else MAPPINGS
+    for mapping in mappings:
         name = mapping.get(model_type)
         if name is not None:
             return getattr(transformers, name if isinstance(name, str) else name[0])
     return None
+
+
+def _has_encoder(model_type: str) -> bool:
+    return model_type in CONFIG_MAPPING and bool(class_of(model_type).keys.get("is_encoder_decoder"))
 
 
 @dataclass(frozen=True)
@@ -87,13 +94,15 @@ def count(model: torch.nn.Module) -> Counts:
         total = size(decoder, model.get_output_embeddings())
         if config is model.config:
             total = everything
-    chosen = next((int(k) for name in TOP_K if (k := getattr(config, name, None))), 1)
+    chosen = CHOSEN.get(model.config.model_type) or next(
+        (int(k) for name in TOP_K if (k := getattr(config, name, None))), 1
+    )
     idle = 0
     for name, module in (model if total == everything else torch.nn.ModuleList([decoder])).named_modules():
         if not type(module).__name__.endswith("Experts") or "shared" in name:
             continue
         if isinstance(module, (torch.nn.ModuleDict, torch.nn.ModuleList)):
-            each = list(module.values() if isinstance(module, torch.nn.ModuleDict) else module)
+            each = [one for one in module.children() if size(one)]  # not a dropout beside them
             idle += (len(each) - chosen) * size(each[0])
         else:
             experts = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]

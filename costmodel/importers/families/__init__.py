@@ -15,12 +15,27 @@ Adapter: TypeAlias = Callable[[Config], Draft]
 # model type -> module:function
 TABLE = MappingProxyType(
     {
+        "bart": "bart:bart",
+        "blenderbot": "bart:blenderbot",
+        "blenderbot-small": "bart:blenderbot_small",
         "deepseek_v3": "deepseek:deepseek_v3",
+        "fsmt": "bart:fsmt",
         "llama": "llama:llama",
         "llava": "wrappers:llava",
+        "m2m_100": "bart:m2m",
+        "marian": "bart:marian",
+        "mbart": "bart:mbart",
         "mistral": "llama:mistral",
+        "mt5": "t5:t5",
+        "mvp": "bart:mvp",
+        "nllb-moe": "bart:nllb_moe",
+        "pegasus": "bart:blenderbot",
+        "plbart": "bart:bart",
         "qwen2": "llama:qwen2",
         "qwen3": "llama:qwen3",
+        "switch_transformers": "t5:switch",
+        "t5": "t5:t5",
+        "umt5": "t5:umt5",
     }
 )
 
