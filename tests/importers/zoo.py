@@ -14,7 +14,7 @@ import json
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -61,6 +61,34 @@ def _has_encoder(model_type: str) -> bool:
     return model_type in CONFIG_MAPPING and bool(class_of(model_type).keys.get("is_encoder_decoder"))
 
 
+def without_unread_bias(model: torch.nn.Module) -> None:
+    """Take away the bias that stands beside the head's own one where that is not tied to it: nothing reads it."""
+    head = model.get_output_embeddings()
+    for module in model.modules():
+        beside = getattr(module, "bias", None)
+        if getattr(module, "decoder", None) is head and beside is not None and beside is not head.bias:
+            del module.bias
+
+
+def without_sines(model: torch.nn.Module) -> None:
+    """Take away the sines of a rotation, which are parameters that are not trained; and the bias as above."""
+    model.roformer.encoder.embed_positions = None
+    without_unread_bias(model)
+
+
+BERTS = (
+    "bert", "bert-generation", "camembert", "data2vec-text", "ernie", "megatron-bert", "roberta",
+    "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
+)  # fmt: skip
+# What a class allocates besides what the architecture has.
+BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
+    **dict.fromkeys(BERTS, without_unread_bias),
+    "roformer": without_sines,
+}
+# Towers of classes whose language model has no configuration, and no module, of its own.
+TOWERS = {"git": ("image_encoder", "visual_projection", "img_temporal_embedding")}
+
+
 @dataclass(frozen=True)
 class Counts:
     """Parameters of a model that transformers built: of its language model and of everything."""
@@ -87,6 +115,7 @@ def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Modul
 def count(model: torch.nn.Module) -> Counts:
     """Count a model's parameters."""
     config = model.config.get_text_config(decoder=True)
+    BESIDE.get(config.model_type, lambda _: None)(model)
     everything = size(model)
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     total = everything
@@ -107,6 +136,7 @@ def count(model: torch.nn.Module) -> Counts:
         else:
             experts = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
             idle += (experts - chosen) * sum(p.numel() // experts for p in module.parameters())
+    total -= sum(size(getattr(model.base_model, name, None)) for name in TOWERS.get(config.model_type, ()))
     return Counts(total, total - idle, everything)
 
 

@@ -16,15 +16,23 @@ Adapter: TypeAlias = Callable[[Config], Draft]
 TABLE = MappingProxyType(
     {
         "bart": "bart:bart",
+        "bert": "bert:bert",
+        "bert-generation": "bert:bert_generation",
         "blenderbot": "bart:blenderbot",
         "blenderbot-small": "bart:blenderbot_small",
+        "camembert": "bert:roberta",
+        "data2vec-text": "bert:roberta",
         "deepseek_v3": "deepseek:deepseek_v3",
+        "electra": "bert:electra",
+        "ernie": "bert:ernie",
         "fsmt": "bart:fsmt",
+        "git": "bert:git",
         "llama": "llama:llama",
         "llava": "wrappers:llava",
         "m2m_100": "bart:m2m",
         "marian": "bart:marian",
         "mbart": "bart:mbart",
+        "megatron-bert": "bert:megatron_bert",
         "mistral": "llama:mistral",
         "mt5": "t5:t5",
         "mvp": "bart:mvp",
@@ -33,9 +41,14 @@ TABLE = MappingProxyType(
         "plbart": "bart:bart",
         "qwen2": "llama:qwen2",
         "qwen3": "llama:qwen3",
+        "roberta": "bert:roberta",
+        "roberta-prelayernorm": "bert:roberta_prelayernorm",
+        "roformer": "bert:roformer",
         "switch_transformers": "t5:switch",
         "t5": "t5:t5",
         "umt5": "t5:umt5",
+        "xlm-roberta": "bert:roberta",
+        "xlm-roberta-xl": "bert:xlm_roberta_xl",
     }
 )
 

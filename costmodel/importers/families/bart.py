@@ -58,7 +58,7 @@ def marian(c: Config) -> Draft:
     if target != vocabulary:
         c.refuse(
             "decoder_vocab_size",
-            f"decoder_vocab_size {target} is not vocab_size {vocabulary}: vocabularies of different sizes are not covered",
+            f"decoder_vocab_size {target} is not vocab_size {vocabulary}: two vocabularies are not covered",
         )
     return _model(c, POST, positions=c.count("max_position_embeddings"), norm=False, tied=True, own_table=own)
 
@@ -72,7 +72,7 @@ def fsmt(c: Config) -> Draft:
     if source != target:
         c.refuse(
             "src_vocab_size",
-            f"src_vocab_size {source} is not tgt_vocab_size {target}: vocabularies of different sizes are not covered",
+            f"src_vocab_size {source} is not tgt_vocab_size {target}: two vocabularies are not covered",
         )
     c.get("langs")
     padding = c.natural("pad_token_id") if c.has("pad_token_id") else 1
@@ -98,7 +98,7 @@ def nllb_moe(c: Config) -> Draft:
     for side in ("encoder", "decoder"):
         width, dense = c.count(f"{side}_ffn_dim"), _network(c, side, "dense")
         experts = moe(c, n_experts=c.count("num_experts"), top_k=2, d_ff=width, router=scores, bias=True)
-        sparse = Part("moe", experts.fields | {"gated": False})
+        sparse = Part("moe", {**experts.fields, "gated": False})
         step, depth = c.natural(f"{side}_sparse_step"), c.count(f"{side}_layers")
         networks.append([sparse if step and (index + 1) % step == 0 else dense for index in range(depth)])
     return _model(c, PRE, positions=None, norm=False, tied=True, networks=networks)
@@ -132,8 +132,11 @@ def _model(
     """
     pre = norms is PRE
     for key, value in (
-        ("normalize_before", pre), ("add_final_layer_norm", pre), ("normalize_embedding", norm), ("add_bias_logits", False),
-    ):  # fmt: skip
+        ("normalize_before", pre),
+        ("add_final_layer_norm", pre),
+        ("normalize_embedding", norm),
+        ("add_bias_logits", False),
+    ):
         c.require(key, value, None)
     c.get("static_position_embeddings"), c.get("extra_pos_embeddings")  # of what the positions are; counted above
     c.get("_num_labels"), c.get("force_bos_token_to_be_generated")

@@ -52,7 +52,7 @@ def switch(c: Config) -> Draft:
         router=router(c, bias=c.flag("router_bias")),
         activation=shape["activation"],
     )
-    sparse = Part("moe", experts.fields | {"gated": False})
+    sparse = Part("moe", {**experts.fields, "gated": False})
     stacks = []
     for depth, side in zip(_depths(c), ("encoder", "decoder"), strict=True):
         wanted = c.natural(f"num_sparse_{side}_layers")
@@ -63,7 +63,13 @@ def switch(c: Config) -> Draft:
     return _stacks(c, *stacks)
 
 
-ACTIVATIONS = {"gelu_new": "gelu", "gelu_fast": "gelu", "gelu_pytorch_tanh": "gelu", "gelu_python": "gelu", "swish": "silu"}
+ACTIVATIONS = {
+    "gelu_new": "gelu",
+    "gelu_fast": "gelu",
+    "gelu_pytorch_tanh": "gelu",
+    "gelu_python": "gelu",
+    "swish": "silu",
+}
 
 
 def act(word: str | None) -> str | None:
@@ -93,8 +99,8 @@ def _stacks(c: Config, encoder: Sequence[Part], decoder: Sequence[Part]) -> Draf
     heads = c.count("num_heads")
     shape: dict[str, Any] = {"n_heads": heads, "head_dim": c.count("d_kv")}
     own = attention(c, "self", heads=heads, kv_heads=heads, head_dim=shape["head_dim"])
-    own = Part("self", own.fields | {"rope": False})
-    both_ways = Part("encode", own.fields | {"causal": False})
+    own = Part("self", {**own.fields, "rope": False})
+    both_ways = Part("encode", {**own.fields, "causal": False})
     cross = Part("cross", {"kind": "cross_attention", **shape})
     fields = {"d_model": c.count("d_model"), "vocab_size": c.count("vocab_size"), "tied": True}
     fields |= {"relative_bias": c.count("relative_attention_num_buckets"), "relative_heads": heads}
