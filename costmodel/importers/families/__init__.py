@@ -44,6 +44,8 @@ TABLE = MappingProxyType(
         "roberta": "bert:roberta",
         "roberta-prelayernorm": "bert:roberta_prelayernorm",
         "roformer": "bert:roformer",
+        "seamless_m4t": "bart:seamless",
+        "seamless_m4t_v2": "bart:seamless",
         "switch_transformers": "t5:switch",
         "t5": "t5:t5",
         "umt5": "t5:umt5",

@@ -74,7 +74,7 @@ def fsmt(c: Config) -> Draft:
             "src_vocab_size",
             f"src_vocab_size {source} is not tgt_vocab_size {target}: two vocabularies are not covered",
         )
-    c.get("langs")
+    c.get("langs"), c.get("decoder")  # which the class drops
     padding = c.natural("pad_token_id") if c.has("pad_token_id") else 1
     tied = c.flag("tie_word_embeddings")
     positions = c.count("max_position_embeddings") + padding + 1
@@ -104,6 +104,14 @@ def nllb_moe(c: Config) -> Draft:
     return _model(c, PRE, positions=None, norm=False, tied=True, networks=networks)
 
 
+def seamless(c: Config) -> Draft:
+    """Read SeamlessM4T from text to text, which is M2M-100; speech on both sides stands beside it."""
+    c.require("tie_word_embeddings", True, why="needs a table that nothing reads")
+    draft = _model(c, PRE, positions=None, norm=False, tied=True, width_key="hidden_size")
+    draft.left_out = c.leave_out("speech_encoder_layers", "t2u_encoder_layers", "unit_hifi_gan_vocab_size")
+    return draft
+
+
 def _tied(c: Config, norms: dict[str, Any], *, offset: int | None, norm: bool) -> Draft:
     """Return a model with one table for both stacks and the head.
 
@@ -124,6 +132,7 @@ def _model(
     tied: bool,
     own_table: bool = False,
     vocabulary: str = "vocab_size",
+    width_key: str = "d_model",
     networks: Sequence[Sequence[Part]] | None = None,
 ) -> Draft:
     """Return the two stacks. ``norm``: each has one at its embedding. ``own_table``: the encoder has its own.
@@ -136,11 +145,15 @@ def _model(
         ("add_final_layer_norm", pre),
         ("normalize_embedding", norm),
         ("add_bias_logits", False),
+        ("layernorm_variant", "prelayernorm" if pre else "postlayernorm"),
+        ("extra_layer_norm", False),
+        ("router_type", "tokens_masked"),
     ):
         c.require(key, value, None)
     c.get("static_position_embeddings"), c.get("extra_pos_embeddings")  # of what the positions are; counted above
-    c.get("_num_labels"), c.get("force_bos_token_to_be_generated")
-    width = c.count("d_model")
+    for key in ("_num_labels", "force_bos_token_to_be_generated", "do_blenderbot_90_layernorm"):
+        c.get(key)
+    width = c.count(width_key)
     fields: dict[str, Any] = {"d_model": width, "vocab_size": c.count(vocabulary)}
     fields["max_context"] = c.count("max_position_embeddings")
     fields |= {"tied": True} if tied else {}
@@ -153,9 +166,9 @@ def _model(
     if own_table:
         source["embedding"] = {"table": True}
     encode, own, cross = (
-        _attention(c, "encoder", "encode", causal=False),
-        _attention(c, "decoder", "self"),
-        _attention(c, "decoder", "cross", kind="cross_attention"),
+        _attention(c, width, "encoder", "encode", causal=False),
+        _attention(c, width, "decoder", "self"),
+        _attention(c, width, "decoder", "cross", kind="cross_attention"),
     )
     if networks is None:
         networks = [[_network(c, side)] * c.count(f"{side}_layers") for side in ("encoder", "decoder")]
@@ -163,11 +176,11 @@ def _model(
     return Draft(fields, [[own, cross, network] for network in networks[1]], encoder=(source, below))
 
 
-def _attention(c: Config, side: str, name: str, kind: str = "attention", **more: Any) -> Part:
+def _attention(c: Config, width: int, side: str, name: str, kind: str = "attention", **more: Any) -> Part:
     """Return an attention of a side. Heads that do not divide the width are none of its class."""
-    heads, width = c.count(f"{side}_attention_heads"), c.count("d_model")
+    heads = c.count(f"{side}_attention_heads")
     if width % heads:
-        c.refuse(f"{side}_attention_heads", f"{side}_attention_heads {heads} do not divide d_model {width}")
+        c.refuse(f"{side}_attention_heads", f"{side}_attention_heads {heads} do not divide the width {width}")
     fields: dict[str, Any] = {"kind": kind, "n_heads": heads, "head_dim": width // heads, "bias": list(ALL)}
     return Part(name, fields | ({"rope": False} if kind == "attention" else {}) | more)
 

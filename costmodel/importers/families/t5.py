@@ -16,7 +16,7 @@ def t5(c: Config) -> Draft:
     The class ties the tables whatever ``tie_word_embeddings`` says: checkpoints of T5 1.1 and mT5
     say false and bring a head of their own, which transformers 5.23 does not build.
     """
-    c.get("tie_word_embeddings")
+    c.get("tie_word_embeddings"), c.get("scalable_attention")  # the second is no key of the class either
     network = _network(c)
     return _stacks(c, *([network] * n for n in _depths(c)))
 
