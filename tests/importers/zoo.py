@@ -76,6 +76,12 @@ def without_sines(model: torch.nn.Module) -> None:
     without_unread_bias(model)
 
 
+def without_pooler(model: torch.nn.Module) -> None:
+    """Take away a pooler that this class builds and does not use; and the bias as above."""
+    model.bert.pooler = None
+    without_unread_bias(model)
+
+
 BERTS = (
     "bert", "bert-generation", "camembert", "data2vec-text", "ernie", "megatron-bert", "roberta",
     "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
@@ -83,6 +89,7 @@ BERTS = (
 # What a class allocates besides what the architecture has.
 BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     **dict.fromkeys(BERTS, without_unread_bias),
+    "big_bird": without_pooler,
     "roformer": without_sines,
 }
 # Towers of classes whose language model has no configuration, and no module, of its own.
@@ -213,7 +220,7 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
-        if isinstance(value, dict) and key.endswith("_config"):
+        if isinstance(value, dict) and (key.endswith("_config") or "model_type" in value):
             kind = value.get("model_type")
             if kind:
                 _vary(value, kind, random, times)

@@ -39,6 +39,17 @@ def blenderbot(c: Config) -> Draft:
     return _tied(c, PRE, offset=0, norm=False)
 
 
+def bigbird_pegasus(c: Config) -> Draft:
+    """Read BigBird-Pegasus with full attention: Pegasus whose attentions have a bias or not.
+
+    Its block-sparse encoder attends to random blocks and is not covered.
+    """
+    c.require("attention_type", "original_full", why="sees random blocks")
+    c.get("block_size"), c.get("num_random_blocks")
+    bias = ALL if c.flag("use_bias") else ()
+    return _tied(c, PRE, offset=0, norm=False, bias=bias)
+
+
 def blenderbot_small(c: Config) -> Draft:
     """Read Blenderbot's small version: norms behind the sublayers and at the embedding."""
     return _tied(c, POST, offset=0, norm=True)
@@ -112,7 +123,7 @@ def seamless(c: Config) -> Draft:
     return draft
 
 
-def _tied(c: Config, norms: dict[str, Any], *, offset: int | None, norm: bool) -> Draft:
+def _tied(c: Config, norms: dict[str, Any], *, offset: int | None, norm: bool, bias: Sequence[str] = ALL) -> Draft:
     """Return a model with one table for both stacks and the head.
 
     Without ties the class has three tables and a fourth that nothing reads, and older versions of
@@ -120,7 +131,7 @@ def _tied(c: Config, norms: dict[str, Any], *, offset: int | None, norm: bool) -
     """
     c.require("tie_word_embeddings", True, why="means other tables in other versions of transformers")
     positions = None if offset is None else c.count("max_position_embeddings") + offset
-    return _model(c, norms, positions=positions, norm=norm, tied=True)
+    return _model(c, norms, positions=positions, norm=norm, tied=True, bias=bias)
 
 
 def _model(
@@ -133,6 +144,7 @@ def _model(
     own_table: bool = False,
     vocabulary: str = "vocab_size",
     width_key: str = "d_model",
+    bias: Sequence[str] = ALL,
     networks: Sequence[Sequence[Part]] | None = None,
 ) -> Draft:
     """Return the two stacks. ``norm``: each has one at its embedding. ``own_table``: the encoder has its own.
@@ -166,9 +178,9 @@ def _model(
     if own_table:
         source["embedding"] = {"table": True}
     encode, own, cross = (
-        _attention(c, width, "encoder", "encode", causal=False),
-        _attention(c, width, "decoder", "self"),
-        _attention(c, width, "decoder", "cross", kind="cross_attention"),
+        _attention(c, width, "encoder", "encode", bias, causal=False),
+        _attention(c, width, "decoder", "self", bias),
+        _attention(c, width, "decoder", "cross", bias, kind="cross_attention"),
     )
     if networks is None:
         networks = [[_network(c, side)] * c.count(f"{side}_layers") for side in ("encoder", "decoder")]
@@ -176,12 +188,15 @@ def _model(
     return Draft(fields, [[own, cross, network] for network in networks[1]], encoder=(source, below))
 
 
-def _attention(c: Config, width: int, side: str, name: str, kind: str = "attention", **more: Any) -> Part:
+def _attention(
+    c: Config, width: int, side: str, name: str, bias: Sequence[str], kind: str = "attention", **more: Any
+) -> Part:
     """Return an attention of a side. Heads that do not divide the width are none of its class."""
     heads = c.count(f"{side}_attention_heads")
     if width % heads:
         c.refuse(f"{side}_attention_heads", f"{side}_attention_heads {heads} do not divide the width {width}")
-    fields: dict[str, Any] = {"kind": kind, "n_heads": heads, "head_dim": width // heads, "bias": list(ALL)}
+    fields: dict[str, Any] = {"kind": kind, "n_heads": heads, "head_dim": width // heads}
+    fields |= {"bias": list(bias)} if bias else {}
     return Part(name, fields | ({"rope": False} if kind == "attention" else {}) | more)
 
 

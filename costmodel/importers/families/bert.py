@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from costmodel.importers.config import Config
@@ -44,6 +45,13 @@ def xlm_roberta_xl(c: Config) -> Draft:
 def megatron_bert(c: Config) -> Draft:
     """Read Megatron's BERT: norms before the sublayers and at the end, none at the embedding."""
     return _model(c, norms=PRE, norm=False)
+
+
+def big_bird(c: Config) -> Draft:
+    """Read BigBird with full attention: BERT; its block-sparse attention sees random blocks and is not covered."""
+    c.require("attention_type", "original_full", why="sees random blocks")
+    c.get("block_size"), c.get("num_random_blocks"), c.get("rescale_embeddings")
+    return _model(c, bias=ALL if c.flag("use_bias") else ("o",))
 
 
 def bert_generation(c: Config) -> Draft:
@@ -93,6 +101,7 @@ def _model(
     rope: bool = False,
     causal: bool = False,
     head: dict[str, Any] = DENSE,
+    bias: Sequence[str] = ALL,
 ) -> Draft:
     """Return the one stack. ``norm``: at the embedding. ``padded``: positions start behind the padding token's.
 
@@ -119,7 +128,7 @@ def _model(
     if embedding:
         fields["embedding"] = embedding
     fields["head"] = head
-    shape: dict[str, Any] = {"kind": "attention", "n_heads": heads, "head_dim": width // heads, "bias": list(ALL)}
+    shape: dict[str, Any] = {"kind": "attention", "n_heads": heads, "head_dim": width // heads, "bias": list(bias)}
     shape |= {} if rope else {"rope": False}
     shape |= {} if causal or c.flag("is_decoder") else {"causal": False}
     word = act(c.word("hidden_act", None))
