@@ -14,7 +14,7 @@ import json
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -42,16 +42,58 @@ TOP_K = (
     "num_experts_per_tok", "num_experts_per_token", "moe_k", "top_k_experts", "moe_topk", "moe_top_k",
     "num_selected_experts", "experts_per_token", "top_k", "num_experts_per_topk",
 )  # fmt: skip
+# Families that choose a number of experts which no key gives.
+CHOSEN = {"nllb-moe": 2}
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
-    """Return the class that generates text for a model type."""
-    for mapping in MAPPINGS:
+    """Return the class that generates text for a model type: with its encoder, where it has one."""
+    mappings = sorted(MAPPINGS, key=lambda m: m is not MAPPINGS[1]) if _has_encoder(model_type) else MAPPINGS
+    for mapping in mappings:
         name = mapping.get(model_type)
         if name is not None:
             return getattr(transformers, name if isinstance(name, str) else name[0])
     return None
+
+
+def _has_encoder(model_type: str) -> bool:
+    return model_type in CONFIG_MAPPING and bool(class_of(model_type).keys.get("is_encoder_decoder"))
+
+
+def without_unread_bias(model: torch.nn.Module) -> None:
+    """Take away the bias that stands beside the head's own one where that is not tied to it: nothing reads it."""
+    head = model.get_output_embeddings()
+    for module in model.modules():
+        beside = getattr(module, "bias", None)
+        if getattr(module, "decoder", None) is head and beside is not None and beside is not head.bias:
+            del module.bias
+
+
+def without_sines(model: torch.nn.Module) -> None:
+    """Take away the sines of a rotation, which are parameters that are not trained; and the bias as above."""
+    model.roformer.encoder.embed_positions = None
+    without_unread_bias(model)
+
+
+def without_pooler(model: torch.nn.Module) -> None:
+    """Take away a pooler that this class builds and does not use; and the bias as above."""
+    model.bert.pooler = None
+    without_unread_bias(model)
+
+
+BERTS = (
+    "bert", "bert-generation", "camembert", "data2vec-text", "ernie", "megatron-bert", "roberta",
+    "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
+)  # fmt: skip
+# What a class allocates besides what the architecture has.
+BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
+    **dict.fromkeys(BERTS, without_unread_bias),
+    "big_bird": without_pooler,
+    "roformer": without_sines,
+}
+# Towers of classes whose language model has no configuration, and no module, of its own.
+TOWERS = {"git": ("image_encoder", "visual_projection", "img_temporal_embedding")}
 
 
 @dataclass(frozen=True)
@@ -80,6 +122,7 @@ def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Modul
 def count(model: torch.nn.Module) -> Counts:
     """Count a model's parameters."""
     config = model.config.get_text_config(decoder=True)
+    BESIDE.get(config.model_type, lambda _: None)(model)
     everything = size(model)
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     total = everything
@@ -87,17 +130,20 @@ def count(model: torch.nn.Module) -> Counts:
         total = size(decoder, model.get_output_embeddings())
         if config is model.config:
             total = everything
-    chosen = next((int(k) for name in TOP_K if (k := getattr(config, name, None))), 1)
+    chosen = CHOSEN.get(model.config.model_type) or next(
+        (int(k) for name in TOP_K if (k := getattr(config, name, None))), 1
+    )
     idle = 0
     for name, module in (model if total == everything else torch.nn.ModuleList([decoder])).named_modules():
         if not type(module).__name__.endswith("Experts") or "shared" in name:
             continue
         if isinstance(module, (torch.nn.ModuleDict, torch.nn.ModuleList)):
-            each = list(module.values() if isinstance(module, torch.nn.ModuleDict) else module)
+            each = [one for one in module.children() if size(one)]  # not a dropout beside them
             idle += (len(each) - chosen) * size(each[0])
         else:
             experts = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
             idle += (experts - chosen) * sum(p.numel() // experts for p in module.parameters())
+    total -= sum(size(getattr(model.base_model, name, None)) for name in TOWERS.get(config.model_type, ()))
     return Counts(total, total - idle, everything)
 
 
@@ -174,7 +220,7 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
-        if isinstance(value, dict) and key.endswith("_config"):
+        if isinstance(value, dict) and (key.endswith("_config") or "model_type" in value):
             kind = value.get("model_type")
             if kind:
                 _vary(value, kind, random, times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import Family
+from .more_bert import MORE_BERT
 from .more_classic import MORE_CLASSIC
 from .more_dense import MORE_DENSE
 from .more_experts import MORE_EXPERTS
@@ -17,4 +18,5 @@ MORE: tuple[Family, ...] = (
     *MORE_WINDOWS,
     *MORE_HYBRID,
     *MORE_ENCODER_DECODER,
+    *MORE_BERT,
 )
