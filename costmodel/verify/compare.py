@@ -28,6 +28,16 @@ from costmodel.verify.terms import Terms, flops_terms, kept_terms, parameter_ter
 from costmodel.workload import Workload
 
 
+def version() -> str:
+    """Return the version of PyTorch."""
+    return str(torch.__version__)
+
+
+def on_one_thread() -> None:
+    """Run on one thread: beside tensors so small, others only wait for each other."""
+    torch.set_num_threads(1)
+
+
 @dataclass(frozen=True)
 class Equality:
     """One figure, both ways. ``terms`` are those that differ, where the figure does."""
