@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from pydantic import model_validator
-
-from costmodel.block import Block, Count, require_multiple
+from costmodel.block import Block, Count
 from costmodel.blocks.parts.recurrence import conv, gated, scan
 from costmodel.ops import Op
 from costmodel.site import Site
@@ -15,13 +13,14 @@ from costmodel.steps import STEPS
 
 
 class RgLru(Block):
-    """A gated linear recurrence of ``d_inner`` channels behind a short convolution, beside a gate.
+    """A gated linear recurrence in ``n_heads`` of ``head_dim`` channels behind a short convolution.
 
-    Kept per sequence and layer, whatever the context: ``d_inner`` values in fp32, and ``d_conv``
-    columns of ``d_inner``. Two gates, of the input and of the recurrence, come from matrices in
-    ``n_heads`` diagonal blocks; they, the projections and the convolution have biases. A token
-    takes one product with the state: the input, scaled, is added. The state is the output, so
-    nothing is read out. Executed FLOPs are the recurrence's: a kernel scans the channels.
+    Kept per sequence and layer, whatever the context: ``n_heads * head_dim`` values in fp32, and
+    ``d_conv`` columns of as many. Two gates, of the input and of the recurrence, have a matrix of
+    ``head_dim`` squared in every head; they, the projections and the convolution have biases. The
+    output is multiplied by an activated projection of the input. A token takes one product with
+    the state: the input, scaled, is added. The state is the output, so nothing is read out.
+    Executed FLOPs are the recurrence's: a kernel scans the channels.
     Source: arXiv:2402.19427, section 2.4; biases and blocks: transformers' recurrent_gemma.
     """
 
@@ -29,14 +28,9 @@ class RgLru(Block):
     role: ClassVar[str] = "attention"
 
     kind: Literal["rg_lru"]
-    d_inner: Count
     n_heads: Count
+    head_dim: Count
     d_conv: Count
-
-    @model_validator(mode="after")
-    def _consistent(self) -> RgLru:
-        require_multiple(self, "d_inner", "n_heads")
-        return self
 
     def describe(self) -> str:
         """Return ``rg-lru``."""
@@ -44,8 +38,8 @@ class RgLru(Block):
 
     def lower(self, at: Site) -> Iterator[Op]:
         """Yield the operations of one layer."""
-        inner, heads = self.d_inner, self.n_heads
-        width = inner // heads
+        heads, width = self.n_heads, self.head_dim
+        inner = heads * width
         yield at.project("in", bias=True, split="out", units=heads, x=inner, y=inner)
         yield conv(at, "conv", inner, self.d_conv, bias=True, units=heads)
         yield at.project(

@@ -162,8 +162,7 @@ def kda(d: Draw) -> Spec:
 
 def rg_lru(d: Draw) -> Spec:
     """Return Griffin's recurrent block."""
-    n = d.one(1, 2, 3)
-    return {"kind": "rg_lru", "n_heads": n, "d_inner": n * d.dim(2, 13), "d_conv": d.dim(1, 5)}
+    return {"kind": "rg_lru", "n_heads": d.dim(1, 3), "head_dim": d.dim(2, 13), "d_conv": d.dim(1, 5)}
 
 
 def rwkv4_time_mix(d: Draw) -> Spec:

@@ -20,19 +20,17 @@ def recurrent_gemma(c: Config) -> Draft:
     c.get("embeddings_scale_by_sqrt_dim")  # a constant factor
     bias = (*(QKV if c.flag("attention_bias") else ()), "o")
     local = attention(c, "local", bias=bias, rope_share=0.5, window=c.count("attention_window_size"))
-    fields = {
-        "kind": "rg_lru",
-        "d_inner": c.count("lru_width", c.count("hidden_size")),
-        "n_heads": c.count("num_attention_heads"),
-        "d_conv": c.count("conv1d_width"),
-    }
+    heads, inner = c.count("num_attention_heads"), c.count("lru_width", c.count("hidden_size"))
+    if inner % heads:
+        c.refuse("lru_width", f"lru_width {inner} cannot be shared by {heads} heads")
+    fields = {"kind": "rg_lru", "n_heads": heads, "head_dim": inner // heads, "d_conv": c.count("conv1d_width")}
     recurrent = Part("recurrent", fields)
     turns = c.list_of(str, "block_types")
     for index, word in enumerate(turns):
         if word not in ("recurrent", "attention"):
             c.refuse("block_types", f'block_types[{index}] is "{word[:64]}"', "known: recurrent, attention")
     both = c.count("intermediate_size")
-    if both < 2:  # noqa: PLR2004
+    if both < 2:
         c.refuse("intermediate_size", "intermediate_size is that of gate and up together, at least 2")
     mlp = ffn(c, d_ff=both // 2, bias=True)
     words = (list(turns) * 100)[:n]  # as the class does, which knows no more than a hundred turns

@@ -17,8 +17,8 @@ class RgLru(nn.Module):
 
     def __init__(self, spec: Spec, width: int) -> None:
         super().__init__()
-        self.inner, self.n = spec["d_inner"], spec["n_heads"]
-        piece = self.inner // self.n
+        self.n, piece = spec["n_heads"], spec["head_dim"]
+        self.inner = self.n * piece
         self.x, self.y = linear(width, self.inner, True), linear(width, self.inner, True)
         self.out = linear(self.inner, width, True)
         self.conv, self.conv_bias = taps(self.inner, spec["d_conv"], True)

@@ -23,7 +23,7 @@ vocab_size: 131
 n_layers: 5
 tied: true
 blocks:
-  recurrent: {kind: rg_lru, d_inner: 66, n_heads: 6, d_conv: 4}
+  recurrent: {kind: rg_lru, n_heads: 6, head_dim: 11, d_conv: 4}
   local: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 8, bias: [o], rope_dim: 4, window: 24}
   mlp: {kind: ffn, d_ff: 70, bias: true}
 mixer: repeat 2 recurrent + local
