@@ -27,6 +27,9 @@ from costmodel.verify.reference.towers import Tower
 from costmodel.verify.terms import Terms, flops_terms, kept_terms, parameter_terms
 from costmodel.workload import Workload
 
+# Kinds whose kernels execute chunks, where the reference goes token by token.
+CHUNKED = {"mamba2", "gated_deltanet", "kda", "lightning", "mlstm"}
+
 
 def version() -> str:
     """Return the version of PyTorch."""
@@ -129,7 +132,7 @@ class Comparison:
                 load, totals = yield from self._step(cache, new, way, self.source if i == 0 else 0, last=last[i])
                 found[i, way] = load, totals
             padded = any("capacity_factor" in block for block in self.spec["blocks"].values())
-            if padded and not self.kinds & {"mamba2", "gated_deltanet", "kda"}:
+            if padded and not self.kinds & CHUNKED:
                 yield self._padded(lengths[0], way)
         if len(ways) > 1:
             yield from self._cheapest(found, len(lengths))

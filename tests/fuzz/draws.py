@@ -160,6 +160,32 @@ def kda(d: Draw) -> Spec:
     return spec | d.maybe("gates", "full_rank")
 
 
+def rg_lru(d: Draw) -> Spec:
+    """Return Griffin's recurrent block."""
+    return {"kind": "rg_lru", "n_heads": d.dim(1, 3), "head_dim": d.dim(2, 13), "d_conv": d.dim(1, 5)}
+
+
+def rwkv4_time_mix(d: Draw) -> Spec:
+    """Return the time mix of RWKV-4."""
+    return {"kind": "rwkv4_time_mix", "d_inner": d.dim()}
+
+
+def rwkv4_channel_mix(d: Draw) -> Spec:
+    """Return the channel mix of RWKV-4."""
+    return {"kind": "rwkv4_channel_mix", "d_ff": d.dim(3, 48)}
+
+
+def lightning(d: Draw) -> Spec:
+    """Return lightning attention."""
+    spec: Spec = {"kind": "lightning", "n_heads": d.dim(1, 3), "head_dim": d.dim(3, 9)}
+    return spec | d.maybe("state_dtype", "model")
+
+
+def mlstm(d: Draw) -> Spec:
+    """Return the matrix memory of xLSTM."""
+    return {"kind": "mlstm", "n_heads": d.dim(1, 3), "qk_head_dim": d.dim(3, 9), "v_head_dim": d.dim(3, 9)}
+
+
 def short_conv(d: Draw) -> Spec:
     """Return the convolution of LFM2."""
     return {"kind": "short_conv", "d_conv": d.dim(1, 5)} | d.maybe("bias", True)
@@ -226,8 +252,17 @@ MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "mamba2": mamba2,
     "gated_deltanet": gated_deltanet,
     "kda": kda,
+    "rg_lru": rg_lru,
+    "rwkv4_time_mix": rwkv4_time_mix,
+    "lightning": lightning,
+    "mlstm": mlstm,
     "short_conv": short_conv,
     "custom": custom,
     "now_and_then": now_and_then,
 }
-NETWORKS: dict[str, Callable[[Draw], Spec]] = {"ffn": ffn, "moe": moe, "sometimes": sometimes}
+NETWORKS: dict[str, Callable[[Draw], Spec]] = {
+    "ffn": ffn,
+    "moe": moe,
+    "rwkv4_channel_mix": rwkv4_channel_mix,
+    "sometimes": sometimes,
+}

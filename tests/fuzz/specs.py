@@ -137,7 +137,7 @@ def random_spec(seed: int) -> Spec:
     blocks = {f"{'abc'[i]}.{kind.replace('_', '-')}": MIXERS[kind](d) for i, kind in enumerate(kinds)}
     networks = {
         f"{name}-{i}": NETWORKS[name](d)
-        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 1], k=d.dim(1, 2)))
+        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
     }
     reading = readers(blocks, d)
     sources = {name: block.get("kv_from") or block["index_from"] for name, block in reading.items()}

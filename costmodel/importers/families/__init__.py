@@ -35,6 +35,7 @@ TABLE = MappingProxyType(
         "marian": "bart:marian",
         "mbart": "bart:mbart",
         "megatron-bert": "bert:megatron_bert",
+        "minimax": "linear:minimax",
         "mistral": "llama:mistral",
         "mt5": "t5:t5",
         "mvp": "bart:mvp",
@@ -43,9 +44,11 @@ TABLE = MappingProxyType(
         "plbart": "bart:bart",
         "qwen2": "llama:qwen2",
         "qwen3": "llama:qwen3",
+        "recurrent_gemma": "linear:recurrent_gemma",
         "roberta": "bert:roberta",
         "roberta-prelayernorm": "bert:roberta_prelayernorm",
         "roformer": "bert:roformer",
+        "rwkv": "linear:rwkv",
         "seamless_m4t": "bart:seamless",
         "seamless_m4t_v2": "bart:seamless",
         "switch_transformers": "t5:switch",
@@ -54,6 +57,7 @@ TABLE = MappingProxyType(
         "umt5": "t5:umt5",
         "xlm-roberta": "bert:roberta",
         "xlm-roberta-xl": "bert:xlm_roberta_xl",
+        "xlstm": "linear:xlstm",
     }
 )
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .compressed import CompressedAttention
 from .kept import Kept
+from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
 from .mixers import Attention, CrossAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
@@ -25,6 +26,11 @@ KINDS: dict[str, Any] = {
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
     "kda": KimiDeltaAttention,
+    "lightning": Lightning,
+    "mlstm": Mlstm,
+    "rg_lru": RgLru,
+    "rwkv4_channel_mix": RwkvChannelMix,
+    "rwkv4_time_mix": RwkvTimeMix,
     "short_conv": ShortConv,
     "ffn": FeedForward,
     "moe": MixtureOfExperts,

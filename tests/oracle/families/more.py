@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import Family
+from .linear import LINEAR
 from .more_bert import MORE_BERT
 from .more_classic import MORE_CLASSIC
 from .more_dense import MORE_DENSE
@@ -17,6 +18,7 @@ MORE: tuple[Family, ...] = (
     *MORE_EXPERTS,
     *MORE_WINDOWS,
     *MORE_HYBRID,
+    *LINEAR,
     *MORE_ENCODER_DECODER,
     *MORE_BERT,
 )
