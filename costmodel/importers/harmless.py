@@ -12,7 +12,7 @@ import re
 HARMLESS = frozenset(
     """
     _attn_implementation _attn_implementation_internal _commit_hash _name_or_path 
-    architectures attn_implementation auto_map bad_words_ids begin_suppress_tokens bos_token
+    architectures attn_implementation auto_map bad_words_ids begin_suppress_tokens bos_token cache_implementation
     chunk_size_feed_forward classifier_dropout classifier_activation clip_qkv custom_pipelines
     decoder_start_token_id diversity_penalty do_sample dtype early_stopping
     embd_pdrop emb_pdrop encoder_no_repeat_ngram_size eos_token exponential_decay_length_penalty finetuning_task
@@ -23,7 +23,8 @@ HARMLESS = frozenset(
     num_labels num_return_sequences output_attentions output_hidden_states output_past output_router_logits
     output_scores prefix pretraining_tp problem_type remove_invalid_values repetition_penalty
     resid_pdrop return_dict return_dict_in_generate rms_norm_eps rope_parameters rope_scaling rope_theta
-    scale_attn_weights scale_embedding sep_token_id sep_token suppress_tokens task_specific_params temperature
+    scale_attn_weights scale_embedding sep_token_id sep_token summary_activation summary_proj_to_labels summary_type
+    summary_use_proj suppress_tokens task_specific_params temperature
     tf_legacy_loss tokenizer_class top_p torch_dtype torchscript
     transformers_version typical_p unk_token_id unsloth_fixed unsloth_version use_bfloat16 use_cache
     use_flash_attn variance_epsilon z_loss_coef zero_loss_coef
