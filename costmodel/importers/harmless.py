@@ -17,7 +17,7 @@ HARMLESS = frozenset(
     decoder_start_token_id diversity_penalty do_sample dtype early_stopping
     embd_pdrop emb_pdrop encoder_no_repeat_ngram_size eos_token exponential_decay_length_penalty finetuning_task
     forced_bos_token_id forced_eos_token_id forced_decoder_ids gradient_checkpointing
-    id2label initializer_factor initializer_range init_device init_std is_decoder keys_to_ignore_at_inference
+    id2label initializer_factor initializer_range init_device init_std is_decoder is_llama_config keys_to_ignore_at_inference
     label2id layer_norm_eps layer_norm_epsilon layernorm_epsilon length_penalty max_length max_new_tokens
     min_length mlp_activation_checkpoint model_type no_repeat_ngram_size norm_eps norm_epsilon num_beam_groups num_beams
     num_labels num_return_sequences output_attentions output_hidden_states output_past output_router_logits
@@ -26,7 +26,7 @@ HARMLESS = frozenset(
     scale_attn_weights scale_embedding sep_token_id sep_token summary_activation summary_proj_to_labels summary_type
     summary_use_proj suppress_tokens task_specific_params temperature
     tf_legacy_loss tokenizer_class top_p torch_dtype torchscript
-    transformers_version typical_p unk_token_id unsloth_fixed unsloth_version use_bfloat16 use_cache
+    transformers.js_config transformers_version typical_p unk_token_id unsloth_fixed unsloth_version use_bfloat16 use_cache
     use_flash_attn variance_epsilon z_loss_coef zero_loss_coef
     final_logit_softcapping query_pre_attn_scalar attention_multiplier
     embedding_multiplier residual_multiplier logits_scaling logit_scale routed_scaling_factor norm_topk_prob

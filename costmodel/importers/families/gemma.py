@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
 from costmodel.importers.families.wrappers import inner
@@ -47,7 +49,7 @@ def gemma3(c: Config) -> Draft:
     return draft
 
 
-def _capped(c: Config, **more: object) -> Draft:
+def _capped(c: Config, **more: Any) -> Draft:
     cap = c.share("attn_logit_softcapping", None)
     mixers = windowed(c, lambda index: (index + 1) % 2, bias=_bias(c), softcap=cap)
     return Draft(top(c, **more), [[mixer, ffn(c)] for mixer in mixers])
