@@ -10,8 +10,6 @@ from costmodel.importers.draft import Layer, Part
 
 ALL = ("q", "k", "v", "o")
 QKV = ("q", "k", "v")
-ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function")
-LEARNED = {"xielu": 2, "prelu": 1}  # activations that learn, and how many numbers
 
 
 def top(c: Config, *, tied: bool | None = None, **more: Any) -> dict[str, Any]:
@@ -70,14 +68,8 @@ def rope_dim(c: Config, head_dim: int, missing: float = 1.0) -> int:
 
 
 def ffn(c: Config, name: str = "mlp", *, d_ff: int | None = None, **more: Any) -> Part:
-    """Return a dense network of ``intermediate_size``; gated without a bias unless told otherwise.
-
-    An activation that learns has numbers of its own in every layer.
-    """
+    """Return a dense network of ``intermediate_size``; gated without a bias unless told otherwise."""
     fields = {"kind": "ffn", "d_ff": d_ff or c.count("intermediate_size")}
-    activation = next((c.get(key) for key in ACTIVATIONS if c.get(key) is not None), None)
-    if scalars := LEARNED.get(str(activation)):
-        fields["scalars"] = scalars
     return Part(name, fields | {key: value for key, value in more.items() if value is not None and value != []})
 
 

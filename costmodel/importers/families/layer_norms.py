@@ -35,6 +35,7 @@ def falcon(c: Config) -> Draft:
     if norms not in ((1, 2) if is_new else (0, 1)):
         c.refuse("num_ln_in_parallel_attn", f"num_ln_in_parallel_attn {norms} is not understood")
     bias, d_model = c.flag("bias"), c.count("n_embed", None) or c.count("hidden_size")
+    c.require("activation", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "relu2", "silu")
     c.get("hidden_size")  # n_embed, which older files have, comes first
     mixer = attention(
         c,

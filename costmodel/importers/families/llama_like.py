@@ -36,7 +36,7 @@ def even(c: Config) -> int:
 def apertus(c: Config) -> Draft:
     """Read Apertus: xIELU, which learns two numbers a layer, without a gate; norms on heads."""
     c.require("qk_norm", True, None)  # as its published files say; no key of the class
-    learned = 2 if c.word("hidden_act", "xielu") == "xielu" else None
+    learned = 2 if c.given.get("hidden_act", "xielu") == "xielu" and c.get("hidden_act") in (None, "xielu") else None
     return stack(c, attention(c, bias=biased(c), qk_norm="head"), ffn(c, gated=False, scalars=learned))
 
 
