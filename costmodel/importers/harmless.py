@@ -43,7 +43,8 @@ _PATTERN = re.compile(
 )
 
 
-LEARNED = ("prelu", "xielu")  # activations that learn numbers: under whatever key, a family must say that it counts them
+# Activations that learn numbers: under whatever key, a family must count them or refuse.
+LEARNED = ("prelu", "xielu")
 
 
 def is_harmless(key: str, value: object = None) -> bool:

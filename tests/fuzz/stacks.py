@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .compressed import CompressedAttention
-from .mixers import Attention, CrossAttention, LatentAttention
+from .mixers import Attention, CrossAttention, DifferentialAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
@@ -19,6 +19,7 @@ Spec = dict[str, Any]
 
 KINDS: dict[str, Any] = {
     "mla": LatentAttention,
+    "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,

@@ -46,6 +46,7 @@ TOP_K = (
 CLASSES = {"flaubert": "FlaubertWithLMHeadModel"}  # classes that write text and stand in no mapping of those
 # What the defaults of a class lack to be a model: they are null, and its modelling code takes them as they are.
 STARTS: dict[str, dict[str, Any]] = {
+    "diffllama": {"head_dim": 64, "num_key_value_heads": 32},
     "hunyuan_v1_dense": {"head_dim": 128},
     "ministral": {"head_dim": 128},
     "nemotron": {"head_dim": 128, "num_key_value_heads": 8},

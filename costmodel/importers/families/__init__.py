@@ -26,6 +26,7 @@ TABLE = MappingProxyType(
         "ctrl": "gpt:ctrl",
         "cwm": "llama_like:cwm",
         "deepseek_v3": "deepseek:deepseek_v3",
+        "diffllama": "llama_like:diffllama",
         "ernie4_5": "llama_like:ernie4_5",
         "exaone4": "llama_like:exaone4",
         "falcon": "layer_norms:falcon",

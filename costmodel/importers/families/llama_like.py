@@ -57,6 +57,14 @@ def cwm(c: Config) -> Draft:
     return Draft(top(c), [[mixer, ffn(c, bias=c.flag("mlp_bias") or None)] for mixer in mixers])
 
 
+def diffllama(c: Config) -> Draft:
+    """Read DiffLlama: differential attention; ``lambda_std_dev`` is how its vectors start."""
+    c.get("lambda_std_dev")
+    plain = attention(c, bias=biased(c))
+    mixer = Part(plain.name, {**plain.fields, "kind": "differential_attention"})
+    return stack(c, mixer, ffn(c))
+
+
 def ernie4_5(c: Config) -> Draft:
     """Read ERNIE 4.5: one flag for the biases of attention and network."""
     bias = c.flag("use_bias")
