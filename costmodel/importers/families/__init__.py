@@ -64,6 +64,7 @@ TABLE = MappingProxyType(
         "ministral3": "llama:mistral",
         "mistral": "llama:mistral",
         "modernbert-decoder": "masked:modernbert_decoder",
+        "moshi": "llama_like:moshi",
         "mpt": "gpt:mpt",
         "nanochat": "llama_like:nanochat",
         "nemotron": "layer_norms:nemotron",
