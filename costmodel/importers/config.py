@@ -164,7 +164,7 @@ class Config:
     def unread(self) -> Iterator[tuple[str, SpecError]]:
         """Yield every key, here and inside, that could change a figure and that nothing read."""
         for key, value in self.given.items():
-            if key in self.seen or is_harmless(key):
+            if key in self.seen or is_harmless(key, value):
                 continue
             if key in self.keys and value == self.keys[key]:
                 continue  # as where it is missing

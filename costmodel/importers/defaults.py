@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PATH = Path(__file__).with_suffix(".jsonl")
+SAME = {"gpt-sw3": "gpt2"}  # model types that share the class of another
 
 
 class Class(NamedTuple):
@@ -34,6 +35,7 @@ def class_of(model_type: str) -> Class:
     Raises:
         KeyError: no class has this type.
     """
+    model_type = SAME.get(model_type, model_type)
     # One line is parsed, not all: a command reads one or two classes.
     start = _text().find(f'{{"model_type":"{model_type}",')
     if start < 0:

@@ -80,6 +80,18 @@ def attention(d: Draw) -> Spec:
     return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
 
 
+def differential(d: Draw) -> Spec:
+    """Return differential attention, whose heads come in pairs."""
+    kv = 2 * d.dim(1, 2)
+    spec: Spec = {"kind": "differential_attention", "n_heads": kv * d.dim(1, 3), "head_dim": d.dim(3, 9)}
+    if spec["n_heads"] != kv or d.chance():
+        spec["n_kv_heads"] = kv
+    if bias := d.some("q", "k", "v", "o"):
+        spec["bias"] = bias
+    spec |= d.maybe("norm_weight", True) | d.maybe("rope", False, 0.2)
+    return spec | d.maybe("window", d.dim(2, 7))
+
+
 def now_and_then(d: Draw) -> Spec:
     """Return attention that a share of the tokens enters; its weights divide by the share."""
     parts = d.one(2, 3)
@@ -247,6 +259,7 @@ def custom(d: Draw) -> Spec:
 MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "attention": attention,
     "mla": mla,
+    "differential_attention": differential,
     "compressed_attention": compressed,
     "mamba": mamba,
     "mamba2": mamba2,

@@ -44,13 +44,21 @@ TOP_K = (
 )  # fmt: skip
 # Families that choose a number of experts which no key gives.
 CHOSEN = {"nllb-moe": 2}
+CLASSES = {"flaubert": "FlaubertWithLMHeadModel"}  # classes that write text and stand in no mapping of those
+# What the defaults of a class lack to be a model: they are null, and its modelling code takes them as they are.
+STARTS: dict[str, dict[str, Any]] = {
+    "diffllama": {"head_dim": 64, "num_key_value_heads": 32},
+    "hunyuan_v1_dense": {"head_dim": 128},
+    "ministral": {"head_dim": 128},
+    "nemotron": {"head_dim": 128, "num_key_value_heads": 8},
+}
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
     """Return the class that generates text for a model type: with its encoder, where it has one."""
     mappings = sorted(MAPPINGS, key=lambda m: m is not MAPPINGS[1]) if _has_encoder(model_type) else MAPPINGS
-    for mapping in mappings:
+    for mapping in (*mappings, CLASSES):
         name = mapping.get(model_type)
         if name is not None:
             return getattr(transformers, name if isinstance(name, str) else name[0])
@@ -244,12 +252,13 @@ def _other(value: Any, random: Random) -> Any:
 
 def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the default configuration, bare and in full, then random ones."""
-    yield {"model_type": model_type}
-    full = flat(CONFIG_MAPPING[model_type]())
+    bare = {"model_type": model_type, **STARTS.get(model_type, {})}
+    yield bare
+    full = flat(CONFIG_MAPPING[model_type](**STARTS.get(model_type, {})))
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):
-        base = {"model_type": model_type} if random.random() < 0.6 else full
+        base = bare if random.random() < 0.6 else full
         yield variation(base, model_type, random)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .compressed import CompressedAttention
 from .kept import Kept
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
-from .mixers import Attention, CrossAttention, LatentAttention
+from .mixers import Attention, CrossAttention, DifferentialAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
@@ -21,6 +21,7 @@ Spec = dict[str, Any]
 
 KINDS: dict[str, Any] = {
     "mla": LatentAttention,
+    "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
