@@ -46,9 +46,11 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
     if unread and not lenient:
         _, error = unread[0]
         if len(unread) > 1:
-            error.note = f"{count_of(len(unread) - 1, 'more key')} like it: " + ", ".join(
-                name for name, _ in unread[1:7]
-            ) + (", ..." if len(unread) > 7 else "")  # noqa: PLR2004
+            error.note = (
+                f"{count_of(len(unread) - 1, 'more key')} like it: "
+                + ", ".join(name for name, _ in unread[1:7])
+                + (", ..." if len(unread) > 7 else "")
+            )  # noqa: PLR2004
         raise error
     head = {"name": spec_name(where, data), "source": _source(where, data, draft.left_out)}
     return Imported(head | draft.document(), [name for name, _ in unread], list(draft.left_out))
@@ -67,7 +69,9 @@ def _adapt(data: Mapping[str, Any], source: Source) -> tuple[Draft, Config]:
     try:
         return read_family(config), config
     except (ZeroDivisionError, IndexError) as error:  # numbers that no model has
-        raise SpecError(f"the numbers of the configuration contradict each other: {error}", "AC401", source.name) from None
+        raise SpecError(
+            f"the numbers of the configuration contradict each other: {error}", "AC401", source.name
+        ) from None
 
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9._+-]+")

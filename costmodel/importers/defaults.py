@@ -16,10 +16,15 @@ PATH = Path(__file__).with_suffix(".jsonl")
 
 
 class Class(NamedTuple):
-    """One configuration class: its keys with defaults, and other names of some keys."""
+    """One configuration class: its keys with defaults, other names of some keys, and what is inside.
+
+    ``inside`` has for every configuration inside its model type (``type``, or ``only`` where the
+    class reads no other) and the keys that it has where it is missing (``missing``).
+    """
 
     keys: Mapping[str, Any]
     also: Mapping[str, str]
+    inside: Mapping[str, Mapping[str, Any]]
 
 
 @cache
@@ -39,4 +44,4 @@ def class_of(model_type: str) -> Class:
     if start < 0:
         raise KeyError(model_type)
     row = json.loads(_text()[start : _text().index("\n", start)])
-    return Class(row["keys"], row.get("also", {}))
+    return Class(row["keys"], row.get("also", {}), row.get("inside", {}))

@@ -84,7 +84,9 @@ def layer_types(c: Config, known: dict[str, Any], missing: Sequence[Any] | None 
     return [known[word] for word in words]
 
 
-def router(c: Config, score: str = "softmax", *, groups: str = "n_group", top_groups: str = "topk_group", **more: Any) -> dict[str, Any]:
+def router(
+    c: Config, score: str = "softmax", *, groups: str = "n_group", top_groups: str = "topk_group", **more: Any
+) -> dict[str, Any]:
     """Return how experts are scored; choices among groups of experts where there are several groups."""
     fields: dict[str, Any] = {"score": score}
     n, top_n = c.natural(groups, None), c.natural(top_groups, None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import importlib
 import inspect
 import json
 import logging
@@ -45,14 +46,23 @@ TOP_K = (
 )  # fmt: skip
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
+LANGUAGE_MODELS = ("text_config", "thinker_config")
+
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
     """Return the class that generates text for a model type."""
+    found = []
     for mapping in MAPPINGS:
         name = mapping.get(model_type)
         if name is not None:
-            return getattr(transformers, name if isinstance(name, str) else name[0])
-    return None
+            found.append(getattr(transformers, name if isinstance(name, str) else name[0]))
+    config = CONFIG_MAPPING[model_type]
+    exact = [cls for cls in found if cls.config_class is config]  # a mapping may name the language model's class
+    if found:
+        return (exact or found)[0]
+    module = importlib.import_module(config.__module__.replace(".configuration_", ".modeling_"))
+    named = [cls for name, cls in vars(module).items() if name.endswith(("ForConditionalGeneration", "ForCausalLM"))]
+    return next((cls for cls in named if cls.config_class is config), None)
 
 
 @dataclass(frozen=True)
@@ -147,7 +157,9 @@ def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> s
         tally.equal += 1
         tally.towers += not imported.left_out
         return "equal"
-    tally.wrong.append(f"{json.dumps(data)[:1500]}\n      ours {got} theirs {want} difference {[a - b for a, b in zip(got, want)]}")
+    tally.wrong.append(
+        f"{json.dumps(data)[:1500]}\n      ours {got} theirs {want} difference {[a - b for a, b in zip(got, want)]}"
+    )
     return "wrong"
 
 
@@ -171,7 +183,18 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
             for listed in ("layer_types", "mlp_layer_types", "layers_block_type"):
                 if random.random() < 0.9:
                     data.pop(listed, None)
-    options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
+    inside = class_of(model_type).inside
+    options = [
+        key
+        for key in keys
+        if key not in ("model_type", "is_encoder_decoder") and (key not in inside or isinstance(data.get(key), dict))
+    ]
+    for key in LANGUAGE_MODELS:
+        if isinstance(text := data.get(key), dict) and key in inside:
+            kind = inside[key].get("only") or text.get("model_type") or inside[key]["type"]
+            if random.random() < 0.4:
+                data[key] = text = {k: text[k] for k in text if k == "model_type" or random.random() < 0.5}
+            _vary(text, kind, random, times)
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
         if isinstance(value, dict) and key.endswith("_config"):
@@ -203,7 +226,8 @@ def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):
-        base = {"model_type": model_type} if random.random() < 0.6 else full
+        wraps = any(key in LANGUAGE_MODELS for key in class_of(model_type).inside)
+        base = {"model_type": model_type} if random.random() < (0.1 if wraps else 0.6) else full
         yield variation(base, model_type, random)
 
 
