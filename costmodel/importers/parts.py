@@ -70,17 +70,19 @@ def ffn(c: Config, name: str = "mlp", *, d_ff: int | None = None, **more: Any) -
     return Part(name, fields | {key: value for key, value in more.items() if value is not None and value != []})
 
 
-def layer_types(c: Config, known: dict[str, Any], missing: Sequence[Any] | None = None) -> list[Any]:
+def layer_types(
+    c: Config, known: dict[str, Any], missing: Sequence[Any] | None = None, key: str = "layer_types"
+) -> list[Any]:
     """Return what each layer is, by the words of ``layer_types``; ``missing`` is what the class puts there."""
     n = c.count("num_hidden_layers")
-    words = c.list_of(str, "layer_types", n, None)
+    words = c.list_of(str, key, n, None)
     if words is None:
         if missing is None:
-            c.refuse("layer_types", "layer_types is missing, and the model type has no default for it")
+            c.refuse(key, f"{key} is missing, and the model type has no default for it")
         return list(missing)
     for index, word in enumerate(words):
         if word not in known:
-            c.refuse("layer_types", f'layer_types[{index}] is "{word[:64]}"', f"known: {', '.join(known)}")
+            c.refuse(key, f'{key}[{index}] is "{word[:64]}"', f"known: {', '.join(known)}")
     return [known[word] for word in words]
 
 
@@ -133,7 +135,10 @@ def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), **more: Any) 
 
 
 def further(c: Config, layer: Layer, *keys: str) -> tuple[dict[str, Any], list[Layer]] | None:
-    """Return the layers that predict further tokens, all like ``layer``: as many as the first key that is there says."""
-    found = [c.natural(key, 0) for key in keys]
-    depth = next((n for n in found if n), 0)
+    """Return the layers that predict further tokens, all like ``layer``.
+
+    There are as many as the first key that the file has says, be it 0; else as many as the class does.
+    """
+    found = {key: c.natural(key, 0) for key in keys}
+    depth = next((n for key, n in found.items() if c.has(key)), max(found.values()))
     return ({}, [layer] * depth) if depth else None

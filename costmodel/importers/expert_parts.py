@@ -1,0 +1,63 @@
+"""What families with experts have in common: which layers have them, DeepSeek's router, keys of published files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from costmodel.importers.config import Config
+from costmodel.importers.draft import Layer, Part
+from costmodel.importers.parts import ffn, layer_types, moe, router
+
+
+def sparse_layers(c: Config, missing: Sequence[bool] | None = None) -> list[bool]:
+    """Say which layers have experts, by ``mlp_layer_types``; ``missing`` is what the class puts there."""
+    return layer_types(c, {"dense": False, "sparse": True}, missing, "mlp_layer_types")
+
+
+def after(c: Config, first: int) -> list[bool]:
+    """Say which layers have experts where the first few have none."""
+    return [index >= first for index in range(c.count("num_hidden_layers"))]
+
+
+def stack(mixers: Sequence[Any], sparse: Sequence[bool], experts: Part, dense: Part) -> list[Layer]:
+    """Return layers of a mixer and either experts or a dense network."""
+    return [[mixer, experts if one else dense] for mixer, one in zip(mixers, sparse, strict=True)]
+
+
+def every(c: Config, mixer: Part) -> list[Part]:
+    """Return the same mixer for every layer."""
+    return [mixer] * c.count("num_hidden_layers")
+
+
+def deepseek_experts(c: Config, score: str = "sigmoid", *, correction_bias: bool = True, **more: Any) -> Part:
+    """Return experts with DeepSeek's keys: ``n_shared_experts`` of the routed ones' size, groups of experts.
+
+    Keys that its published files have besides are read here: they must say what the class does anyway.
+    """
+    c.require("scoring_func", None, score)
+    return moe(
+        c,
+        n_experts=c.count("n_routed_experts"),
+        shared=c.natural("n_shared_experts", 0),
+        router=router(c, score, correction_bias=correction_bias),
+        **more,
+    )
+
+
+def dense(c: Config, **more: Any) -> Part:
+    """Return the network of the layers without experts."""
+    return ffn(c, "dense", **more)
+
+
+def windows(c: Config, local: Part, full: Part, missing: Sequence[bool] | None = None) -> list[Part]:
+    """Return the attention of each layer by ``layer_types``; ``missing`` says where the class puts windows.
+
+    A window of no width is no window: a file whose layers ask for one is refused.
+    """
+    usual = None if missing is None else [local if one else full for one in missing]
+    found = layer_types(c, {"full_attention": full, "sliding_attention": local}, usual)
+    if local in found and "window" not in local.fields:
+        c.refuse("layer_types", "layers have a window, and sliding_window gives it no width")
+    alike = all(part == found[0] for part in found)
+    return [part._replace(name="attention") for part in found] if alike else found
