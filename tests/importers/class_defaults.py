@@ -28,13 +28,20 @@ MODELS = Path(transformers.__file__).parent / "models"
 
 
 def classes() -> Iterator[tuple[str, type[PreTrainedConfig]]]:
-    """Yield every configuration class with its model type, sorted by folder and name."""
+    """Yield every configuration class with its model type, sorted by folder and name.
+
+    A part that has no model type is called by its folder and the key where it stands: dbrx.ffn_config.
+    """
     for path in sorted(MODELS.glob("*/configuration_*.py")):
         module = importlib.import_module(f"transformers.models.{path.parent.name}.{path.stem}")
         for _, found in sorted(vars(module).items()):
             own = inspect.isclass(found) and found.__module__ == module.__name__
-            if own and issubclass(found, PreTrainedConfig) and found.model_type:
-                yield found.model_type, found
+            if own and issubclass(found, PreTrainedConfig) and (name := found.model_type or _place(found)):
+                yield name, found
+
+
+def _place(found: type[PreTrainedConfig]) -> str:
+    return f"{found.__module__.split('.')[-2]}.{found.base_config_key}" if found.base_config_key else ""
 
 
 def plain(value: Any) -> Any:
@@ -72,7 +79,9 @@ def line(model_type: str, found: type[PreTrainedConfig]) -> str:
     also = {new: old for new, old in (found.attribute_map or {}).items() if old in row["keys"]}
     if also:
         row["also"] = also
-    if inside := {key: part(specs) for key, specs in found.sub_configs_defaults.items()}:
+    nameless = (pair for pair in found.sub_configs.items() if not getattr(pair[1], "model_type", "auto"))
+    inside = {key: {"only": _place(cls)} for key, cls in nameless if _place(cls)}
+    if inside := inside | {key: part(specs) for key, specs in found.sub_configs_defaults.items()}:
         row["inside"] = inside
     return json.dumps(row, separators=(",", ":"))
 

@@ -16,8 +16,9 @@ import json
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -46,6 +47,14 @@ TOP_K = (
 )  # fmt: skip
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
+# What the default of a class lacks to be a model: heads, experts, a base of the rotation.
+STARTS: Mapping[str, Mapping[str, Any]] = {
+    "dbrx": {"attn_config": {"kv_n_heads": 4, "clip_qkv": 8, "rope_theta": 500000.0}},
+    "deepseek_v2": {"num_experts_per_tok": 6},
+    "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6, "first_k_dense_replace": 1},
+    "hunyuan_v1_moe": {"head_dim": 128, "num_experts": 8, "moe_topk": 2},
+}
+
 LANGUAGE_MODELS = ("text_config", "thinker_config")
 
 
@@ -63,6 +72,30 @@ def model_class(model_type: str) -> type[torch.nn.Module] | None:
     module = importlib.import_module(config.__module__.replace(".configuration_", ".modeling_"))
     named = [cls for name, cls in vars(module).items() if name.endswith(("ForConditionalGeneration", "ForCausalLM"))]
     return next((cls for cls in named if cls.config_class is config), None)
+
+
+def without_frozen(model: torch.nn.Module) -> None:
+    """Take away parameters that are not trained: correction biases of routers, buffers in other families and here."""
+    for module in model.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if not parameter.requires_grad:
+                delattr(module, name)
+
+
+def without_zero_experts(model: torch.nn.Module) -> None:
+    """Take away the first matrices of experts that pass their input on; their last matrices do not exist either."""
+    for module in model.modules():
+        if getattr(module, "zero_expert_num", 0):
+            module.gate_up_proj = torch.nn.Parameter(module.gate_up_proj[: module.num_routed_experts])
+
+
+# What a class allocates besides what the architecture has.
+BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
+    "afmoe": without_frozen,
+    "ernie4_5_moe": without_frozen,
+    "laguna": without_frozen,
+    "longcat_flash": without_zero_experts,
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +124,7 @@ def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Modul
 def count(model: torch.nn.Module) -> Counts:
     """Count a model's parameters."""
     config = model.config.get_text_config(decoder=True)
+    BESIDE.get(config.model_type, lambda _: None)(model)
     everything = size(model)
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     total = everything
@@ -98,7 +132,10 @@ def count(model: torch.nn.Module) -> Counts:
         total = size(decoder, model.get_output_embeddings())
         if config is model.config:
             total = everything
-    chosen = next((int(k) for name in TOP_K if (k := getattr(config, name, None))), 1)
+    places = (config, getattr(config, "ffn_config", None))
+    chosen: int | Fraction = next((int(k) for at in places for name in TOP_K if (k := getattr(at, name, None))), 1)
+    if zero := getattr(config, "zero_expert_num", None):  # as if the choice were uniform
+        chosen = Fraction(chosen * config.n_routed_experts, config.n_routed_experts + zero)
     idle = 0
     for name, module in (model if total == everything else torch.nn.ModuleList([decoder])).named_modules():
         if not type(module).__name__.endswith("Experts") or "shared" in name:
@@ -107,7 +144,8 @@ def count(model: torch.nn.Module) -> Counts:
             each = list(module.values() if isinstance(module, torch.nn.ModuleDict) else module)
             idle += (len(each) - chosen) * size(each[0])
         else:
-            experts = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
+            held = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
+            experts = getattr(module, "num_experts", held)  # a matrix may hold all of them, one below the other
             idle += (experts - chosen) * sum(p.numel() // experts for p in module.parameters())
     return Counts(total, total - idle, everything)
 
@@ -221,13 +259,14 @@ def _other(value: Any, key: str, random: Random) -> Any:
 
 def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the default configuration, bare and in full, then random ones."""
-    yield {"model_type": model_type}
-    full = flat(CONFIG_MAPPING[model_type]())
+    bare = {"model_type": model_type, **STARTS.get(model_type, {})}
+    yield bare
+    full = flat(CONFIG_MAPPING[model_type](**{k: v for k, v in bare.items() if k != "model_type"}))
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):
         wraps = any(key in LANGUAGE_MODELS for key in class_of(model_type).inside)
-        base = {"model_type": model_type} if random.random() < (0.1 if wraps else 0.6) else full
+        base = bare if random.random() < (0.1 if wraps else 0.6) else full
         yield variation(base, model_type, random)
 
 

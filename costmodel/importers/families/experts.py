@@ -27,9 +27,9 @@ def phimoe(c: Config) -> Draft:
 def qwen2_moe(c: Config) -> Draft:
     """Read Qwen2-MoE: a gated shared expert; every other layer has a window where windows are used at all."""
     used = c.flag("use_sliding_window")
-    window, first = c.count("sliding_window", None), c.natural("max_window_layers", None)
+    window, first = c.natural("sliding_window", 0), c.natural("max_window_layers", None)
     bias = QKV if c.flag("qkv_bias") else ()
-    local = attention(c, "local", bias=bias, window=window if used else None)
+    local = attention(c, "local", bias=bias, window=window if used and window else None)
     usual = [used and index % 2 == 0 and index < first for index in range(c.count("num_hidden_layers"))]
     mixers = windows(c, local, attention(c, "global", bias=bias), usual)
     experts = moe(c, shared=1, shared_d_ff=c.count("shared_expert_intermediate_size"))
@@ -40,6 +40,7 @@ def qwen2_moe(c: Config) -> Draft:
 def qwen3_moe(c: Config) -> Draft:
     """Read Qwen3-MoE: norms on the heads of queries and keys; a window in every layer, or in none."""
     c.get("max_window_layers")  # of the published files; no key of the class
+    c.require("num_local_experts", None, c.get("num_experts"))  # of files that the class wrote
     window = c.count("sliding_window", None)
     window = window if c.flag("use_sliding_window") else None
     mixer = attention(c, bias=_all(c), qk_norm="head", window=window)
@@ -104,13 +105,15 @@ def gpt_oss(c: Config) -> Draft:
 
 def dbrx(c: Config) -> Draft:
     """Read DBRX: sizes in two configurations inside; layer norms without a bias; never tied."""
-    inner, network = c.sub("attn_config", "dbrx.attn_config"), c.sub("ffn_config", "dbrx.ffn_config")
+    inner, network = c.sub("attn_config"), c.sub("ffn_config")
     inner.get("clip_qkv")
     for key in ("hidden_size", "ffn_act_fn", "moe_loss_weight", "moe_normalize_expert_weights", "moe_jitter_eps"):
         network.get(key)  # the width is the model's, whatever stands there
     c.require("num_key_value_heads", None, inner.count("kv_n_heads"))
     c.require("tie_word_embeddings", False)
     heads = c.count("n_heads")
+    if c.count("d_model") % heads:
+        c.refuse("n_heads", f"n_heads {heads} does not divide d_model {c.count('d_model')}")
     mixer = attention(
         c, heads=heads, kv_heads=inner.count("kv_n_heads"), head_dim=c.count("d_model") // heads
     )
