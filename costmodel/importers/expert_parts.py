@@ -30,7 +30,9 @@ def every(c: Config, mixer: Part) -> list[Part]:
     return [mixer] * c.count("num_hidden_layers")
 
 
-def deepseek_experts(c: Config, score: str = "sigmoid", *, correction_bias: bool = True, **more: Any) -> Part:
+def deepseek_experts(
+    c: Config, score: str = "sigmoid", *, correction_bias: bool = True, n_experts: int | None = None, **more: Any
+) -> Part:
     """Return experts with DeepSeek's keys: ``n_shared_experts`` of the routed ones' size, groups of experts.
 
     Keys that its published files have besides are read here: they must say what the class does anyway.
@@ -38,11 +40,16 @@ def deepseek_experts(c: Config, score: str = "sigmoid", *, correction_bias: bool
     c.require("scoring_func", None, score)
     return moe(
         c,
-        n_experts=c.count("n_routed_experts"),
+        n_experts=n_experts or c.count("n_routed_experts"),
         shared=c.natural("n_shared_experts", 0),
         router=router(c, score, correction_bias=correction_bias),
         **more,
     )
+
+
+def same(c: Config, key: str, other: str) -> None:
+    """Refuse a second name of a number, as files have it that a class wrote, where it says another number."""
+    c.require(key, None, c.get(other))
 
 
 def dense(c: Config, **more: Any) -> Part:
@@ -50,14 +57,37 @@ def dense(c: Config, **more: Any) -> Part:
     return ffn(c, "dense", **more)
 
 
-def windows(c: Config, local: Part, full: Part, missing: Sequence[bool] | None = None) -> list[Part]:
+def windows(
+    c: Config, local: Part, full: Part, missing: Sequence[bool] | None = None, *, rename: bool = True
+) -> list[Part]:
     """Return the attention of each layer by ``layer_types``; ``missing`` says where the class puts windows.
 
-    A window of no width is no window: a file whose layers ask for one is refused.
+    A window of no width is no window: a file whose layers ask for one is refused. Where all layers
+    are alike, ``rename`` calls their block plainly attention.
     """
     usual = None if missing is None else [local if one else full for one in missing]
     found = layer_types(c, {"full_attention": full, "sliding_attention": local}, usual)
     if local in found and "window" not in local.fields:
         c.refuse("layer_types", "layers have a window, and sliding_window gives it no width")
     alike = all(part == found[0] for part in found)
-    return [part._replace(name="attention") for part in found] if alike else found
+    return [part._replace(name="attention") for part in found] if rename and alike else found
+
+
+def rope_of(c: Config, kind: str, head_dim: int, usual: float, missing: float = 1.0) -> int | None:
+    """Return how many values of a head are rotated in layers of one type; None for all of them.
+
+    ``usual`` is the share where the file has no ``rope_parameters``, ``missing`` where those of
+    the type name none.
+    """
+    inner = c.get("rope_parameters")
+    share: Any = usual
+    if isinstance(inner, dict):
+        own = inner.get(kind)
+        share = own.get("partial_rotary_factor", missing) if isinstance(own, dict) else missing
+    dims = int(head_dim * share)
+    return None if dims == head_dim else dims
+
+
+def unrotated(part: Part) -> Part:
+    """Return the same attention without a rotation."""
+    return part._replace(fields={**part.fields, "rope": False})

@@ -122,13 +122,16 @@ def moe(
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 
-def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), **more: Any) -> Part:
+def mla(
+    c: Config, name: str = "mla", *, bias: Sequence[str] = (), v_head_dim: int | None = None, **more: Any
+) -> Part:
     """Return multi-head latent attention with DeepSeek's keys."""
     fields: dict[str, Any] = {"kind": "mla", "n_heads": c.count("num_attention_heads")}
     if q_lora_rank := c.count("q_lora_rank", None):
         fields["q_lora_rank"] = q_lora_rank
-    for key in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"):
+    for key in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim"):
         fields[key] = c.count(key)
+    fields["v_head_dim"] = v_head_dim or c.count("v_head_dim")
     if bias:
         fields["bias"] = [one for one in bias if one != "q_a" or q_lora_rank]
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})

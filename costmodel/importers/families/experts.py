@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
-from costmodel.importers.expert_parts import dense, every, stack, windows
+from costmodel.importers.expert_parts import dense, every, same, stack, windows
 from costmodel.importers.parts import ALL, QKV, attention, moe, top
 
 
@@ -40,7 +40,7 @@ def qwen2_moe(c: Config) -> Draft:
 def qwen3_moe(c: Config) -> Draft:
     """Read Qwen3-MoE: norms on the heads of queries and keys; a window in every layer, or in none."""
     c.get("max_window_layers")  # of the published files; no key of the class
-    c.require("num_local_experts", None, c.get("num_experts"))  # of files that the class wrote
+    same(c, "num_local_experts", "num_experts")
     window = c.count("sliding_window", None)
     window = window if c.flag("use_sliding_window") else None
     mixer = attention(c, bias=_all(c), qk_norm="head", window=window)
@@ -114,9 +114,7 @@ def dbrx(c: Config) -> Draft:
     heads = c.count("n_heads")
     if c.count("d_model") % heads:
         c.refuse("n_heads", f"n_heads {heads} does not divide d_model {c.count('d_model')}")
-    mixer = attention(
-        c, heads=heads, kv_heads=inner.count("kv_n_heads"), head_dim=c.count("d_model") // heads
-    )
+    mixer = attention(c, heads=heads, kv_heads=inner.count("kv_n_heads"), head_dim=c.count("d_model") // heads)
     experts = moe(
         c,
         n_experts=network.count("moe_num_experts"),
@@ -134,7 +132,9 @@ def hunyuan_v1_moe(c: Config) -> Draft:
     Sizes may be lists with an entry a layer, which must all be alike.
     """
     mixer = attention(c, bias=_all(c), qk_norm="head")
-    experts = moe(c, n_experts=_alike(c, "num_experts"), top_k=_alike(c, "moe_topk"), d_ff=c.count("intermediate_size"), shared=1)
+    experts = moe(
+        c, n_experts=_alike(c, "num_experts"), top_k=_alike(c, "moe_topk"), d_ff=c.count("intermediate_size"), shared=1
+    )
     return Draft(top(c), [[mixer, experts]] * c.count("num_hidden_layers"))
 
 

@@ -114,7 +114,7 @@ vocab_size: 131
 n_layers: 4
 blocks:
   local: {kind: attention, n_heads: 8, n_kv_heads: 2, head_dim: 10, qk_norm: head, gate: head, window: 24}
-  global: {like: local, n_heads: 6, window: ~}
+  global: {like: local, n_heads: 6, window: ~, rope_dim: 5}
   dense: {kind: ffn, d_ff: 70}
   moe:
     kind: moe
@@ -162,7 +162,7 @@ d_model: 42
 vocab_size: 131
 n_layers: 4
 blocks:
-  global: {kind: attention, n_heads: 6, n_kv_heads: 1, head_dim: 10, v_head_dim: 8}
+  global: {kind: attention, n_heads: 6, n_kv_heads: 1, head_dim: 10, v_head_dim: 8, rope_dim: 3}
   local: {like: global, n_kv_heads: 2, window: 24, sinks: true}
   dense: {kind: ffn, d_ff: 70}
   moe: {kind: moe, n_experts: 8, top_k: 3, d_ff: 22, router: {score: sigmoid, correction_bias: true}}
@@ -188,7 +188,7 @@ vocab_size: 131
 n_layers: 4
 blocks:
   local: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 10, qk_norm: head, sinks: true, window: 24}
-  global: {like: local, window: ~}
+  global: {like: local, window: ~, rope: false}
   dense: {kind: ffn, d_ff: 70}
   moe: {kind: moe, n_experts: 8, top_k: 3, d_ff: 22, shared: {d_ff: 26}, router: {score: sigmoid}}
 mixer: repeat 3 local + global
@@ -246,7 +246,7 @@ d_model: 42
 vocab_size: 131
 n_layers: 5
 tied: true
-norm: {place: parallel}
+norm: {kind: layer, bias: false, place: parallel}
 blocks:
   local: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 10, window: 24}
   first: {like: local, window: ~}
