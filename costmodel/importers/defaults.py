@@ -12,6 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+# Model types of code on the hub that transformers reads with a class of its own.
+SAME_KEYS = {"kimi_k2": "deepseek_v3"}
+
 PATH = Path(__file__).with_suffix(".jsonl")
 
 
@@ -39,6 +42,7 @@ def class_of(model_type: str) -> Class:
     Raises:
         KeyError: no class has this type.
     """
+    model_type = SAME_KEYS.get(model_type, model_type)
     # One line is parsed, not all: a command reads one or two classes.
     start = _text().find(f'{{"model_type":"{model_type}",')
     if start < 0:

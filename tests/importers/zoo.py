@@ -103,7 +103,7 @@ class Counts:
     """Parameters of a model that transformers built: of its language model and of everything."""
 
     total: int
-    active: int
+    active: int | Fraction
     everything: int
 
 
@@ -191,6 +191,8 @@ def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> s
     want = [theirs.total, theirs.active, theirs.everything]
     if imported.left_out:  # towers that are not read yet: the language model alone
         got, want = got[:2], want[:2]
+    if isinstance(want[1], Fraction) and 0 <= want[1] - got[1] < 3:  # noqa: PLR2004
+        want[1] = got[1]  # expected experts: ours rounds down each of gate, up and down
     if got == want:
         tally.equal += 1
         tally.towers += not imported.left_out

@@ -45,6 +45,7 @@ RULES = {
     "instructblipvideo": TEXT,
     "kosmos-2": EITHER,
     "kosmos-2.5": TEXT,
+    "llama4": TEXT,
     "llava": EITHER,
     "llava_next_video": EITHER,
     "llava_onevision": EITHER,
