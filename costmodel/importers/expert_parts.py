@@ -42,9 +42,14 @@ def deepseek_experts(
         c,
         n_experts=n_experts or c.count("n_routed_experts"),
         shared=c.natural("n_shared_experts", 0),
-        router=router(c, score, correction_bias=correction_bias),
+        router=plain(router(c, score, correction_bias=correction_bias)),
         **more,
     )
+
+
+def plain(fields: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the fields of a router without a softmax, which needs no word; None where nothing is left."""
+    return {key: value for key, value in fields.items() if value != "softmax"} or None
 
 
 def same(c: Config, key: str, other: str) -> None:

@@ -10,6 +10,7 @@ from costmodel.importers.expert_parts import (
     after,
     deepseek_experts,
     dense,
+    plain,
     rope_of,
     same,
     sparse_layers,
@@ -60,7 +61,7 @@ def cohere2_moe(c: Config) -> Draft:
     ]
     mixers = [part._replace(name="first") if part == full else part for part in mixers]  # dense and rotated
     inner = c.count("intermediate_size")
-    experts = moe(c, d_ff=inner, shared=c.natural("num_shared_experts"), router={"score": score})
+    experts = moe(c, d_ff=inner, shared=c.natural("num_shared_experts"), router=plain({"score": score}))
     network = dense(c, d_ff=c.count("prefix_dense_intermediate_size", inner))
     norm = (
         {"place": "parallel"}
