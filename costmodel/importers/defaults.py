@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 # Model types of code on the hub that transformers reads with a class of its own.
-SAME_KEYS = {"kimi_k2": "deepseek_v3"}
+SAME_KEYS = {"kimi_k2": "deepseek_v3", "minimax_m3": "minimax_m3_vl_text"}
 
 PATH = Path(__file__).with_suffix(".jsonl")
 

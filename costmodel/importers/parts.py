@@ -122,9 +122,7 @@ def moe(
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 
-def mla(
-    c: Config, name: str = "mla", *, bias: Sequence[str] = (), v_head_dim: int | None = None, **more: Any
-) -> Part:
+def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), v_head_dim: int | None = None, **more: Any) -> Part:
     """Return multi-head latent attention with DeepSeek's keys."""
     fields: dict[str, Any] = {"kind": "mla", "n_heads": c.count("num_attention_heads")}
     if q_lora_rank := c.count("q_lora_rank", None):

@@ -80,7 +80,8 @@ class MixtureOfExperts(nn.Module):
         if spec.get("latent"):
             self.latent = nn.ModuleList([linear(width, inner), linear(inner, width)])
         if shared := spec.get("shared"):
-            self.shared = FeedForward(spec, width, shared.get("n_experts", 1) * shared["d_ff"])
+            biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
+            self.shared = FeedForward(biased, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)
 

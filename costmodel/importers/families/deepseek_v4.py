@@ -69,7 +69,11 @@ def _rates(c: Config) -> dict[str, int]:
 
 def _attention(c: Config, kind: str, rates: dict[str, int]) -> Part:
     width = c.count("head_dim")
-    fields: dict[str, Any] = {"kind": "compressed_attention", "n_heads": c.count("num_attention_heads"), "head_dim": width}
+    fields: dict[str, Any] = {
+        "kind": "compressed_attention",
+        "n_heads": c.count("num_attention_heads"),
+        "head_dim": width,
+    }
     for key in ("q_lora_rank", "o_lora_rank", "o_groups"):
         fields[key] = c.count(key)
     fields["window"] = c.count("sliding_window")

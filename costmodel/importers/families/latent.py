@@ -127,7 +127,11 @@ def _indexed(c: Config, **more: object) -> Part:
     layer_types(c, {"indexed_attention": None}, every(c, Part("", {})))
     c.get("indexer_rope_interleave")
     c.get("mlp_bias")  # a key of the classes, whose networks have none
-    indexer = {"n_heads": c.count("index_n_heads"), "head_dim": c.count("index_head_dim"), "top_k": c.count("index_topk")}
+    indexer = {
+        "n_heads": c.count("index_n_heads"),
+        "head_dim": c.count("index_head_dim"),
+        "top_k": c.count("index_topk"),
+    }
     return _latent(c, "dsa", indexer=indexer, **more)
 
 

@@ -226,3 +226,26 @@ def llama4_text(c: Config) -> Draft:
     sparse = c.list_of(int, "moe_layers", null=list(range(step - 1, n, step)))
     network = dense(c, d_ff=c.count("intermediate_size_mlp"))
     return Draft(top(c), stack(mixers, [index in sparse for index in range(n)], experts, network))
+
+
+def beam(c: Config) -> Draft:
+    """Read Beam: norms before and after, a gate by value with a bias by head; no shared expert.
+
+    A type of layer is rotated where ``rope_parameters`` has numbers for it; full layers have none
+    where the file says nothing.
+    """
+    n, turns = c.count("num_hidden_layers"), c.get("rope_parameters")
+    turned = {"sliding_attention"} if turns is None else {kind for kind, own in dict(turns).items() if own is not None}
+    fields = {
+        "bias": ALL if c.flag("attention_bias") else (),
+        "qk_norm": "head",
+        "gate": "element",
+        "gate_bias": "head",
+    }
+    local = attention(c, "local", window=c.count("sliding_window", None), **fields)
+    full = attention(c, "global", **fields)
+    local = local if "sliding_attention" in turned else unrotated(local)
+    full = full if "full_attention" in turned else unrotated(full)
+    mixers = windows(c, local, full, [(index + 1) % 6 != 0 and index != n - 1 for index in range(n)])
+    experts = moe(c, router=router(c, "sigmoid", correction_bias=True))
+    return Draft(top(c, norm=SANDWICH), stack(mixers, sparse_layers(c, after(c, 3)), experts, dense(c)))

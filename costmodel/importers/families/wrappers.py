@@ -46,6 +46,7 @@ RULES = {
     "kosmos-2": EITHER,
     "kosmos-2.5": TEXT,
     "llama4": TEXT,
+    "minimax_m3_vl": EITHER,
     "llava": EITHER,
     "llava_next_video": EITHER,
     "llava_onevision": EITHER,
