@@ -257,4 +257,45 @@ mixer: 1 first then repeat 3 local + global
 ffn: 1 dense then moe
 """,
     ),
+    Family(
+        "beam",
+        {
+            "model_type": "beam",
+            **SHAPE,
+            **SPARSE,
+            "n_group": 2,
+            "topk_group": 1,
+            "num_experts_per_tok": 3,
+            "sliding_window": 24,
+            "layer_types": LOCAL_GLOBAL,
+            "mlp_layer_types": DENSE_FIRST,
+        },
+        """
+d_model: 42
+vocab_size: 131
+n_layers: 4
+norm: {place: sandwich}
+blocks:
+  local:
+    kind: attention
+    n_heads: 6
+    n_kv_heads: 2
+    head_dim: 10
+    qk_norm: head
+    gate: element
+    gate_bias: head
+    window: 24
+  global: {like: local, window: ~, rope: false}
+  dense: {kind: ffn, d_ff: 70}
+  moe:
+    kind: moe
+    n_experts: 8
+    top_k: 3
+    d_ff: 22
+    router: {score: sigmoid, correction_bias: true, groups: 2, top_groups: 1}
+mixer: repeat 3 local + global
+ffn: 1 dense then moe
+""",
+        wide=("router",),
+    ),
 )
