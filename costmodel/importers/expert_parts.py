@@ -47,6 +47,13 @@ def deepseek_experts(
     )
 
 
+def biased(experts: Part, flag: bool) -> Part:
+    """Return experts of which only those that every token uses have a bias, where a flag says so."""
+    if not flag or "shared" not in experts.fields:
+        return experts
+    return experts._replace(fields={**experts.fields, "shared": {**experts.fields["shared"], "bias": True}})
+
+
 def plain(fields: dict[str, Any]) -> dict[str, Any] | None:
     """Return the fields of a router without a softmax, which needs no word; None where nothing is left."""
     return {key: value for key, value in fields.items() if value != "softmax"} or None

@@ -80,14 +80,14 @@ class Expected:
     def attention(self, op: Attend) -> None:
         """Add scores and weighted sums of every query and key.
 
-        An indexer works query by query, its heads as rows, in fp32; one that picks blocks of keys
-        head by head, and has no sums.
+        An indexer works query by query, its heads as rows, in fp32; one that picks blocks of
+        keys head by head.
         """
         for name, product in zip(("scores", "sums"), op.matmuls(), strict=True):
             if not product.n or not product.k:
                 continue
             size = self.width(name, product.role)
-            if op.variant == "index" and not op.v_head_dim:
+            if op.variant == "block-index":
                 size = FP32
             elif op.variant == "index":
                 queries, heads = op.tokens, op.n_heads

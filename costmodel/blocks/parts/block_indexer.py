@@ -46,7 +46,7 @@ class BlockIndexer(Model):
             v_head_dim=0,
             states=(at.cache("index", Span(), width, role="index", kind="index"),),
             steps=1,
-            variant="index",
+            variant="block-index",
         )
 
     def pairs(self, new: Size, cached: Size) -> Size:

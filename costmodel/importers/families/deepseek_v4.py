@@ -6,6 +6,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
+from costmodel.importers.expert_parts import biased
 from costmodel.importers.parts import moe, top
 
 SPARSE, HEAVY, WINDOW = "compressed_sparse_attention", "heavily_compressed_attention", "sliding_attention"
@@ -18,11 +19,10 @@ def deepseek_v4(c: Config) -> Draft:
     """Read DeepSeek-V4: types of layers stand in ``layer_types`` or, older, as ``compress_ratios``.
 
     Lists may be longer than there are layers: what follows is for the further layers of prediction,
-    which have a window where no list says otherwise. A bias of networks would be the shared
-    expert's alone, of which there is one whatever ``n_shared_experts`` says.
+    which have a window where no list says otherwise. A bias of networks is the shared expert's
+    alone, of which there is one whatever ``n_shared_experts`` says.
     """
     n = c.count("num_hidden_layers")
-    c.require("mlp_bias", False, why="would give shared experts a bias and routed ones none")
     c.require("n_shared_experts", 1)
     c.require("num_key_value_heads", 1)
     for key in ("attention_bias", "swiglu_limit", "compress_rope_theta", "expert_dtype"):
@@ -92,7 +92,8 @@ def _attention(c: Config, kind: str, rates: dict[str, int]) -> Part:
 
 def _experts(c: Config, **router: bool) -> Part:
     score = c.require("scoring_func", "sqrtsoftplus", "sigmoid", "softmax")
-    return moe(c, n_experts=c.count("n_routed_experts"), shared=1, router={"score": score, **router})
+    experts = moe(c, n_experts=c.count("n_routed_experts"), shared=1, router={"score": score, **router})
+    return biased(experts, c.flag("mlp_bias"))
 
 
 def _hashed(c: Config, n: int) -> list[bool]:

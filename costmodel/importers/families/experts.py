@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
-from costmodel.importers.expert_parts import dense, every, same, stack, windows
-from costmodel.importers.parts import ALL, QKV, attention, moe, top
+from costmodel.importers.expert_parts import biased, dense, every, same, stack, windows
+from costmodel.importers.parts import ALL, QKV, attention, further, moe, top
 
 
 def mixtral(c: Config) -> Draft:
@@ -141,9 +141,9 @@ def hunyuan_v1_moe(c: Config) -> Draft:
 def ernie4_5_moe(c: Config) -> Draft:
     """Read ERNIE 4.5: experts from a first to a last layer, at an interval; the choice has a correction bias.
 
-    A bias would stand in attention, dense networks and shared experts, and in no routed one.
+    A bias stands in attention, dense networks, shared experts and the head, and in no routed expert.
     """
-    c.require("use_bias", False, why="would give shared experts a bias and routed ones none")
+    bias = c.flag("use_bias")
     c.get("moe_capacity")
     c.require("moe_use_aux_free", True, None)
     c.require("use_rmsnorm", True, None)
@@ -158,7 +158,10 @@ def ernie4_5_moe(c: Config) -> Draft:
         router={"correction_bias": True},
     )
     sparse = [(index + 1) % step == 0 and first <= index <= last for index in range(n)]
-    return Draft(top(c), stack(every(c, attention(c)), sparse, experts, dense(c)))
+    mixers = every(c, attention(c, bias=ALL if bias else ()))
+    layers = stack(mixers, sparse, biased(experts, bias), dense(c, bias=bias or None))
+    more = {"head": {"bias": True}} if bias else {}
+    return Draft(top(c, **more), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers"))
 
 
 def _all(c: Config) -> tuple[str, ...]:

@@ -6,19 +6,22 @@ from collections.abc import Sequence
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
-from costmodel.importers.expert_parts import after, deepseek_experts, dense, every, sparse_layers, stack
+from costmodel.importers.expert_parts import after, biased, deepseek_experts, dense, every, sparse_layers, stack
 from costmodel.importers.parts import ffn, further, layer_types, mla, moe, top
 
 NEXT = "num_nextn_predict_layers"
 
 
 def deepseek_v2(c: Config) -> Draft:
-    """Read DeepSeek-V2: experts scored by a softmax, chosen in groups or not; V2-Lite has no query latent."""
-    c.require("mlp_bias", False, why="would give shared experts a bias and routed ones none")
+    """Read DeepSeek-V2: experts scored by a softmax, chosen in groups or not; V2-Lite has no query latent.
+
+    A bias of the networks is one of the shared experts too, and not of the routed ones.
+    """
+    bias = c.flag("mlp_bias")
     c.require("moe_layer_freq", None, 1)
-    experts = deepseek_experts(c, "softmax", correction_bias=False)
+    experts = biased(deepseek_experts(c, "softmax", correction_bias=False), bias)
     sparse = after(c, c.natural("first_k_dense_replace"))
-    return Draft(top(c), stack(every(c, _latent(c)), sparse, experts, dense(c)))
+    return Draft(top(c), stack(every(c, _latent(c)), sparse, experts, dense(c, bias=bias or None)))
 
 
 def glm4_moe_lite(c: Config) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
-from costmodel.importers.expert_parts import after, deepseek_experts, dense, every, sparse_layers, stack
+from costmodel.importers.expert_parts import after, biased, deepseek_experts, dense, every, sparse_layers, stack
 from costmodel.importers.parts import ALL, QKV, attention, further, layer_types, moe, top
 
 
@@ -47,16 +47,16 @@ def dots1(c: Config) -> Draft:
 
 
 def hy_v3(c: Config) -> Draft:
-    """Read Hunyuan 3: a dense layer, then experts. A bias of the networks would not be one of routed experts."""
-    c.require("mlp_bias", False, why="would give shared experts a bias and routed ones none")
+    """Read Hunyuan 3: a dense layer, then experts. A bias of the networks is none of routed experts."""
+    bias = c.flag("mlp_bias")
     for key in ("router_scaling_factor", "enable_moe_fp32_combine"):
         c.get(key)
     mixer = attention(c, bias=ALL if c.flag("attention_bias") else (), qk_norm="head")
     router = {"score": "sigmoid", "correction_bias": True}
-    experts = moe(c, shared=c.natural("num_shared_experts"), router=router)
+    experts = biased(moe(c, shared=c.natural("num_shared_experts"), router=router), bias)
     sparse = sparse_layers(c, after(c, 1))
     c.require("first_k_dense_replace", None, sparse.index(True) if True in sparse else len(sparse))
-    layers = stack(every(c, mixer), sparse, experts, dense(c))
+    layers = stack(every(c, mixer), sparse, experts, dense(c, bias=bias or None))
     return Draft(top(c), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers"))
 
 
