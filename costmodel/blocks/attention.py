@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import model_validator
 
 from costmodel.block import Block, Count, Impossible, Model, Natural, require_known, require_multiple
+from costmodel.blocks.parts.block_indexer import BlockIndexer
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size
@@ -53,7 +54,9 @@ class Attention(Block):
     ``d_in``: width of the input where it is not the residual stream's. ``bias`` lists the
     projections that have one. ``kv: tied``: values are the keys, before their norm and rotation;
     ``kv_copies`` says whether the cache still holds both. ``kv_from`` names the block whose cache
-    is read instead of an own one. ``gate``: a sigmoid on the output, by value or by head.
+    is read instead of an own one. ``gate``: a sigmoid on the output, by value or by head;
+    ``gate_bias: head`` adds one number a head to a gate by value. ``indexer``: attention reads only
+    the blocks of keys that it picks.
     ``out_norm``: a norm on the output before its projection, of the same shapes as ``qk_norm``.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps.
@@ -75,6 +78,8 @@ class Attention(Block):
     v_norm: Literal["l2"] | None = None
     out_norm: HeadNorm | NormShape | None = None
     gate: Literal["element", "head"] | None = None
+    gate_bias: Literal["head"] | None = None
+    indexer: BlockIndexer | None = None
     sinks: bool = False
     softcap: float | None = None
     rope: bool = True
@@ -103,6 +108,13 @@ class Attention(Block):
         absent += ["v"] if self.kv == "tied" else []
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
             raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
+        if self.gate_bias and self.gate != "element":
+            raise Impossible("gate_bias stands beside a gate by value, and there is none", "gate_bias", "gate: element")
+        if self.indexer and (self.span.limit or self.kv_from or not self.causal):
+            field = self.span.kind if self.span.limit else "kv_from" if self.kv_from else "causal"
+            raise Impossible(
+                "an indexer picks among all earlier tokens, with a cache of its own", field, f"leave {field} out"
+            )
         if self.rope_dim and self.rope_dim > self.head_dim:
             raise Impossible(f"rope_dim {self.rope_dim} is more than head_dim {self.head_dim}", "rope_dim")
         if self.sink_tokens and not self.window:
@@ -187,6 +199,7 @@ class Attention(Block):
             f"head_dim {self.head_dim}",
             f"v {self.v_dim}" if self.v_dim != self.head_dim else "",
             f"{self.sink_tokens} sink tokens" if self.sink_tokens else "",
+            f"top {self.indexer.top_blocks} blocks of {self.indexer.block}" if self.indexer else "",
             "qk norm" if self.norm else "",
             "sinks" if self.sinks else "",
             f"{self.gate} gate" if self.gate else "",
@@ -215,11 +228,15 @@ class Attention(Block):
         if self.rope:
             rotated = self.rope_dim or k
             yield at.vector("rope", (heads + (kv_heads if own else 0)) * rotated, STEPS["rotary"])
+        if self.indexer is not None:
+            yield from self.indexer.lower(at.sub("indexer"), (self.rope_dim or k) if self.rope else 0)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
             yield at.project("gate", d_in=d_in, bias=self.bias, split="out", units=heads, gate=columns_of_gate)
-            yield at.vector("gated", heads * v, STEPS["activation"] + STEPS["gate"], inputs=2)
+            steps = STEPS["activation"] + STEPS["gate"] + (1 if self.gate_bias else 0)
+            weights = (at.weight("gate_bias", heads, split="out", units=heads),) if self.gate_bias else ()
+            yield at.vector("gated", heads * v, steps, inputs=2, weights=weights)
         if (norm := head_norm(self.out_norm)) is not None:
             yield norm.lower(at, "out_norm", heads, v)
         yield at.project("o", d_in=heads * v, bias=self.bias, split="in", units=heads, o=at.width)
@@ -228,10 +245,18 @@ class Attention(Block):
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
         width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
         cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
-        attention = at.load.attention
+        attention, indexer = at.load.attention, self.indexer
+
+        def count(new: Size, cached: Size) -> Size:
+            if indexer is not None and attention != "full":
+                return indexer.pairs(new, cached)
+            return self.span.pairs(new, cached, attention)
+
+        if indexer is not None:
+            indexer.limit(cache, at.cached)
         return at.attend(
             "attend",
-            at.pairs(lambda new, cached: self.span.pairs(new, cached, attention)),
+            at.pairs(count),
             at.resident(self.span),
             n_heads=heads,
             n_kv_heads=kv_heads,

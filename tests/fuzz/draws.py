@@ -68,6 +68,7 @@ def attention(d: Draw) -> Spec:
     gate = d.one(None, None, "element", "head")
     if gate:
         spec["gate"] = gate
+        spec |= d.maybe("gate_bias", "head") if gate == "element" else {}
     possible = ["q", "k", "o"] + ([] if tied else ["v"]) + (["gate"] if gate else [])
     if bias := d.some(*possible):
         spec["bias"] = bias
@@ -77,6 +78,9 @@ def attention(d: Draw) -> Spec:
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)
+    if not span and d.chance(0.2):
+        sizes = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "block": d.dim(1, 4), "top_blocks": d.dim(1, 3)}
+        return spec | {"indexer": sizes}
     return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
 
 
@@ -226,7 +230,8 @@ def moe(d: Draw) -> Spec:
     spec |= d.maybe("gated", False) | d.maybe("bias", True, 0.3) | d.maybe("latent", d.dim(3, 20), 0.25)
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
-        spec["shared"] = shared | d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
+        shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
+        spec["shared"] = shared | d.maybe("bias", d.one(True, False), 0.3)
     router = d.maybe("score", d.one("softmax", "sigmoid", "sqrtsoftplus")) | d.maybe("bias", True, 0.3)
     router |= d.maybe("correction_bias", True, 0.3) | d.maybe("scale", True, 0.2) | d.maybe("expert_scale", True, 0.2)
     router |= d.maybe("hash", True, 0.1)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import copy
+import importlib
 import json
 import logging
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -45,24 +47,53 @@ TOP_K = (
 # Families that choose a number of experts which no key gives.
 CHOSEN = {"nllb-moe": 2}
 CLASSES = {"flaubert": "FlaubertWithLMHeadModel"}  # classes that write text and stand in no mapping of those
-# What the defaults of a class lack to be a model: they are null, and its modelling code takes them as they are.
-STARTS: dict[str, dict[str, Any]] = {
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
+
+# What the default of a class lacks to be a model: heads, experts, a base of the rotation.
+STARTS: Mapping[str, Mapping[str, Any]] = {
+    "dbrx": {"attn_config": {"kv_n_heads": 4, "clip_qkv": 8, "rope_theta": 500000.0}},
+    "deepseek_v2": {"num_experts_per_tok": 6},
     "diffllama": {"head_dim": 64, "num_key_value_heads": 32},
+    "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6, "first_k_dense_replace": 1},
     "hunyuan_v1_dense": {"head_dim": 128},
+    "hunyuan_v1_moe": {"head_dim": 128, "num_experts": 8, "moe_topk": 2},
     "ministral": {"head_dim": 128},
     "nemotron": {"head_dim": 128, "num_key_value_heads": 8},
 }
-LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
+
+LANGUAGE_MODELS = ("text_config", "thinker_config")
 
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
     """Return the class that generates text for a model type: with its encoder, where it has one."""
     mappings = sorted(MAPPINGS, key=lambda m: m is not MAPPINGS[1]) if _has_encoder(model_type) else MAPPINGS
+    found = []
     for mapping in (*mappings, CLASSES):
         name = mapping.get(model_type)
         if name is not None:
-            return getattr(transformers, name if isinstance(name, str) else name[0])
-    return None
+            found.append(getattr(transformers, name if isinstance(name, str) else name[0]))
+    config = CONFIG_MAPPING[model_type]
+    exact = [cls for cls in found if cls.config_class is config]  # a mapping may name the language model's class
+    if found:
+        return (exact or found)[0]
+    module = importlib.import_module(config.__module__.replace(".configuration_", ".modeling_"))
+    named = [cls for name, cls in vars(module).items() if name.endswith(("ForConditionalGeneration", "ForCausalLM"))]
+    return next((cls for cls in named if cls.config_class is config), None)
+
+
+def without_frozen(model: torch.nn.Module) -> None:
+    """Take away parameters that are not trained: correction biases of routers, buffers in other families and here."""
+    for module in model.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if not parameter.requires_grad:
+                delattr(module, name)
+
+
+def without_zero_experts(model: torch.nn.Module) -> None:
+    """Take away the first matrices of experts that pass their input on; their last matrices do not exist either."""
+    for module in model.modules():
+        if getattr(module, "zero_expert_num", 0):
+            module.gate_up_proj = torch.nn.Parameter(module.gate_up_proj[: module.num_routed_experts])
 
 
 def _has_encoder(model_type: str) -> bool:
@@ -97,7 +128,11 @@ BERTS = (
 # What a class allocates besides what the architecture has.
 BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     **dict.fromkeys(BERTS, without_unread_bias),
+    "afmoe": without_frozen,
     "big_bird": without_pooler,
+    "ernie4_5_moe": without_frozen,
+    "laguna": without_frozen,
+    "longcat_flash": without_zero_experts,
     "roformer": without_sines,
 }
 # Towers of classes whose language model has no configuration, and no module, of its own.
@@ -109,7 +144,7 @@ class Counts:
     """Parameters of a model that transformers built: of its language model and of everything."""
 
     total: int
-    active: int
+    active: int | Fraction
     everything: int
 
 
@@ -138,9 +173,12 @@ def count(model: torch.nn.Module) -> Counts:
         total = size(decoder, model.get_output_embeddings())
         if config is model.config:
             total = everything
-    chosen = CHOSEN.get(model.config.model_type) or next(
-        (int(k) for name in TOP_K if (k := getattr(config, name, None))), 1
+    places = (config, getattr(config, "ffn_config", None))
+    chosen: int | Fraction = CHOSEN.get(model.config.model_type) or next(
+        (int(k) for at in places for name in TOP_K if (k := getattr(at, name, None))), 1
     )
+    if zero := getattr(config, "zero_expert_num", None):  # as if the choice were uniform
+        chosen = Fraction(chosen * config.n_routed_experts, config.n_routed_experts + zero)
     idle = 0
     for name, module in (model if total == everything else torch.nn.ModuleList([decoder])).named_modules():
         if not type(module).__name__.endswith("Experts") or "shared" in name:
@@ -149,7 +187,8 @@ def count(model: torch.nn.Module) -> Counts:
             each = [one for one in module.children() if size(one)]  # not a dropout beside them
             idle += (len(each) - chosen) * size(each[0])
         else:
-            experts = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
+            held = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
+            experts = getattr(module, "num_experts", held)  # a matrix may hold all of them, one below the other
             idle += (experts - chosen) * sum(p.numel() // experts for p in module.parameters())
     total -= sum(size(getattr(model.base_model, name, None)) for name in TOWERS.get(config.model_type, ()))
     return Counts(total, total - idle, everything)
@@ -196,6 +235,8 @@ def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> s
     want = [theirs.total, theirs.active, theirs.everything]
     if imported.left_out:  # towers that are not read yet: the language model alone
         got, want = got[:2], want[:2]
+    if isinstance(want[1], Fraction) and 0 <= want[1] - got[1] < 3:
+        want[1] = got[1]  # expected experts: ours rounds down each of gate, up and down
     if got == want:
         tally.equal += 1
         tally.towers += not imported.left_out
@@ -225,7 +266,18 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
             for listed in ("layer_types", "mlp_layer_types", "layers_block_type"):
                 if random.random() < 0.9:
                     data.pop(listed, None)
-    options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
+    inside = class_of(model_type).inside
+    options = [
+        key
+        for key in keys
+        if key not in ("model_type", "is_encoder_decoder") and (key not in inside or isinstance(data.get(key), dict))
+    ]
+    for key in LANGUAGE_MODELS:
+        if isinstance(text := data.get(key), dict) and key in inside:
+            kind = inside[key].get("only") or text.get("model_type") or inside[key]["type"]
+            if random.random() < 0.4:
+                data[key] = text = {k: text[k] for k in text if k == "model_type" or random.random() < 0.5}
+            _vary(text, kind, random, times)
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
         if isinstance(value, dict) and (key.endswith("_config") or "model_type" in value):
@@ -254,11 +306,12 @@ def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict
     """Yield the default configuration, bare and in full, then random ones."""
     bare = {"model_type": model_type, **STARTS.get(model_type, {})}
     yield bare
-    full = flat(CONFIG_MAPPING[model_type](**STARTS.get(model_type, {})))
+    full = flat(CONFIG_MAPPING[model_type](**{k: v for k, v in bare.items() if k != "model_type"}))
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):
-        base = bare if random.random() < 0.6 else full
+        wraps = any(key in LANGUAGE_MODELS for key in class_of(model_type).inside)
+        base = bare if random.random() < (0.1 if wraps else 0.6) else full
         yield variation(base, model_type, random)
 
 

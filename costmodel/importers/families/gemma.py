@@ -6,7 +6,6 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
-from costmodel.importers.families.wrappers import inner
 from costmodel.importers.parts import ALL, attention, ffn, top
 from costmodel.importers.windows import windowed
 
@@ -40,13 +39,6 @@ def gemma3_text(c: Config) -> Draft:
     turn = c.count("sliding_window_pattern", 6)
     mixers = windowed(c, lambda index: (index + 1) % turn, bias=_bias(c), qk_norm="head")
     return Draft(top(c, norm={"place": "sandwich"}), [[mixer, ffn(c)] for mixer in mixers])
-
-
-def gemma3(c: Config) -> Draft:
-    """Read Gemma 3 with its SigLIP tower; the wrapper's flag ties the tables."""
-    draft = inner(c, "gemma3_text", tied=c.flag("tie_word_embeddings"))
-    draft.left_out = c.leave_out("vision_config")
-    return draft
 
 
 def _capped(c: Config, **more: Any) -> Draft:

@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Layer, Part
-from costmodel.importers.families.wrappers import inner
+from costmodel.importers.families.wrappers import wrapper
 from costmodel.importers.parts import ALL, attention, ffn, moe, top
 from costmodel.importers.windows import sliding
 
@@ -65,26 +65,10 @@ def gemma4_unified_text(c: Config) -> Draft:
     return _gemma4(c, None)
 
 
-def gemma3n(c: Config) -> Draft:
-    """Read Gemma 3n with its towers, which have tables of their own for their tokens."""
-    draft = inner(c, "gemma3n_text", tied=c.flag("tie_word_embeddings"))
-    draft.left_out = c.leave_out("vision_config", "audio_config")
-    return draft
-
-
 def gemma4(c: Config) -> Draft:
     """Read Gemma 4 with its towers; either may be null, and is then not there."""
-    return _towers(c, "gemma4_text")
-
-
-def gemma4_unified(c: Config) -> Draft:
-    """Read Gemma 4 without encoders: pictures and sounds are projected; either may be null."""
-    return _towers(c, "gemma4_unified_text")
-
-
-def _towers(c: Config, text: str) -> Draft:
-    draft = inner(c, text, tied=c.flag("tie_word_embeddings"))
-    draft.left_out = [key for key in c.leave_out("vision_config", "audio_config") if c.has(key)]
+    draft = wrapper(c)
+    draft.left_out = [key for key in draft.left_out if c.has(key)]
     return draft
 
 

@@ -126,7 +126,7 @@ def hunyuan_v1_dense(c: Config) -> Draft:
 
 def hyperclovax(c: Config) -> Draft:
     """Read HyperCLOVA X: norms around sublayers where a flag says so."""
-    fields = {"norm": SANDWICH} if c.flag("use_post_norm") else {}
+    fields: dict[str, Any] = {"norm": SANDWICH} if c.flag("use_post_norm") else {}
     return stack(c, attention(c, bias=biased(c)), ffn(c, bias=c.flag("mlp_bias") or None), **fields)
 
 
