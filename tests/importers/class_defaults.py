@@ -3,7 +3,8 @@
     python -m tests.importers.class_defaults        writes costmodel/importers/defaults.jsonl
 
 One line a model type. ``keys`` are fields of the class with their defaults, without those that change
-no figure; ``also`` are other names under which the class reads a field.
+no figure; ``also`` are other names under which the class reads a field; ``inside`` says of which
+model type a configuration inside is, and what it has where it is missing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import transformers
 from transformers import PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
 
 from costmodel.importers.defaults import PATH
 from costmodel.importers.harmless import is_harmless
@@ -56,12 +58,27 @@ def fields(found: type[PreTrainedConfig]) -> dict[str, Any]:
     return keys
 
 
+def part(specs: SubConfigSpec) -> dict[str, Any]:
+    """Return what a class does about a configuration inside it."""
+    chosen = issubclass(specs.config_class, PreTrainedConfig)
+    row: dict[str, Any] = {"only" if chosen else "type": specs.model_type}
+    missing = {key: plain(value) for key, value in specs.init_kwargs.items() if not is_harmless(key)}
+    return row | ({"missing": missing} if missing else {})
+
+
 def line(model_type: str, found: type[PreTrainedConfig]) -> str:
     """Return the line of one class."""
     row: dict[str, Any] = {"model_type": model_type, "keys": fields(found)}
-    also = {new: old for new, old in (found.attribute_map or {}).items() if old in row["keys"]}
+    also = {}
+    for one, other in (found.attribute_map or {}).items():
+        if other in row["keys"]:
+            also[one] = other
+        elif one in row["keys"]:  # a field that the class keeps, and writes, under another name
+            also[other] = one
     if also:
         row["also"] = also
+    if inside := {key: part(specs) for key, specs in found.sub_configs_defaults.items()}:
+        row["inside"] = inside
     return json.dumps(row, separators=(",", ":"))
 
 

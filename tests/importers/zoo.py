@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import importlib
 import json
 import logging
 import warnings
@@ -44,14 +45,44 @@ TOP_K = (
 )  # fmt: skip
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
+LANGUAGE_MODELS = ("text_config", "thinker_config")
+ONLY = {
+    # the classes of the whole read keys that their own configurations lack (5.23), or have no embedding
+    "qwen2_5_omni": "thinker_config",
+    "qwen3_omni_moe": "thinker_config",
+}
+ROPE = {"rope_type": "default", "rope_theta": 10000.0}
+NEEDS: dict[str, dict[str, Any]] = {
+    # what the configuration class lacks for its own model class to be built (5.23)
+    "aya_vision": {"vision_config": {"model_type": "siglip_vision_model"}},
+    "chameleon": {"vocabulary_map": {"<image>": 1}},
+    "cohere_compass": {"text_config": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": None}}},
+    "deepseek_ocr2": {"text_config": {"mlp_layer_types": ["dense"] + ["sparse"] * 31, "num_experts_per_tok": 6}},
+    "dots3_note": {"pad_token_id": 1},
+    "emu3": {"pad_token_id": 1, "vocabulary_map": {"<image>": 1}},
+    "granite4_vision": {"deepstack_layer_map": [], "downsample_rate": "1/4"},
+    "hunyuan_vl": {"text_config": {"head_dim": 128}},
+}
+PER_LAYER = {"deepseek_ocr2_text": ("mlp_layer_types", ("dense", "sparse"))}  # a list that the class does not make up
+WITHIN = {"chameleon": "vqmodel", "phi4_multimodal": "embed_tokens_extend"}  # towers within the decoder's module
+
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
     """Return the class that generates text for a model type."""
+    if part := ONLY.get(model_type):
+        model_type = class_of(model_type).inside[part]["only"]
+    found = []
     for mapping in MAPPINGS:
         name = mapping.get(model_type)
         if name is not None:
-            return getattr(transformers, name if isinstance(name, str) else name[0])
-    return None
+            found.append(getattr(transformers, name if isinstance(name, str) else name[0]))
+    config = CONFIG_MAPPING[model_type]
+    exact = [cls for cls in found if cls.config_class is config]  # a mapping may name the language model's class
+    if found:
+        return (exact or found)[0]
+    module = importlib.import_module(config.__module__.replace(".configuration_", ".modeling_"))
+    named = [cls for name, cls in vars(module).items() if name.endswith(("ForConditionalGeneration", "ForCausalLM"))]
+    return next((cls for cls in named if cls.config_class is config), None)
 
 
 @dataclass(frozen=True)
@@ -72,6 +103,8 @@ def size(*modules: torch.nn.Module | None, without: str = "\0") -> int:
 def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Module:
     """Build the model of a configuration, with shapes and no memory."""
     config = CONFIG_MAPPING[data["model_type"]](**{k: v for k, v in data.items() if k != "model_type"})
+    if part := ONLY.get(data["model_type"]):
+        config = getattr(config, part)
     with torch.device("meta"):
         make = getattr(cls, "_from_config", cls)
         return make(config)
@@ -84,8 +117,8 @@ def count(model: torch.nn.Module) -> Counts:
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     total = everything
     if decoder is not None and decoder is not model and not model.config.is_encoder_decoder:
-        total = size(decoder, model.get_output_embeddings())
-        if config is model.config:
+        total = size(decoder, model.get_output_embeddings(), without=WITHIN.get(config.model_type, "\0"))
+        if config is model.config and config.model_type not in WITHIN:
             total = everything
     chosen = next((int(k) for name in TOP_K if (k := getattr(config, name, None))), 1)
     idle = 0
@@ -171,7 +204,24 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
             for listed in ("layer_types", "mlp_layer_types", "layers_block_type"):
                 if random.random() < 0.9:
                     data.pop(listed, None)
-    options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
+    if model_type in PER_LAYER:
+        key, words = PER_LAYER[model_type]
+        data[key] = [random.choice(words) for _ in range(data.get("num_hidden_layers", keys["num_hidden_layers"]) or 1)]
+    inside = class_of(model_type).inside
+    options = [
+        key
+        for key in keys
+        if key not in ("model_type", "is_encoder_decoder") and (key not in inside or isinstance(data.get(key), dict))
+    ]
+    for key in LANGUAGE_MODELS:
+        if isinstance(text := data.get(key), dict) and key in inside:
+            kind = inside[key].get("only") or text.get("model_type") or inside[key]["type"]
+            needed = NEEDS.get(model_type, {}).get(key, {})
+            if random.random() < 0.4:
+                data[key] = text = {
+                    k: text[k] for k in text if k == "model_type" or k in needed or random.random() < 0.5
+                }
+            _vary(text, kind, random, times)
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
         if isinstance(value, dict) and key.endswith("_config"):
@@ -198,12 +248,14 @@ def _other(value: Any, random: Random) -> Any:
 
 def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the default configuration, bare and in full, then random ones."""
-    yield {"model_type": model_type}
-    full = flat(CONFIG_MAPPING[model_type]())
+    bare = {"model_type": model_type, **NEEDS.get(model_type, {})}
+    yield bare
+    full = flat(CONFIG_MAPPING[model_type](**NEEDS.get(model_type, {})))
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):
-        base = {"model_type": model_type} if random.random() < 0.6 else full
+        wraps = any(key in LANGUAGE_MODELS for key in class_of(model_type).inside)
+        base = bare if random.random() < (0.1 if wraps else 0.6) else full
         yield variation(base, model_type, random)
 
 
