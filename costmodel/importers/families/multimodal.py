@@ -74,8 +74,10 @@ def chameleon(c: Config) -> Draft:
     bias = ALL if c.flag("attention_bias") else ()
     layer = [attention(c, bias=bias, head_dim=width, qk_norm=qk_norm), ffn(c, bias=c.flag("mlp_bias") or None)]
     c.get("model_parallel_size")
-    more = {"norm": {"place": "post"}} if c.flag("swin_norm") else {}
-    draft = Draft(top(c, **more), [layer] * c.count("num_hidden_layers"))
+    fields = top(c)
+    if c.flag("swin_norm"):
+        fields["norm"] = {"place": "post"}
+    draft = Draft(fields, [layer] * c.count("num_hidden_layers"))
     draft.left_out = c.leave_out("vq_config")
     return draft
 
