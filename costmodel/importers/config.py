@@ -42,11 +42,11 @@ class Config:
 
     def __init__(self, data: Mapping[str, Any], model_type: str, source: Source, path: Path = ()) -> None:
         self.model_type, self.source, self.path = model_type, source, path
-        self.keys, also, self.inside = class_of(model_type)
+        self.keys, self.also, self.inside = class_of(model_type)
         self.given: dict[str, Any] = {}
         self.names: dict[str, str] = {}  # our name of a key -> the name in the file
         for key, value in data.items():
-            name = also.get(key, key)
+            name = self.also.get(key, key)
             if name in self.given and self.given[name] != value:
                 self.refuse(key, f"{key} contradicts {self.names[name]}, which is another name for it")
             self.given[name] = value
@@ -149,6 +149,12 @@ class Config:
         part.names, part.seen = self.names, self.seen
         return part
 
+    def overlaid(self, values: Mapping[str, Any]) -> Config:
+        """Return the same keys with some replaced, as one layer has them; they are noted here."""
+        part = Config({**self.given, **values}, self.model_type, self.source, self.path)
+        part.names, part.seen = {key: key for key in values} | self.names, self.seen
+        return part
+
     def leave_out(self, *towers: str) -> list[str]:
         """Return the keys of towers that are there and not read; every other key is taken for theirs.
 
@@ -197,6 +203,8 @@ class Config:
         value = self.get(key)
         if value is None:
             return self._null(key, null)
+        if isinstance(value, Read):
+            return value
         if type(value) is not int or not least <= value <= _MOST:
             self._wrong(key, f"a whole number of at least {least}")
         return Read(value, (*self.path, self.names[key])) if key in self.given else value

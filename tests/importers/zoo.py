@@ -201,7 +201,7 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     for key in LAYERS:
         if isinstance(data.get(key, keys.get(key)), int) and key in keys and random.random() < 0.7:
             data[key] = random.randint(1, 7)
-            for listed in ("layer_types", "mlp_layer_types", "layers_block_type"):
+            for listed in ("layer_types", "mlp_layer_types", "layers_block_type", "per_layer_config"):
                 if random.random() < 0.9:
                     data.pop(listed, None)
     if model_type in PER_LAYER:
