@@ -113,11 +113,12 @@ class Config:
             self._wrong(key, "a number of at least 0")
         return value
 
-    def sub(self, key: str, *, fill: bool = False, flat: bool = False) -> Config:
+    def sub(self, key: str, model_type: str | None = None, *, fill: bool = False, flat: bool = False) -> Config:
         """Return a configuration inside this one; what is missing is what the class puts there.
 
-        ``fill``: the class puts it also where only some keys are given. ``flat``: where the whole
-        is missing, its keys are looked for beside it.
+        ``model_type``: what it is where neither the class nor the file says so. ``fill``: the class
+        puts it also where only some keys are given. ``flat``: where the whole is missing, its keys are
+        looked for beside it.
         """
         spec = self.inside.get(key, {})
         value, path = self.get(key), (*self.path, self.names.get(key, key))
@@ -133,7 +134,7 @@ class Config:
             self._wrong(key, "an object")
         if fill:
             value = {**spec.get("missing", {}), **value}
-        kind = spec.get("only") or value.get("model_type") or spec.get("type")
+        kind = spec.get("only") or value.get("model_type") or spec.get("type") or model_type
         if not isinstance(kind, str):
             self.refuse(key, f"{key} has no model_type")
         try:

@@ -63,7 +63,7 @@ def part(specs: SubConfigSpec) -> dict[str, Any]:
     chosen = issubclass(specs.config_class, PreTrainedConfig)
     row: dict[str, Any] = {"only" if chosen else "type": specs.model_type}
     missing = {key: plain(value) for key, value in specs.init_kwargs.items() if not is_harmless(key)}
-    return row | ({"missing": missing} if missing else {})
+    return row | ({"missing": missing} if missing else {}) | ({"optional": True} if specs.optional else {})
 
 
 def line(model_type: str, found: type[PreTrainedConfig]) -> str:
