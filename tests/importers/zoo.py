@@ -116,7 +116,8 @@ def count(model: torch.nn.Module) -> Counts:
     everything = size(model)
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     total = everything
-    if decoder is not None and decoder is not model and not model.config.is_encoder_decoder:
+    wraps = any(key in LANGUAGE_MODELS for key in class_of(model.config.model_type).inside)
+    if decoder is not None and decoder is not model and (wraps or not model.config.is_encoder_decoder):
         total = size(decoder, model.get_output_embeddings(), without=WITHIN.get(config.model_type, "\0"))
         if config is model.config and config.model_type not in WITHIN:
             total = everything
