@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import transformers
@@ -105,7 +106,13 @@ def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Modul
     config = CONFIG_MAPPING[data["model_type"]](**{k: v for k, v in data.items() if k != "model_type"})
     if part := ONLY.get(data["model_type"]):
         config = getattr(config, part)
-    with torch.device("meta"):
+    real = transformers.AutoModel.from_config
+    stand_in = torch.nn.Identity()  # timm is not installed, and its towers are not read
+
+    def part_of(part: PreTrainedConfig, **more: Any) -> torch.nn.Module:
+        return stand_in if part.model_type == "timm_wrapper" else real(part, **more)
+
+    with torch.device("meta"), patch.object(transformers.AutoModel, "from_config", part_of):
         make = getattr(cls, "_from_config", cls)
         return make(config)
 
