@@ -63,6 +63,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "emu3": {"pad_token_id": 1, "vocabulary_map": {"<image>": 1}},
     "granite4_vision": {"deepstack_layer_map": [], "downsample_rate": "1/4"},
     "hunyuan_vl": {"text_config": {"head_dim": 128}},
+    "perception_lm": {"vision_config": {"model_type": "timm_wrapper", "model_args": {"embed_dim": 64}}},
 }
 PER_LAYER = {"deepseek_ocr2_text": ("mlp_layer_types", ("dense", "sparse"))}  # a list that the class does not make up
 WITHIN = {"chameleon": "vqmodel", "phi4_multimodal": "embed_tokens_extend"}  # towers within the decoder's module

@@ -8,7 +8,9 @@ from costmodel.importers.parts import ALL, attention, ffn, moe, router, top
 
 
 def paddleocr_vl(c: Config) -> Draft:
-    """Read PaddleOCR-VL: Llama whose biases are all one key."""
+    """Read PaddleOCR-VL: Llama whose biases are all one key; published files have keys of ERNIE's training beside."""
+    for key in ("compression_ratio", "ignored_index", "rope_is_neox_style", "use_3d_rope", "weight_share_add_bias"):
+        c.get(key)  # its class reads none of them
     bias = c.flag("use_bias")
     layer = [attention(c, bias=ALL if bias else ()), ffn(c, bias=bias or None)]
     return Draft(top(c), [layer] * c.count("num_hidden_layers"))
