@@ -70,13 +70,18 @@ def part(specs: SubConfigSpec) -> dict[str, Any]:
     chosen = issubclass(specs.config_class, PreTrainedConfig)
     row: dict[str, Any] = {"only" if chosen else "type": specs.model_type}
     missing = {key: plain(value) for key, value in specs.init_kwargs.items() if not is_harmless(key)}
-    return row | ({"missing": missing} if missing else {})
+    return row | ({"missing": missing} if missing else {}) | ({"optional": True} if specs.optional else {})
 
 
 def line(model_type: str, found: type[PreTrainedConfig]) -> str:
     """Return the line of one class."""
     row: dict[str, Any] = {"model_type": model_type, "keys": fields(found)}
-    also = {new: old for new, old in (found.attribute_map or {}).items() if old in row["keys"]}
+    also = {}
+    for one, other in (found.attribute_map or {}).items():
+        if other in row["keys"]:
+            also[one] = other
+        elif one in row["keys"]:  # a field that the class keeps, and writes, under another name
+            also[other] = one
     if also:
         row["also"] = also
     nameless = (pair for pair in found.sub_configs.items() if not getattr(pair[1], "model_type", "auto"))
