@@ -152,8 +152,14 @@ def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> s
 
 
 def flat(config: PreTrainedConfig) -> dict[str, Any]:
-    """Return a configuration as a file would hold it."""
-    return json.loads(config.to_json_string(use_diff=False))
+    """Return a configuration as a file would hold it.
+
+    Without an endless ``time_step_limit``, which the classes write as a list and accept only as a tuple.
+    """
+    found: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    for part in (found, *(value for value in found.values() if isinstance(value, dict))):
+        part.pop("time_step_limit", None)
+    return found
 
 
 def variation(data: Mapping[str, Any], model_type: str, random: Random) -> dict[str, Any]:
@@ -188,6 +194,8 @@ def _other(value: Any, key: str, random: Random) -> Any:
         return not value
     if isinstance(value, int):
         return random.choice((value * 2, max(1, value // 2), value + 1, max(1, value - 1), 1, 4, 8, 2, None, 0))
+    if value is None and key.endswith(("_indices", "_idxs", "_layers")) and not key.startswith(("num_", "n_")):
+        return random.choice(([0], [1, 2], [0, 3], []))
     if value is None:
         return random.choice((True, 1, 2, 4, 16, 64, False))
     if isinstance(value, list) and value:

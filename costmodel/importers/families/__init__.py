@@ -15,10 +15,18 @@ Adapter: TypeAlias = Callable[[Config], Draft]
 # model type -> module:function
 TABLE = MappingProxyType(
     {
+        "bamba": "state_space:bamba",
         "deepseek_v3": "deepseek:deepseek_v3",
+        "falcon_h1": "state_space:falcon_h1",
+        "falcon_mamba": "state_space:falcon_mamba",
+        "granitemoehybrid": "state_space:granitemoehybrid",
+        "jamba": "state_space:jamba",
         "llama": "llama:llama",
         "llava": "wrappers:llava",
+        "mamba": "state_space:mamba",
+        "mamba2": "state_space:mamba2",
         "mistral": "llama:mistral",
+        "nemotron_h": "state_space:nemotron_h",
         "qwen2": "llama:qwen2",
         "qwen3": "llama:qwen3",
     }
