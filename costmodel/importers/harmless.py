@@ -33,7 +33,7 @@ HARMLESS = frozenset(
     topk_method router_jitter_noise input_jitter_noise router_z_loss_coef hidden_act hidden_activation activation_function
     rotary_emb_base rotary_base rope_base router_dtype router_bias_update_speed load_balance_coeff
     original_max_position_embeddings mscale_all_dim
-    residual_in_fp32 rescale_prenorm_residual use_mambapy use_associative_scan use_mamba_kernels num_logits_to_keep
+    moe_renormalize residual_in_fp32 rescale_prenorm_residual use_mambapy use_associative_scan use_mamba_kernels num_logits_to_keep
     time_step_min time_step_max time_step_floor time_step_limit time_step_scale time_step_init_scheme
     mamba_norm_before_gate lm_head_multiplier mlp_multipliers key_multiplier attention_out_multiplier
     attention_in_multiplier ssm_multipliers ssm_in_multiplier ssm_out_multiplier

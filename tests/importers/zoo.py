@@ -17,6 +17,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -43,16 +44,18 @@ TOP_K = (
     "num_experts_per_tok", "num_experts_per_token", "moe_k", "top_k_experts", "moe_topk", "moe_top_k",
     "num_selected_experts", "experts_per_token", "top_k", "num_experts_per_topk",
 )  # fmt: skip
+LISTS = ("layer_types", "mlp_layer_types", "layers_block_type")
+# What a class needs beside its defaults to be a model at all.
+NEEDED: dict[str, dict[str, Any]] = {"lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16}}
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
-    """Return the class that generates text for a model type."""
-    for mapping in MAPPINGS:
-        name = mapping.get(model_type)
-        if name is not None:
-            return getattr(transformers, name if isinstance(name, str) else name[0])
-    return None
+    """Return the class that generates text for a model type; of several, the one made for its configuration."""
+    names = [name for mapping in MAPPINGS if (name := mapping.get(model_type)) is not None]
+    found = [getattr(transformers, name if isinstance(name, str) else name[0]) for name in names]
+    own = [cls for cls in found if getattr(cls, "config_class", None) is CONFIG_MAPPING[model_type]]
+    return next(iter(own or found), None)
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,12 @@ def flat(config: PreTrainedConfig) -> dict[str, Any]:
     return found
 
 
+@cache
+def default(model_type: str) -> dict[str, Any]:
+    """Return the default configuration of a class in full."""
+    return flat(CONFIG_MAPPING[model_type](**NEEDED.get(model_type, {})))
+
+
 def variation(data: Mapping[str, Any], model_type: str, random: Random) -> dict[str, Any]:
     """Return a configuration with a few keys changed: numbers, flags, nulls, lists."""
     changed = copy.deepcopy(dict(data))
@@ -174,9 +183,11 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     for key in LAYERS:
         if isinstance(data.get(key, keys.get(key)), int) and key in keys and random.random() < 0.7:
             data[key] = random.randint(1, 7)
-            for listed in ("layer_types", "mlp_layer_types", "layers_block_type"):
-                if random.random() < 0.9:
-                    data.pop(listed, None)
+            for listed in LISTS:
+                data.pop(listed, None)
+                words = default(model_type).get(listed)
+                if isinstance(words, list) and words and random.random() < 0.5:  # noqa: PLR2004
+                    data[listed] = [random.choice(sorted(set(words))) for _ in range(data[key])]
     options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
@@ -206,12 +217,13 @@ def _other(value: Any, key: str, random: Random) -> Any:
 
 def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the default configuration, bare and in full, then random ones."""
-    yield {"model_type": model_type}
-    full = flat(CONFIG_MAPPING[model_type]())
+    bare = {"model_type": model_type, **NEEDED.get(model_type, {})}
+    yield bare
+    full = default(model_type)
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):
-        base = {"model_type": model_type} if random.random() < 0.6 else full
+        base = bare if random.random() < 0.6 else full
         yield variation(base, model_type, random)
 
 

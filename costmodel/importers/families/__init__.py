@@ -15,20 +15,33 @@ Adapter: TypeAlias = Callable[[Config], Draft]
 # model type -> module:function
 TABLE = MappingProxyType(
     {
+        "bailing_hybrid": "delta:bailing_hybrid",
         "bamba": "state_space:bamba",
         "deepseek_v3": "deepseek:deepseek_v3",
         "falcon_h1": "state_space:falcon_h1",
         "falcon_mamba": "state_space:falcon_mamba",
         "granitemoehybrid": "state_space:granitemoehybrid",
         "jamba": "state_space:jamba",
+        "kimi_linear": "delta:kimi_linear",
+        "lfm2": "short_conv:lfm2",
+        "lfm2_moe": "short_conv:lfm2_moe",
+        "lfm3": "short_conv:lfm3",
         "llama": "llama:llama",
         "llava": "wrappers:llava",
         "mamba": "state_space:mamba",
         "mamba2": "state_space:mamba2",
         "mistral": "llama:mistral",
         "nemotron_h": "state_space:nemotron_h",
+        "olmo_hybrid": "delta:olmo_hybrid",
         "qwen2": "llama:qwen2",
         "qwen3": "llama:qwen3",
+        "qwen3_5": "delta:qwen3_5",
+        "qwen3_5_moe": "delta:qwen3_5_moe",
+        "qwen3_5_moe_text": "delta:qwen3_5_moe_text",
+        "qwen3_5_text": "delta:qwen3_5_text",
+        "qwen3_next": "delta:qwen3_next",
+        "zamba": "zamba:zamba",
+        "zamba2": "zamba:zamba2",
     }
 )
 
