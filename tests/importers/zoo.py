@@ -191,6 +191,8 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
+        if value is None and key.endswith("_config"):
+            value = copy.deepcopy(default(model_type).get(key))
         if isinstance(value, dict) and key.endswith("_config"):
             kind = value.get("model_type")
             if kind:

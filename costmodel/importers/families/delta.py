@@ -97,6 +97,11 @@ def qwen3_5_moe(c: Config) -> Draft:
     return _wrapper(c, "qwen3_5_moe_text")
 
 
+def minicpm(c: Config) -> Draft:
+    """Read MiniCPM-V 4.6 and later, and MiniCPM-OCR: Qwen3.5 behind a tower that is left out."""
+    return _wrapper(c, "qwen3_5_text")
+
+
 def _wrapper(c: Config, model_type: str) -> Draft:
     draft = inner(c, model_type, tied=c.flag("tie_word_embeddings"))
     draft.left_out = c.leave_out("vision_config")

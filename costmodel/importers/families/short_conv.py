@@ -6,6 +6,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
+from costmodel.importers.families.wrappers import inner
 from costmodel.importers.parts import ALL, agrees, attention, ffn, layer_types, moe, router, top
 
 
@@ -16,11 +17,10 @@ def _conv(c: Config) -> Part:
     return Part("conv", fields | ({"bias": True} if c.flag("conv_bias") else {}))
 
 
-def _top(c: Config) -> dict[str, Any]:
-    """Return the fields above the blocks; ``tie_embedding`` is the older name and wins."""
-    key = "tie_embedding" if c.has("tie_embedding") else "tie_word_embeddings"
-    c.get("tie_word_embeddings")
-    return top(c, tied=c.flag(key))
+def _tied(c: Config) -> bool:
+    """Say whether tables are tied; ``tie_embedding`` is the older name and wins."""
+    newer, key = c.flag("tie_word_embeddings"), "tie_embedding"
+    return c.flag(key) if key in c.given else newer
 
 
 def lfm2(c: Config) -> Draft:
@@ -41,7 +41,7 @@ def lfm2(c: Config) -> Draft:
     for key in ("block_use_xavier_init", "theta"):
         c.get(key)
     network = ffn(c, d_ff=_width(c))
-    return Draft(_top(c), [[mixer, network] for mixer in mixers])
+    return Draft(top(c, tied=_tied(c)), [[mixer, network] for mixer in mixers])
 
 
 def _width(c: Config) -> int:
@@ -63,7 +63,7 @@ def lfm2_moe(c: Config) -> Draft:
     dense, first = ffn(c, "dense"), c.natural("num_dense_layers")
     mixers = layer_types(c, known)
     layers = [[mixer, dense if index < first else experts] for index, mixer in enumerate(mixers)]
-    return Draft(_top(c), layers)
+    return Draft(top(c, tied=_tied(c)), layers)
 
 
 def lfm3(c: Config) -> Draft:
@@ -83,4 +83,20 @@ def lfm3(c: Config) -> Draft:
     draft = Draft(top(c), [[mixer, network] for mixer in mixers])
     if c.flag("use_sandwich_norm"):
         draft.fields["norm"] = {"place": "sandwich"}
+    return draft
+
+
+def lfm2_vl(c: Config) -> Draft:
+    """Read LFM2-VL with its vision tower left out; the wrapper's flag ties the tables."""
+    return _wrapper(c, "lfm2")
+
+
+def lfm3_vl(c: Config) -> Draft:
+    """Read LFM3-VL with its vision tower left out; the wrapper's flag ties the tables."""
+    return _wrapper(c, "lfm3")
+
+
+def _wrapper(c: Config, model_type: str) -> Draft:
+    draft = inner(c, model_type, tied=_tied(c))
+    draft.left_out = c.leave_out("vision_config")
     return draft
