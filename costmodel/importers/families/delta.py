@@ -7,7 +7,6 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Layer, Part, Sublayer
-from costmodel.importers.families.wrappers import inner
 from costmodel.importers.parts import ALL, agrees, attention, changed, ffn, further, layer_types, mla, moe, router, top
 
 
@@ -85,27 +84,6 @@ def _with_mtp(c: Config, layers: Sequence[Layer], network: Sublayer) -> Draft:
     c.require("mtp_use_dedicated_embeddings", False, None)
     mtp = further(c, [gated_attention(c), network], "mtp_num_hidden_layers", "num_nextn_predict_layers")
     return Draft(top(c), layers, mtp=mtp)
-
-
-def qwen3_5(c: Config) -> Draft:
-    """Read Qwen3.5 with its vision tower left out; the wrapper's flag ties the tables."""
-    return _wrapper(c, "qwen3_5_text")
-
-
-def qwen3_5_moe(c: Config) -> Draft:
-    """Read Qwen3.5 with experts and its vision tower left out; the wrapper's flag ties the tables."""
-    return _wrapper(c, "qwen3_5_moe_text")
-
-
-def minicpm(c: Config) -> Draft:
-    """Read MiniCPM-V 4.6 and later, and MiniCPM-OCR: Qwen3.5 behind a tower that is left out."""
-    return _wrapper(c, "qwen3_5_text")
-
-
-def _wrapper(c: Config, model_type: str) -> Draft:
-    draft = inner(c, model_type, tied=c.flag("tie_word_embeddings"))
-    draft.left_out = c.leave_out("vision_config")
-    return draft
 
 
 def olmo_hybrid(c: Config) -> Draft:

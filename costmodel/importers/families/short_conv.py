@@ -6,7 +6,6 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
-from costmodel.importers.families.wrappers import inner
 from costmodel.importers.parts import ALL, agrees, attention, ffn, layer_types, moe, router, top
 
 
@@ -83,20 +82,4 @@ def lfm3(c: Config) -> Draft:
     draft = Draft(top(c), [[mixer, network] for mixer in mixers])
     if c.flag("use_sandwich_norm"):
         draft.fields["norm"] = {"place": "sandwich"}
-    return draft
-
-
-def lfm2_vl(c: Config) -> Draft:
-    """Read LFM2-VL with its vision tower left out; the wrapper's flag ties the tables."""
-    return _wrapper(c, "lfm2")
-
-
-def lfm3_vl(c: Config) -> Draft:
-    """Read LFM3-VL with its vision tower left out; the wrapper's flag ties the tables."""
-    return _wrapper(c, "lfm3")
-
-
-def _wrapper(c: Config, model_type: str) -> Draft:
-    draft = inner(c, model_type, tied=_tied(c))
-    draft.left_out = c.leave_out("vision_config")
     return draft
