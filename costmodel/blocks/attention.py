@@ -9,9 +9,10 @@ from typing import ClassVar, Literal
 from pydantic import model_validator
 
 from costmodel.block import Block, Count, Impossible, Model, Natural, require_known, require_multiple
+from costmodel.blocks.parts.indexer import Indexer
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size
+from costmodel.sizes import Size, minimum
 from costmodel.spans import Span
 from costmodel.steps import STEPS
 from costmodel.things import State
@@ -55,6 +56,7 @@ class Attention(Block):
     ``kv_copies`` says whether the cache still holds both. ``kv_from`` names the block whose cache
     is read instead of an own one. ``gate``: a sigmoid on the output, by value or by head.
     ``out_norm``: a norm on the output before its projection, of the same shapes as ``qk_norm``.
+    ``indexer``: attention reads only the keys it picks, by queries from the hidden state.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
@@ -86,6 +88,7 @@ class Attention(Block):
     kv: Literal["separate", "tied"] = "separate"
     kv_copies: Literal[1, 2] = 2
     kv_from: str | None = None
+    indexer: Indexer | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Attention:
@@ -107,6 +110,8 @@ class Attention(Block):
             raise Impossible(f"rope_dim {self.rope_dim} is more than head_dim {self.head_dim}", "rope_dim")
         if self.sink_tokens and not self.window:
             raise Impossible("sink_tokens stand beside a window, and there is none", "sink_tokens", "add window")
+        if self.indexer is not None:
+            self._check_indexer(self.indexer)
         if self.kv == "tied" and self.v_head_dim not in (None, self.head_dim):
             raise Impossible(
                 f"tied keys and values have one width, but v_head_dim is {self.v_head_dim} "
@@ -115,6 +120,22 @@ class Attention(Block):
                 "leave v_head_dim out",
             )
         return self
+
+    def _check_indexer(self, indexer: Indexer) -> None:
+        """Raise Impossible unless the indexer has queries, and all tokens to choose among."""
+        if indexer.queries == "latent":
+            raise Impossible(
+                "the indexer reads the query latent, and attention has none", "indexer", "indexer: {queries: hidden}"
+            )
+        if self.span.limit or not self.causal:
+            field = "chunk" if self.chunk else "window" if self.window else "causal"
+            raise Impossible("an indexer picks among all tokens before", field, "leave one out")
+        if self.d_in is not None:
+            raise Impossible("an indexer reads the residual stream, and d_in is another width", "d_in", "leave one out")
+        if self.kv_from is not None:
+            raise Impossible("an indexer picks among keys of the block itself", "kv_from", "leave one out")
+        if self.keep is not None:
+            raise Impossible("an indexer picks among all tokens, and keep lets only some in", "keep", "leave one out")
 
     def check(self, blocks: Mapping[str, Block]) -> None:
         """Raise Impossible unless the block that ``kv_from`` names keeps a cache of this shape."""
@@ -176,7 +197,7 @@ class Attention(Block):
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
-        return self.span.kind if self.causal else "bidirectional"
+        return "indexed" if self.indexer else self.span.kind if self.causal else "bidirectional"
 
     def details(self) -> str:
         """Return span, heads, and what is special: ``window 1024, 32 heads, 16 kv heads, head_dim 128``."""
@@ -192,6 +213,7 @@ class Attention(Block):
             f"{self.gate} gate" if self.gate else "",
             "values are keys" if self.kv == "tied" else "",
             f"cache of {self.kv_from}" if self.kv_from else "",
+            f"top {self.indexer.top_k}" if self.indexer else "",
         ]
         return ", ".join(filter(None, parts))
 
@@ -215,6 +237,8 @@ class Attention(Block):
         if self.rope:
             rotated = self.rope_dim or k
             yield at.vector("rope", (heads + (kv_heads if own else 0)) * rotated, STEPS["rotary"])
+        if self.indexer is not None:
+            yield from self.indexer.lower(at.sub("indexer"), None)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
@@ -228,10 +252,14 @@ class Attention(Block):
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
         width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
         cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
-        attention = at.load.attention
+        attention, pick = at.load.attention, self.indexer
+        if pick is not None:  # no more than one query's: all may pick the same
+            cache.read = minimum(cache.read, pick.most)
+            cache.fresh = minimum(cache.fresh, pick.most - cache.read)
+        chosen = pick is not None and attention != "full"
         return at.attend(
             "attend",
-            at.pairs(lambda new, cached: self.span.pairs(new, cached, attention)),
+            at.pairs(pick.selected if chosen else lambda new, cached: self.span.pairs(new, cached, attention)),
             at.resident(self.span),
             n_heads=heads,
             n_kv_heads=kv_heads,

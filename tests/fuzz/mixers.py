@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from .pooled import make_indexer
 from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged, tally
 
 Spec = dict[str, Any]
@@ -59,6 +60,8 @@ class Attention(nn.Module):
             self.gate = linear(d_in, self.n * self.v if gate == "element" else self.n, "gate" in biased)
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
+        if spec.get("indexer"):
+            self.indexer = make_indexer(spec["indexer"], width, None, Indexer)
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
@@ -99,6 +102,8 @@ class Attention(nn.Module):
         q = apply_norm(self.q_norm, heads(self.q(x) + added.get("q", 0), self.n))
         k, v, positions = self._keys(x, step, key, added)
         mask = self.span.mask(step.positions, positions)
+        if self.spec.get("indexer"):
+            mask = mask & self.indexer(x, None, step, (*key, "indexer"))
         bias = None
         if self.table:
             distance = (step.positions[:, None] - positions[None, :]).abs().clamp(max=len(self.table[0]) - 1)
@@ -210,7 +215,7 @@ class LatentAttention(nn.Module):
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
         if spec.get("indexer"):
-            self.indexer = Indexer(spec["indexer"], width, q_rank)
+            self.indexer = make_indexer(spec["indexer"], width, q_rank, Indexer)
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Attend in the way that the step names."""
