@@ -78,9 +78,11 @@ def attention(d: Draw) -> Spec:
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)
-    if not span and d.chance(0.2):
+    if not span and d.chance(0.15):
         sizes = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "block": d.dim(1, 4), "top_blocks": d.dim(1, 3)}
-        return spec | {"indexer": sizes}
+        return spec | {"block_indexer": sizes}
+    if not span and d.chance(0.25):
+        return spec | {"indexer": pooled(d, False) if d.chance(0.6) else indexer(d, False)}
     return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
 
 
@@ -107,8 +109,13 @@ def now_and_then(d: Draw) -> Spec:
 def mla(d: Draw) -> Spec:
     """Return latent attention, dense or sparse."""
     spec: Spec = {"kind": "mla", "n_heads": d.dim(1, 5), "kv_lora_rank": d.dim(3, 20)}
-    spec |= {"qk_nope_head_dim": d.dim(3, 11), "qk_rope_head_dim": d.dim(2, 7), "v_head_dim": d.dim(3, 11)}
-    spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3) | d.maybe("rope_norm", True, 0.3)
+    spec |= {
+        "qk_nope_head_dim": d.dim(3, 11),
+        "qk_rope_head_dim": d.one(0, d.dim(2, 7), d.dim(2, 7)),
+        "v_head_dim": d.dim(3, 11),
+    }
+    spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3)
+    spec |= d.maybe("rope_norm", True, 0.3) if spec["qk_rope_head_dim"] else {}
     gate = d.one(None, None, "element", "head")
     if gate:
         spec["gate"] = gate
@@ -117,7 +124,8 @@ def mla(d: Draw) -> Spec:
         spec["bias"] = bias
     spec |= d.maybe("rope", False, 0.2)
     if d.chance(0.35):
-        spec["indexer"] = indexer(d, "q_lora_rank" in spec)
+        latent = "q_lora_rank" in spec
+        spec["indexer"] = pooled(d, latent) if d.chance(0.4) else indexer(d, latent)
     elif d.chance(0.3):
         spec["window"] = d.dim(2, 7)
     return spec
@@ -128,6 +136,14 @@ def indexer(d: Draw, latent: bool) -> Spec:
     queries = d.one("latent", "hidden") if latent else "hidden"
     spec: Spec = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "top_k": d.dim(1, 9)}
     return spec | ({"queries": queries} if queries == "hidden" or d.chance(0.3) else {})
+
+
+def pooled(d: Draw, latent: bool) -> Spec:
+    """Return an indexer that scores groups of keys."""
+    spec = indexer(d, latent)
+    spec |= {"pool": d.dim(1, 4)} | d.maybe("rope_dim", d.dim(0, 2), 0.3)
+    spec["top_k"] = spec["pool"] * d.dim(1, 3)
+    return spec | ({"pooling": "mean"} if spec.get("queries") == "hidden" and d.chance() else {})
 
 
 def compressed(d: Draw) -> Spec:

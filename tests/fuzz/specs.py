@@ -194,7 +194,7 @@ def _frame(d: Draw, spec: Spec) -> None:
         shape = (
             d.maybe("rows", spec["vocab_size"] + d.dim(1, 9), 0.2)
             | d.maybe("width", d.dim(3, 40))
-            | d.maybe("norm", d.one("rms", "layer"))
+            | d.maybe("norm", d.one("rms", "layer", "none"))
             | d.maybe("token_types", 2, 0.3)
         )
         spec |= {"embedding": shape} if shape else {}

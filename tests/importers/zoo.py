@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -48,6 +49,7 @@ TOP_K = (
 # Families that choose a number of experts which no key gives.
 CHOSEN = {"nllb-moe": 2}
 CLASSES = {"flaubert": "FlaubertWithLMHeadModel"}  # classes that write text and stand in no mapping of those
+LISTS = ("layer_types", "mlp_layer_types", "layers_block_type", "per_layer_config")
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
 LANGUAGE_MODELS = ("text_config", "thinker_config")
@@ -65,6 +67,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6, "first_k_dense_replace": 1},
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128, "num_experts": 8, "moe_topk": 2},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
     "ministral": {"head_dim": 128},
     "nemotron": {"head_dim": 128, "num_key_value_heads": 8},
     "aya_vision": {"vision_config": {"model_type": "siglip_vision_model"}},
@@ -275,8 +278,20 @@ def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> s
 
 
 def flat(config: PreTrainedConfig) -> dict[str, Any]:
-    """Return a configuration as a file would hold it."""
-    return json.loads(config.to_json_string(use_diff=False))
+    """Return a configuration as a file would hold it.
+
+    Without an endless ``time_step_limit``, which the classes write as a list and accept only as a tuple.
+    """
+    found: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    for part in (found, *(value for value in found.values() if isinstance(value, dict))):
+        part.pop("time_step_limit", None)
+    return found
+
+
+@cache
+def default(model_type: str) -> dict[str, Any]:
+    """Return the default configuration of a class in full."""
+    return flat(CONFIG_MAPPING[model_type](**NEEDS.get(model_type, {})))
 
 
 def variation(data: Mapping[str, Any], model_type: str, random: Random) -> dict[str, Any]:
@@ -291,9 +306,11 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     for key in LAYERS:
         if isinstance(data.get(key, keys.get(key)), int) and key in keys and random.random() < 0.7:
             data[key] = random.randint(1, 7)
-            for listed in ("layer_types", "mlp_layer_types", "layers_block_type", "per_layer_config"):
-                if random.random() < 0.9:
-                    data.pop(listed, None)
+            for listed in LISTS:
+                data.pop(listed, None)
+                words = default(model_type).get(listed)
+                if isinstance(words, list) and words and random.random() < 0.5:
+                    data[listed] = [random.choice(sorted(set(words))) for _ in range(data[key])]
     if model_type in PER_LAYER:
         key, words = PER_LAYER[model_type]
         data[key] = [random.choice(words) for _ in range(data.get("num_hidden_layers", keys["num_hidden_layers"]) or 1)]
@@ -314,20 +331,24 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
             _vary(text, kind, random, times)
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
+        if value is None and key.endswith("_config"):
+            value = copy.deepcopy(default(model_type).get(key))
         if isinstance(value, dict) and (key.endswith("_config") or "model_type" in value):
             kind = value.get("model_type")
             if kind:
                 _vary(value, kind, random, times)
                 data[key] = value
             continue
-        data[key] = _other(value, random)
+        data[key] = _other(value, key, random)
 
 
-def _other(value: Any, random: Random) -> Any:
+def _other(value: Any, key: str, random: Random) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
         return random.choice((value * 2, max(1, value // 2), value + 1, max(1, value - 1), 1, 4, 8, 2, None, 0))
+    if value is None and key.endswith(("_indices", "_idxs", "_layers")) and not key.startswith(("num_", "n_")):
+        return random.choice(([0], [1, 2], [0, 3], []))
     if value is None:
         return random.choice((True, 1, 2, 4, 16, 64, False))
     if isinstance(value, list) and value:
@@ -340,7 +361,7 @@ def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict
     """Yield the default configuration, bare and in full, then random ones."""
     bare = {"model_type": model_type, **NEEDS.get(model_type, {})}
     yield bare
-    full = flat(CONFIG_MAPPING[model_type](**NEEDS.get(model_type, {})))
+    full = default(model_type)
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):

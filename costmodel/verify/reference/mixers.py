@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged, tally
+from .pooled import make_indexer
 
 Spec = dict[str, Any]
 
@@ -59,10 +60,12 @@ class Attention(nn.Module):
             self.gate = linear(d_in, self.n * self.v if gate == "element" else self.n, "gate" in biased)
         if spec.get("gate_bias"):
             self.gate_bias = nn.Parameter(torch.randn(self.n))
-        if spec.get("indexer"):
-            self.indexer = BlockIndexer(spec["indexer"], width)
+        if spec.get("block_indexer"):
+            self.block_indexer = BlockIndexer(spec["block_indexer"], width)
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
+        if spec.get("indexer"):
+            self.indexer = make_indexer(spec["indexer"], width, None, Indexer)
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
@@ -104,7 +107,9 @@ class Attention(nn.Module):
         k, v, positions = self._keys(x, step, key, added)
         mask = self.span.mask(step.positions, positions)
         if self.spec.get("indexer"):
-            mask = self.indexer(x, step, (*key, "indexer"))
+            mask = mask & self.indexer(x, None, step, (*key, "indexer"))
+        if self.spec.get("block_indexer"):
+            mask = self.block_indexer(x, step, (*key, "indexer"))
         bias = None
         if self.table:
             distance = (step.positions[:, None] - positions[None, :]).abs().clamp(max=len(self.table[0]) - 1)
@@ -272,7 +277,7 @@ class LatentAttention(nn.Module):
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
         if spec.get("indexer"):
-            self.indexer = Indexer(spec["indexer"], width, q_rank or 0)
+            self.indexer = make_indexer(spec["indexer"], width, q_rank, Indexer)
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Attend in the way that the step names."""
