@@ -75,6 +75,8 @@ def attention(d: Draw) -> Spec:
     spec |= (
         d.maybe("sinks", True) | d.maybe("rope", False) | d.maybe("softcap", 30.0, 0.1) | d.maybe("v_norm", "l2", 0.1)
     )
+    if d.chance(0.15):
+        spec["out_norm"] = d.one("full", "head", "heads", "l2", {"shape": "head", "kind": "layer", "bias": True})
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)

@@ -50,7 +50,7 @@ class Attention(nn.Module):
         d_in, biased, norm = spec.get("d_in") or width, spec.get("bias", []), spec.get("qk_norm")
         self.q = linear(d_in, self.n * self.k, "q" in biased)
         self.o = linear(self.n * self.v, width, "o" in biased)
-        self.q_norm = head_norm(norm, self.n, self.k)
+        self.q_norm, self.out_norm = head_norm(norm, self.n, self.k), head_norm(spec.get("out_norm"), self.n, self.v)
         if self.own:
             self.to_k = linear(d_in, self.g * self.k, "k" in biased)
             self.k_norm = head_norm(norm, self.g, self.k)
@@ -120,6 +120,8 @@ class Attention(nn.Module):
             if hasattr(self, "gate_bias"):
                 gate = gate + self.gate_bias[:, None]
             out = (out.unflatten(-1, (self.n, -1)) * torch.sigmoid(gate)).flatten(-2)
+        if self.out_norm is not None:
+            out = merged(apply_norm(self.out_norm, heads(out, self.n)))
         return self.o(out)
 
     def _keys(self, x: Tensor, step: Step, key: Any, added: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:

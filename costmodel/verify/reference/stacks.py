@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -54,6 +55,28 @@ def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int
         return Attention(spec, width, table)
     found: nn.Module = KINDS[spec["kind"]](spec, width)
     return Kept(spec, width, found) if spec.get("keep") and spec["kind"] != "ffn" else found
+
+
+class Normed(nn.Module):
+    """A block with norms of its own, beside those of its sublayer: before it, after it or both."""
+
+    def __init__(self, spec: Spec, width: int, inner: nn.Module, norm: Spec) -> None:
+        super().__init__()
+        self.inner, place = inner, spec["extra_norm"]
+
+        def new() -> Norm:
+            made = Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True))
+            for parameter in made.parameters():
+                parameter.keep = Fraction(spec.get("keep", 1))
+            return made
+
+        self.before = new() if place != "post" else None
+        self.after = new() if place != "pre" else None
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Normalise, run the block, normalise."""
+        out = self.inner(x if self.before is None else self.before(x), step, key)
+        return out if self.after is None else self.after(out)
 
 
 class SharedSet(nn.Module):
@@ -130,7 +153,10 @@ class Stack(nn.Module):
                 here = nn.ModuleDict()
                 for block_name in place:
                     if block_name not in shared:
-                        here[block_name.replace(".", "_")] = block(blocks[block_name], width, table, source)
+                        inner = block(blocks[block_name], width, table, source)
+                        if blocks[block_name].get("extra_norm"):
+                            inner = Normed(blocks[block_name], width, inner, self.norm)
+                        here[block_name.replace(".", "_")] = inner
                         continue
                     of = shared[block_name]
                     turn = seen[block_name] % of.get("copies", 1)
