@@ -99,7 +99,7 @@ def test_several_outputs_at_once(folder: Path, archcalc) -> None:
         (("--select", "AC999"), 'error: there is no rule "AC999"'),
         (("--hardware", "h300"), 'error: no hardware "h300"'),
         (("--budgets", "nosuch.yaml"), "nosuch.yaml: error AC001: there is no such file"),
-        (("--lock", "nosuch.json"), "nosuch.json: error AC001: the file cannot be read: no such file or directory"),
+        (("--lock", "nosuch.json"), "nosuch.json: error AC001: there is no such file"),
     ],
 )
 @pytest.mark.usefixtures("folder")
@@ -107,6 +107,18 @@ def test_mistakes_of_check(arguments: tuple[str, ...], message: str, archcalc) -
     answer = archcalc("check", "designs", *arguments)
     assert (answer.status, answer.out) == (2, "")
     assert answer.err.splitlines()[0] == message
+
+
+def test_no_file_that_was_read_is_written_over(folder: Path, archcalc) -> None:
+    (folder / "parent.yaml").write_text("base: gpt2\nname: parent\n")
+    (folder / "child.yaml").write_text("base: parent\nname: child\n")
+    (folder / "rival.yaml").write_text("base: gpt2\nname: rival\n")
+    (folder / "archcalc.budgets.yaml").write_text(
+        "budgets: [{rules: {params.total: {max_increase: 1%, vs: rival.yaml}}}]\n"
+    )
+    for name in ("parent", "child", "rival"):
+        answer = archcalc("check", "child.yaml", "--output", f"json:{name}.yaml")
+        assert (answer.status, "would be overwritten" in answer.err) == (2, True), name
 
 
 @pytest.mark.usefixtures("folder")
