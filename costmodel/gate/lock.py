@@ -17,18 +17,18 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from costmodel import FORMULAS, __version__, catalog
+from costmodel import FORMULAS, __version__
 from costmodel.block import Model
 from costmodel.catalog import asked_folders
-from costmodel.errors import SpecError, UsageError, plain, quote
+from costmodel.errors import ArchcalcError, SpecError, UsageError, plain, quote
 from costmodel.gate.budgets import read_budgets
 from costmodel.gate.causes import ABOUT
 from costmodel.gate.files import Subject, Targets, find, read, shown
-from costmodel.gate.keys import key_of, ships
+from costmodel.gate.keys import key_of, shipped
 from costmodel.gate.limits import Budgets
 from costmodel.gate.names import Figures
 from costmodel.gate.workloads import Load
-from costmodel.loader import check_confined, to_text
+from costmodel.reading import read_bytes, to_text
 from costmodel.report.choices import CONTEXTS, tokens
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.units import context_text
@@ -36,6 +36,8 @@ from costmodel.validation import parse
 
 NAME = "archcalc.lock.json"
 FORM = "archcalc-lock/1"
+_OURS = '"archcalc-lock/'  # in the head of every lock file, also of one that cannot be read
+_HEAD = 4096
 _MOST = 2**26  # bytes of a lock file
 
 # What is locked of every spec; those at contexts at each of the default ones.
@@ -120,17 +122,20 @@ def lock(
 ) -> LockPage:
     """Return a lock file of specs (``text``) and how it differs from the one there is; the caller writes it.
 
-    Without ``wanted``, the specs that the file holds, or those of its folder. The figures that
-    relative limits of ``budgets`` are about are locked too. With ``check``, the file must be there.
+    Without ``wanted``, the specs that the file holds, or those of its folder. With it, others that the
+    file holds stay as they are, unless their files are gone; a lock file that cannot be read is
+    written anew. The figures that relative limits of ``budgets`` are about are locked too. With
+    ``check``, the file must be there.
 
     Raises:
         UnknownSpecError: there is no such spec.
         SpecError: one says something impossible, or the file is no lock file.
-        UsageError: there is no spec to lock.
+        UsageError: there is no spec to lock, or others would have to be locked with it.
     """
     path, folders = Path(file), asked_folders(specs)
-    old = read_lock(path) if check or path.is_file() else None
+    old = _old(path, anew=bool(wanted) and not check) if check or path.exists() else None
     limits = _budgets(budgets, path.parent, folders)
+    kept = dict(old.specs) if old and wanted else {}
     if not wanted:
         wanted = tuple(_paths(old, path.parent)) if old else (str(path.parent),)
     targets: Targets = find(wanted, folders)
@@ -144,6 +149,14 @@ def lock(
         workloads |= {at: load for _, at, load in extra if at and load}
         entries[key_of(target, path.parent)] = entry_of(subject, extra)
     before = old.specs if old else {}
+    kept = {key: one for key, one in kept.items() if key not in entries and _file_of(key, path.parent)}
+    if old and kept:
+        used = {name.partition("@")[2] for one in kept.values() for name in one.figures} & set(old.workloads)
+        if old.formulas != FORMULAS or any(workloads.get(at, old.workloads[at]) != old.workloads[at] for at in used):
+            message = "the others of the lock file are of other formulas or workloads"
+            raise UsageError(message, hint="archcalc lock, without names, locks all of it again: do that first")
+        workloads |= {at: old.workloads[at] for at in used}
+    entries |= kept
     text = _text(entries, workloads)
     return LockPage(
         file=shown(str(path)),
@@ -169,14 +182,36 @@ def _budgets(given: str | Path | None, folder: Path, folders: Sequence[Path]) ->
     return read_budgets(Path(given) if given is not None else usual, folders)
 
 
+def _old(path: Path, *, anew: bool) -> Lock | None:
+    """Return the lock file there is; None for one that cannot be read and that named specs write ``anew``."""
+    try:
+        return read_lock(path)
+    except SpecError:
+        if anew and _is_ours(path):
+            return None
+        raise
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether a file that cannot be read was a lock file, and no other that --lock names by mistake."""
+    try:
+        return _OURS.encode() in read_bytes(path, most=_MOST)[:_HEAD]
+    except ArchcalcError:
+        return False
+
+
 def _paths(old: Lock, folder: Path) -> Iterator[str]:
-    """Yield the specs that a lock file holds, as files that are still there, else as names."""
+    """Yield the files of the specs that a lock file holds, those that are still there."""
     for key in old.specs:
-        path = folder / key
-        if path.is_file():
+        path = _file_of(key, folder)
+        if path is not None:
             yield str(path)
-        elif ships(key):
-            yield str(catalog.spec_root() / key)
+
+
+def _file_of(key: str, folder: Path) -> Path | None:
+    """Return the file of a spec that a lock file holds; None where it is gone."""
+    path = shipped(key) or folder / key
+    return path if path.is_file() else None
 
 
 Named = tuple[str, str | None, Load | None]
@@ -219,7 +254,8 @@ def _figure(subject: Subject, name: str, at: str | None, load: Load | None) -> d
 def _text(entries: Mapping[str, Locked], workloads: Mapping[str, Load]) -> str:
     """Return the file: one line a spec's fields and one a figure, so that differences are readable."""
     loads = {
-        name: load.model_dump(mode="json", by_alias=True, exclude_defaults=True) for name, load in workloads.items()
+        name: load.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        for name, load in sorted(workloads.items())
     }
     head = {"schema": FORM, "version": __version__, "formulas": FORMULAS, "workloads": loads}
     lines = ["{", *(f" {json.dumps(key)}: {_json(value)}," for key, value in head.items()), ' "specs": {']
@@ -243,12 +279,9 @@ def read_lock(path: Path) -> Lock:
         SpecError: it cannot be read, or is none; the message has file, line and column.
     """
     where = plain(str(path))
-    hint = "archcalc lock writes it anew"
-    check_confined(path, where)
+    text = to_text(read_bytes(path, where, most=_MOST), where).removeprefix("\ufeff")
+    hint = "archcalc lock SPEC ... writes it anew" if _OURS in text[:_HEAD] else "name a lock file, or remove it"
     try:
-        if path.stat().st_size > _MOST:
-            raise SpecError(f"a lock file has at most {_MOST:,} bytes", "AC010", where, hint)
-        text = to_text(path.read_bytes(), where)
         file = LockFile.model_validate(json.loads(text))
     except json.JSONDecodeError as error:
         raise SpecError(
@@ -264,9 +297,6 @@ def read_lock(path: Path) -> Lock:
         ) from None
     except ValueError:  # a number of thousands of digits
         raise SpecError("a number of the lock file is too long", "AC010", where, hint) from None
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise SpecError(f"the file cannot be read: {reason}", "AC001", where, hint) from None
     if file.form != FORM:
         raise SpecError(f"the lock file is {quote(file.form)}, not {quote(FORM)}", "AC103", where, hint)
     edited = next((key for key, one in file.specs.items() if one.digest != digest_of(one.spec, one.figures)), None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from costmodel.errors import ArchcalcError, UnknownSpecError, UsageError, quote
 from costmodel.gate import revisions
 from costmodel.gate.files import Copy, Subject, find, read, shown
-from costmodel.gate.keys import key_of, ships
+from costmodel.gate.keys import key_of, shipped
 from costmodel.gate.lock import Lock, Locked, read_lock
 
 Entry = Subject | Locked | ArchcalcError
@@ -43,7 +43,7 @@ class Side:
         """Say whether the side would hold a spec, if there were one: it is not elsewhere, and does not ship."""
         if self.within is None:
             return True
-        return key.startswith(f"{self.within}/") if self.within else not (key.startswith("../") or ships(key))
+        return key.startswith(f"{self.within}/") if self.within else not (key.startswith("../") or shipped(key))
 
     @classmethod
     def at(cls, revision: str, paths: Sequence[str], folders: Sequence[Path], stack: ExitStack, *, label: str) -> Side:

@@ -579,6 +579,17 @@ def test_a_relative_limit_points_at_the_line(designs: Path) -> None:
     ]
 
 
+def test_two_specs_of_one_name_are_two_origins(designs: Path) -> None:
+    (designs / "rival.yaml").write_text(SPEC.format(name="plain").replace("vocab_size: 128256", "vocab_size: 128128"))
+    (designs / "designs" / "child.yaml").write_text("base: plain\nname: child\nmax_context: 8192\nn_layers: 40\n")
+    (designs / "archcalc.budgets.yaml").write_text(
+        "budgets:\n- match: child\n  rules:\n    params.total:\n"
+        "    - {max_increase: 1%, vs: base}\n    - {max_increase: 1%, vs: rival.yaml}\n"
+    )
+    causes = [[cause.path for cause in one.causes] for one in found(check("designs/child.yaml"), "AC204")]
+    assert causes == [["n_layers"], ["n_layers", "vocab_size"]]
+
+
 def test_a_new_spec_has_no_baseline_yet(designs: Path) -> None:
     budgets(designs, "    rules:\n      params.active: {max_increase: 1%}\n      params.total: {max_increase: 1%}\n")
     lock(designs)
