@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from costmodel.errors import UsageError, plain, quote
 from costmodel.gate.files import Copy
+from costmodel.reading import is_confined
 from costmodel.yaml_events import MAX_BYTES
 
 _MOST = 10_000  # files of a revision
@@ -186,6 +187,8 @@ def _git(
 
     ``fine`` are the statuses of success; ``hint`` is the way out where git says nothing.
     """
+    if is_confined():
+        raise UsageError("a document may not read revisions", "AC305", hint="compare files or names")
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
