@@ -148,6 +148,13 @@ def test_patterns(pattern: str, path: str, name: str, matched: bool) -> None:
     assert matches([checked(pattern)], ["elsewhere/other", path], name) is matched
 
 
+def test_a_small_number_is_one_however_it_is_written(tmp_path: Path) -> None:
+    for text in ("0.0000400", "4e-5", '"4e-05"', "4.0E-5"):
+        path = written(tmp_path, f"budgets: [{{rules: {{d_model: {{max: {text}}}}}}}]\n")
+        (rule,) = read_budgets(path).groups[0].rules
+        assert rule.bound == Fraction(4, 100_000), text
+
+
 PIECES = ["**/", "**", "*", "?", "a", "b", "/"]
 
 
