@@ -16,7 +16,7 @@ from costmodel.gate import causes
 from costmodel.gate.causes import ABSENT, Cause
 from costmodel.gate.files import Subject, base_of
 from costmodel.gate.findings import CauseRow, Finding, amount, excerpt_of, plain_value
-from costmodel.gate.lock import NAME, Lock, Locked
+from costmodel.gate.lock_file import NAME, Lock, Locked
 from costmodel.gate.names import Figures
 from costmodel.gate.workloads import Load
 from costmodel.loader import Mark

@@ -16,8 +16,8 @@ from costmodel.gate.files import Subject, Targets, find, read, shown
 from costmodel.gate.findings import Finding, found_at
 from costmodel.gate.judge import Judge, Result
 from costmodel.gate.limits import Budgets, Group
-from costmodel.gate.lock import NAME as LOCK
-from costmodel.gate.lock import Lock, read_lock
+from costmodel.gate.lock_file import NAME as LOCK
+from costmodel.gate.lock_file import Lock, read_lock
 from costmodel.gate.policy import Policy
 from costmodel.gate.rules import RULES
 from costmodel.gate.sanity import HARDWARE, SANITY, Odd, Reference

@@ -15,7 +15,7 @@ from costmodel.gate import causes, names
 from costmodel.gate.conditions import Condition
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import plain_value
-from costmodel.gate.lock import Lock, Locked, moved
+from costmodel.gate.lock_file import Lock, Locked, moved
 from costmodel.gate.names import Figures
 from costmodel.gate.pairs import fields_of, pairs
 from costmodel.gate.sides import Entry, between, two

@@ -13,7 +13,7 @@ from costmodel.gate.blame import Blame
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import Finding, amount, change_text, found_at, number, signed
 from costmodel.gate.limits import Rule
-from costmodel.gate.lock import Lock, moved
+from costmodel.gate.lock_file import Lock, moved
 from costmodel.gate.numbers import NUMBER
 from costmodel.gate.policy import Policy
 from costmodel.gate.rules import RULES

@@ -13,7 +13,7 @@ from costmodel.errors import ArchcalcError, UnknownSpecError, UsageError, quote
 from costmodel.gate import revisions
 from costmodel.gate.files import Copy, Subject, find, read, shown
 from costmodel.gate.keys import key_of, shipped
-from costmodel.gate.lock import Lock, Locked, read_lock
+from costmodel.gate.lock_file import Lock, Locked, read_lock
 
 Entry = Subject | Locked | ArchcalcError
 

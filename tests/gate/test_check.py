@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from costmodel.errors import SpecError, UnknownSpecError, UsageError
 from costmodel.gate.check import Check, check
 from costmodel.gate.findings import Finding
-from costmodel.gate.lock import digest_of, read_lock
 from costmodel.gate.lock import lock as lock_of
+from costmodel.gate.lock_file import digest_of, read_lock
 from costmodel.gate.rules import RULES
 from costmodel.gate.sanity import SANITY
 from costmodel.gate.waivers import read_waivers

@@ -12,8 +12,8 @@ import pytest
 from costmodel.errors import ArchcalcError, UsageError
 from costmodel.gate.conditions import Condition
 from costmodel.gate.diff import diff
-from costmodel.gate.lock import digest_of
 from costmodel.gate.lock import lock as locked_page
+from costmodel.gate.lock_file import digest_of
 from costmodel.render.comment import markdown
 
 Git = Callable[..., str]

@@ -10,7 +10,8 @@ import pytest
 
 from costmodel.errors import SpecError, UnknownSpecError, UsageError
 from costmodel.gate.check import check
-from costmodel.gate.lock import LockPage, lock, read_lock
+from costmodel.gate.lock import LockPage, lock
+from costmodel.gate.lock_file import read_lock
 
 CHILD = "base: gpt2\nname: {}\nn_layers: {}\n"
 
