@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
@@ -256,10 +256,10 @@ class Attention(Block):
         if pick is not None:  # no more than one query's: all may pick the same
             cache.read = minimum(cache.read, pick.most)
             cache.fresh = minimum(cache.fresh, pick.most - cache.read)
-        chosen = pick is not None and attention != "full"
+        seen = pick.selected if pick and attention != "full" else partial(self.span.pairs, attention=attention)
         return at.attend(
             "attend",
-            at.pairs(pick.selected if chosen else lambda new, cached: self.span.pairs(new, cached, attention)),
+            at.pairs(seen),
             at.resident(self.span),
             n_heads=heads,
             n_kv_heads=kv_heads,

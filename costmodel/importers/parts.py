@@ -99,7 +99,9 @@ def agrees(c: Config, value: Any, *keys: str) -> None:
             c.refuse(key, f"{key} is {found}, and should be {value} as other keys have it")
 
 
-def router(c: Config, score: str = "softmax", *, groups: str = "n_group", top_groups: str = "topk_group", **more: Any) -> dict[str, Any]:
+def router(
+    c: Config, score: str = "softmax", *, groups: str = "n_group", top_groups: str = "topk_group", **more: Any
+) -> dict[str, Any]:
     """Return how experts are scored; choices among groups of experts where there are several groups."""
     fields: dict[str, Any] = {"score": score}
     n, top_n = c.natural(groups, None), c.natural(top_groups, None)
@@ -139,7 +141,7 @@ def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), **more: Any) 
     if q_lora_rank := c.count("q_lora_rank", None):
         fields["q_lora_rank"] = q_lora_rank
     for key in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"):
-        fields[key] = c.count(key)
+        fields[key] = c.natural(key) if key == "qk_rope_head_dim" else c.count(key)
     if bias:
         fields["bias"] = [one for one in bias if one != "q_a" or q_lora_rank]
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})

@@ -93,7 +93,11 @@ def now_and_then(d: Draw) -> Spec:
 def mla(d: Draw) -> Spec:
     """Return latent attention, dense or sparse."""
     spec: Spec = {"kind": "mla", "n_heads": d.dim(1, 5), "kv_lora_rank": d.dim(3, 20)}
-    spec |= {"qk_nope_head_dim": d.dim(3, 11), "qk_rope_head_dim": d.one(0, d.dim(2, 7), d.dim(2, 7)), "v_head_dim": d.dim(3, 11)}
+    spec |= {
+        "qk_nope_head_dim": d.dim(3, 11),
+        "qk_rope_head_dim": d.one(0, d.dim(2, 7), d.dim(2, 7)),
+        "v_head_dim": d.dim(3, 11),
+    }
     spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3)
     spec |= d.maybe("rope_norm", True, 0.3) if spec["qk_rope_head_dim"] else {}
     gate = d.one(None, None, "element", "head")

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .pooled import make_indexer
 from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged, tally
+from .pooled import make_indexer
 
 Spec = dict[str, Any]
 

@@ -34,15 +34,15 @@ class PooledIndexer(nn.Module):
         entries = self._entries(x, step.cache.slot(key))
         closed = torch.arange(1, entries.shape[1] + 1)[None, :] * self.pool <= step.positions[:, None] + 1
         scores = F.relu((self.q_norm(q) if self.mean else q) @ entries[:, None].transpose(-1, -2))
-        if self.mean:
-            weighed = scores.sum(1)
-        else:
-            weighed = (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
+        weighed = scores.sum(1) if self.mean else self._weighed(x, scores)
         tally(step, len(x), self.n, closed, self.e + (not self.mean), closed.numel())
         weighed = weighed.float().masked_fill(~closed, -torch.inf)
         best = weighed.topk(min(self.groups, weighed.shape[-1]), -1).indices
         chosen = torch.zeros_like(weighed, dtype=torch.bool).scatter_(-1, best, True) & closed
         return self._tokens(chosen, step)
+
+    def _weighed(self, x: Tensor, scores: Tensor) -> Tensor:
+        return (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
 
     def _entries(self, x: Tensor, slot: dict[str, Tensor]) -> Tensor:
         """Return the keys of all closed groups; keep them, and the open group as it was projected."""

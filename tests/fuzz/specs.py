@@ -115,14 +115,21 @@ def norm(d: Draw) -> Spec:
     return found | (d.maybe("separate", True) if place == "parallel" else {})
 
 
-def features(d: Draw) -> Spec:
+def features(d: Draw, n_layers: int) -> Spec:
     """Return features of the residual stream."""
     found: Spec = {}
     way = d.one("altup", "hyper_connections", None)
     if way == "altup":
         found["altup"] = {"n_streams": d.dim(2, 4)}
     elif way:
-        found["hyper_connections"] = {"n_streams": d.dim(2, 4)} | d.maybe("kind", "hc") | d.maybe("head", "mean")
+        found["hyper_connections"] = {"n_streams": d.dim(2, 4)} | d.maybe("head", "mean")
+        kind = d.one("mhc", "hc", "gated")
+        found["hyper_connections"] |= {"kind": kind} | ({"rank": d.dim(2, 9)} if kind == "gated" else {})
+    if way != "altup" and d.chance():
+        streams = found["hyper_connections"]["n_streams"] if way else 1
+        n_heads, rows = d.dim(1, 3), [d.dim(5, 30) for _ in range(d.dim(1, n_layers))]
+        found["ngrams"] = {"rows": rows, "width": n_heads * d.dim(2, 5), "heads": n_heads, "d_conv": d.dim(2, 4)}
+        found["ngrams"] |= {"streams": streams} | d.maybe("dilation", d.dim(1, 3))
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 
@@ -185,7 +192,9 @@ def _frame(d: Draw, spec: Spec) -> None:
     if d.chance(0.7):
         spec["norm"] = norm(d)
     if d.chance(0.3):
-        spec |= features(d) if spec.get("norm", {}).get("place") != "parallel" else {}
+        spec |= features(d, spec["n_layers"]) if spec.get("norm", {}).get("place") != "parallel" else {}
+    if spec.get("hyper_connections", {}).get("kind") == "gated" and d.chance():  # they have norms of their own
+        spec["norm"] = spec.get("norm", {}) | {"place": "none"}
     spec |= d.maybe("tied", True) | d.maybe("positions", d.dim(20, 50), 0.25) | d.maybe("loops", d.dim(2, 3), 0.15)
     head = d.maybe("bias", True, 0.2) | (d.maybe("dense", True, 0.15) and {"dense": True} | d.maybe("dense_bias", True))
     spec |= {"head": head} if head else {}

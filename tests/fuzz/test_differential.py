@@ -60,6 +60,7 @@ OPTIONS = (
     "altup",
     "laurel",
     "ple",
+    "ngrams",
     "hyper_connections",
     "relative_bias",
 )

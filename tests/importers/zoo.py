@@ -46,7 +46,15 @@ TOP_K = (
 )  # fmt: skip
 LISTS = ("layer_types", "mlp_layer_types", "layers_block_type")
 # What a class needs beside its defaults to be a model at all.
-NEEDED: dict[str, dict[str, Any]] = {"lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16}}
+QSA = {
+    "indexer_n_heads": 16, "indexer_kv_heads": 1, "indexer_head_dim": 256, "indexer_budget": 2048,
+    "indexer_compress_ratio": 16, "ple_layer_ids": [1, 3], "ngram_vocab_size_base": 20_000, "eos_token_id": 5,
+}  # fmt: skip
+NEEDED: dict[str, dict[str, Any]] = {
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
+    "qwen4_exp_text": QSA,
+    "qwen4_exp": {"text_config": {"model_type": "qwen4_exp_text", **QSA}},
+}
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
 
@@ -186,7 +194,7 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
             for listed in LISTS:
                 data.pop(listed, None)
                 words = default(model_type).get(listed)
-                if isinstance(words, list) and words and random.random() < 0.5:  # noqa: PLR2004
+                if isinstance(words, list) and words and random.random() < 0.5:
                     data[listed] = [random.choice(sorted(set(words))) for _ in range(data[key])]
     options = [key for key in keys if key not in ("model_type", "is_encoder_decoder")]
     for key in random.sample(options, min(times, len(options))):

@@ -20,6 +20,8 @@ TABLE = MappingProxyType(
         "deepseek_v3": "deepseek:deepseek_v3",
         "falcon_h1": "state_space:falcon_h1",
         "falcon_mamba": "state_space:falcon_mamba",
+        "glm5_next": "hybrid_wrappers:wrapper",
+        "glm5_next_text": "next_generation:glm5_next_text",
         "granitemoehybrid": "state_space:granitemoehybrid",
         "jamba": "state_space:jamba",
         "kimi_linear": "delta:kimi_linear",
@@ -48,6 +50,8 @@ TABLE = MappingProxyType(
         "qwen3_5_moe_text": "delta:qwen3_5_moe_text",
         "qwen3_5_text": "delta:qwen3_5_text",
         "qwen3_next": "delta:qwen3_next",
+        "qwen4_exp": "hybrid_wrappers:wrapper",
+        "qwen4_exp_text": "next_generation:qwen4_exp_text",
         "zamba": "zamba:zamba",
         "zamba2": "zamba:zamba2",
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Layer, Part, Sublayer
@@ -24,14 +23,14 @@ def gated_deltanet(c: Config) -> Part:
     return Part("linear", fields)
 
 
-def gated_attention(c: Config, name: str = "full") -> Part:
-    """Return attention with norms on heads and a gate by value, of which a quarter of a head is rotated.
+def gated_attention(c: Config, name: str = "full", share: float = 0.25) -> Part:
+    """Return attention with norms on heads and a gate by value; a ``share`` of a head is rotated.
 
     The gate comes out of the projection of the queries, so a bias is its bias too.
     """
     c.require("attn_output_gate", True, None)
     bias = (*ALL, "gate") if c.flag("attention_bias") else ()
-    return attention(c, name, bias=bias, qk_norm="head", gate="element", rope_share=0.25)
+    return attention(c, name, bias=bias, qk_norm="head", gate="element", rope_share=share)
 
 
 def qwen_mixers(c: Config, linear: Part, full: Part) -> list[Part]:
@@ -55,9 +54,7 @@ def qwen3_next(c: Config) -> Draft:
     sparse = [c.natural("num_experts") > 0 and not (i + 1) % step and i not in only for i in range(len(mixers))]
     experts = qwen_experts(c) if any(sparse) else None
     dense = None if all(sparse) else ffn(c, "dense")
-    layers: list[Layer] = [
-        [mixer, experts if chosen else dense] for mixer, chosen in zip(mixers, sparse, strict=True)
-    ]
+    layers: list[Layer] = [[mixer, experts if chosen else dense] for mixer, chosen in zip(mixers, sparse, strict=True)]
     return _with_mtp(c, layers, experts or dense)
 
 
@@ -110,15 +107,25 @@ def olmo_hybrid(c: Config) -> Draft:
     linear = Part("linear", fields)
     full = attention(c, "full", bias=ALL if c.flag("attention_bias") else (), qk_norm="full")
     rope = c.get("rope_scaling") or c.get("rope_parameters") or {}
-    given = c.given["rope_theta"] if "rope_theta" in c.given else True
+    given = c.given.get("rope_theta", True)
     if rope.get("rope_theta", given) is None:
         full = changed(full, rope=False)
-    missing = [full if index % 4 == 3 else linear for index in range(n)]  # noqa: PLR2004
+    missing = [full if index % 4 == 3 else linear for index in range(n)]
     if full not in missing:
         missing[-1] = full
     mixers = layer_types(c, {"linear_attention": linear, "full_attention": full}, missing)
     network = ffn(c)
     return Draft(top(c), [[mixer, network] for mixer in mixers])
+
+
+def kimi_delta(c: Config) -> tuple[Config, Part]:
+    """Return ``linear_attn_config`` and KDA with its sizes, or else those of the keys beside it."""
+    told = c.sub("linear_attn_config", c.model_type)
+    keys = {"n_heads": "num_heads", "head_dim": "head_dim", "d_conv": "short_conv_kernel_size"}
+    beside = {"n_heads": "linear_num_heads", "head_dim": "linear_head_dim", "d_conv": "linear_conv_kernel_dim"}
+    sizes = {field: c.count(key) for field, key in beside.items()}
+    sizes |= {field: told.count(key) for field, key in keys.items() if told.has(key)}
+    return told, Part("kda", {"kind": "kda", **sizes})
 
 
 def kimi_linear(c: Config) -> Draft:
@@ -129,14 +136,7 @@ def kimi_linear(c: Config) -> Draft:
     fourth layer counted from 0, the first excepted.
     """
     c.get("num_key_value_heads")
-    told = c.sub("linear_attn_config", "kimi_linear")
-    fields = {
-        "kind": "kda",
-        "n_heads": told.count("num_heads", c.count("linear_num_heads")),
-        "head_dim": told.count("head_dim", c.count("linear_head_dim")),
-        "d_conv": told.count("short_conv_kernel_size", c.count("linear_conv_kernel_dim")),
-    }
-    kda = Part("kda", fields)
+    told, kda = kimi_delta(c)
     n = c.count("num_hidden_layers")
     c.require("mla_use_nope", True, None)
     c.get("head_dim")  # of the class's own making

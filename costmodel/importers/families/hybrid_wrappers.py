@@ -29,6 +29,7 @@ NANO = {
     "num_key_value_heads": 2,
 }
 INNER = {
+    "glm5_next": Inner("glm5_next_text"),
     "lfm2_vl": Inner("lfm2"),
     "lfm3_vl": Inner("lfm3"),
     "minicpm_ocr": Inner("qwen3_5_text"),
@@ -38,6 +39,7 @@ INNER = {
     "nemo_speechlm": Inner("nemotron_h", NANO),
     "qwen3_5": Inner("qwen3_5_text"),
     "qwen3_5_moe": Inner("qwen3_5_moe_text"),
+    "qwen4_exp": Inner("qwen4_exp_text"),
 }
 
 

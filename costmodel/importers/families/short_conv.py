@@ -70,13 +70,13 @@ def lfm3(c: Config) -> Draft:
 
     Every head is rotated whole: where only a part has frequencies, the others are zero.
     """
-    fields = {"qk_norm": "head", "gate": "head" if c.flag("use_attention_gate") else None}
+    fields: dict[str, Any] = {"qk_norm": "head", "gate": "head" if c.flag("use_attention_gate") else None}
     bias = ALL if c.flag("attention_bias") else ()
     conv, full = _conv(c), attention(c, "global", bias=bias, **fields)
     window = c.count("sliding_window", None)
     local = attention(c, "local", bias=bias, window=window, **fields) if window else full
     n = c.count("num_hidden_layers")
-    missing = [full if index % 4 == 2 else local if index % 4 == 0 and index else conv for index in range(n)]  # noqa: PLR2004
+    missing = [full if index % 4 == 2 else local if index % 4 == 0 and index else conv for index in range(n)]
     mixers = layer_types(c, {"conv": conv, "full_attention": full, "sliding_attention": local}, missing)
     network = ffn(c)
     draft = Draft(top(c), [[mixer, network] for mixer in mixers])

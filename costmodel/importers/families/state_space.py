@@ -6,15 +6,13 @@ import math
 from typing import Any
 
 from costmodel.importers.config import Config
-from costmodel.importers.draft import Draft, Part, Sublayer
+from costmodel.importers.draft import Draft, Layer, Part, Sublayer
 from costmodel.importers.parts import ALL, agrees, attention, changed, ffn, layer_types, moe, router, top
 
 
 def dt_rank(c: Config, key: str) -> int:
     """Return the width of the step size: ``auto`` is a sixteenth of the stream, rounded up."""
-    if c.get(key) == "auto":
-        return math.ceil(c.count("hidden_size") / 16)
-    rank: int = c.count(key)
+    rank: int = math.ceil(c.count("hidden_size") / 16) if c.get(key) == "auto" else c.count(key)
     return rank
 
 
@@ -87,7 +85,7 @@ def _mamba2(c: Config, heads: str, head_dim: str, state: str, groups: str, conv:
         "d_conv": c.count(conv),
     }
     size = c.count(chunk)
-    return fields if size == 256 else fields | {"chunk_size": size}  # noqa: PLR2004
+    return fields if size == 256 else fields | {"chunk_size": size}
 
 
 def _bamba_mixer(c: Config, inner: int, **more: Any) -> Part:
@@ -107,7 +105,7 @@ def _bamba_mixer(c: Config, inner: int, **more: Any) -> Part:
     if not c.flag("mamba_conv_bias"):
         fields["conv_bias"] = False
     size = c.count("mamba_chunk_size")
-    return Part("mamba", fields | more | ({} if size == 256 else {"chunk_size": size}))  # noqa: PLR2004
+    return Part("mamba", fields | more | ({} if size == 256 else {"chunk_size": size}))
 
 
 def bamba(c: Config) -> Draft:
@@ -128,13 +126,13 @@ def falcon_h1(c: Config) -> Draft:
     projections = [name for name, key in (("in", "mamba_proj_bias"), ("out", "projectors_bias")) if c.flag(key)]
     more: dict[str, Any] = {} if c.flag("mamba_rms_norm") else {"gated_norm": False}
     if projections:
-        more["bias"] = True if len(projections) == 2 else projections[0]  # noqa: PLR2004
+        more["bias"] = True if len(projections) == 2 else projections[0]
     mixer = _bamba_mixer(c, inner, **more)
     c.require("mamba_use_mlp", True, None)
     c.require("attn_layer_indices", None)
     c.get("mlp_expansion_factor")  # intermediate_size says it
     full = attention(c, bias=ALL if c.flag("attention_bias") else ())
-    layer = [(full, mixer), ffn(c, bias=c.flag("mlp_bias") or None)]
+    layer: Layer = [(full, mixer), ffn(c, bias=c.flag("mlp_bias") or None)]
     return Draft(top(c), [layer] * c.count("num_hidden_layers"))
 
 
@@ -204,7 +202,14 @@ def nemotron_h(c: Config) -> Draft:
     that of the dense and shared networks and of latent projections, and never of the experts: the
     spec has no such mixture, so it is refused.
     """
-    for key in ("attention_bias", "sliding_window", "mamba_proj_bias", "expand", "mamba_expand", "partial_rotary_factor"):
+    for key in (
+        "attention_bias",
+        "sliding_window",
+        "mamba_proj_bias",
+        "expand",
+        "mamba_expand",
+        "partial_rotary_factor",
+    ):
         c.get(key)
     c.require("mamba_ssm_cache_dtype", "float32", None)
     c.require("tie_word_embeddings", False, why="is not what the class builds: it never ties the tables")
@@ -222,7 +227,9 @@ def nemotron_h(c: Config) -> Draft:
         c.refuse("mlp_bias", "mlp_bias gives the shared expert biases, and the others none")
     further = _words(c, "mtp_layers_block_type", "mtp_hybrid_override_pattern", tuple(known))
     depth = c.natural("num_nextn_predict_layers", 0)
-    mtp = ({}, [[known[word] for word in further]] * depth) if depth else None
+    mtp: tuple[dict[str, Any], list[Layer]] | None = None
+    if depth:
+        mtp = {}, [[known[word] for word in further]] * depth
     c.get("num_hidden_layers")
     return Draft(top(c), layers, mtp=mtp)
 

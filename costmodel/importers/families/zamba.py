@@ -33,7 +33,7 @@ def zamba(c: Config) -> Draft:
     c.get("hidden_mamba_act")
     period, offset = c.count("attn_layer_period"), c.natural("attn_layer_offset")
     n = c.count("num_hidden_layers")
-    missing = [index == 2 or (index > 2 and (index - 3) % period == offset) for index in range(n)]  # noqa: PLR2004
+    missing = [index == 2 or (index > 2 and (index - 3) % period == offset) for index in range(n)]
     wide = c.count("attention_hidden_size", 2 * c.count("hidden_size"))
     width = c.count("attention_head_dim", 2 * c.count("hidden_size") // c.count("num_attention_heads"))
     full = attention(c, head_dim=width, d_in=wide, rope=False)
@@ -59,7 +59,7 @@ def zamba2(c: Config) -> Draft:
     block |= {"bias": True} if bias else {}
     c.get("use_conv_bias")  # the convolution has a bias whatever this says
     size = c.count("chunk_size")
-    block |= {} if size == 256 else {"chunk_size": size}  # noqa: PLR2004
+    block |= {} if size == 256 else {"chunk_size": size}
     c.get("use_mem_eff_path")  # a kernel
 
     n_heads = c.count("num_attention_heads")
@@ -96,7 +96,13 @@ def _draft(c: Config, mamba: Part, full: Part, network: Part, missing: list[bool
     agrees(c, len(places), "num_hidden_layers")
     if full.fields["d_in"] != 2 * c.count("hidden_size"):
         c.refuse("attention_hidden_size", "attention does not read the stream beside the embedding, 2 x hidden_size")
-    fields = {"kind": "shared", "copies": 1, "of": [full.name, network.name], "concat_embedding": True, "site_linear": True}
+    fields = {
+        "kind": "shared",
+        "copies": 1,
+        "of": [full.name, network.name],
+        "concat_embedding": True,
+        "site_linear": True,
+    }
     block = Part("block", fields | more)
     layers: list[Layer] = [[block if hybrid else None, mamba] for hybrid in places]
     if True not in places:
