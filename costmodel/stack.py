@@ -200,7 +200,8 @@ class Stack:
         at = self.site(load, new, cached, path, norms)
         if block.keep is not None:
             at = at.kept_share(block.keep)
-        return at.norm("extra_norm", kind=self.norm.kind, bias=self.norm.bias)
+        kind = "none" if block.extra_norm == "plain" else self.norm.kind
+        return at.norm("extra_norm", kind=kind, bias=self.norm.bias)
 
     def _between(self, load: Workload, new: Size, cached: Size) -> Iterator[Op]:
         """Yield the norms of the layers, their residual adds, relative position biases."""

@@ -11,7 +11,7 @@ Spec = dict[str, Any]
 
 
 # What these do around the layers that predict further tokens is nowhere published.
-UNSAID = {"altup", "laurel", "ple"}
+UNSAID = {"altup", "laurel", "ple", "residual_gate"}
 
 
 def schedule(d: Draw, names: list[str], n: int) -> str | list[str]:
@@ -130,6 +130,8 @@ def features(d: Draw, n_layers: int) -> Spec:
         n_heads, rows = d.dim(1, 3), [d.dim(5, 30) for _ in range(d.dim(1, n_layers))]
         found["ngrams"] = {"rows": rows, "width": n_heads * d.dim(2, 5), "heads": n_heads, "d_conv": d.dim(2, 4)}
         found["ngrams"] |= {"streams": streams} | d.maybe("dilation", d.dim(1, 3))
+    if way is None:
+        found |= d.maybe("residual_gate", {})
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 

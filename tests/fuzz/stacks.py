@@ -160,8 +160,10 @@ class Stack(nn.Module):
             self.gates = nn.ModuleList(PerLayerGate(of, width) for _ in range(n_layers))
         if (of := features.get("ngrams")) is not None:
             self.ngrams = nn.ModuleList(NGrams(of, width, rows) for rows in of["rows"])
+        places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
+        if features.get("residual_gate") is not None:
+            self.residual_gates = nn.ParameterDict({p: nn.Parameter(torch.randn(width)) for p in places})
         if (of := features.get("hyper_connections")) is not None:
-            places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
             self.connections = nn.ModuleDict({place: connection(of, width) for place in places})
             if of.get("head", "learned") == "learned":
                 self.head = connection(of, width, head=True)
@@ -240,5 +242,8 @@ class Stack(nn.Module):
             out = torch.stack(outs).sum(0)
             if place in self.after:
                 out = self.after[place](out)
+            if hasattr(self, "residual_gates"):  # muse_spark, without its temperature and floor
+                gate = torch.sigmoid(self.residual_gates[place])
+                total, out = (1 - gate * gate).sqrt() * total, gate * out
             total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total

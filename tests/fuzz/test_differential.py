@@ -61,6 +61,7 @@ OPTIONS = (
     "laurel",
     "ple",
     "ngrams",
+    "residual_gate",
     "hyper_connections",
     "relative_bias",
 )

@@ -109,7 +109,8 @@ def count(model: torch.nn.Module) -> Counts:
             idle += (len(each) - chosen) * size(each[0])
         else:
             experts = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
-            idle += (experts - chosen) * sum(p.numel() // experts for p in module.parameters())
+            stacked = [p for p in module.parameters() if p.dim() >= 2]  # a norm beside them serves all
+            idle += (experts - chosen) * sum(p.numel() // experts for p in stacked)
     return Counts(total, total - idle, everything)
 
 

@@ -1,4 +1,4 @@
-"""Indexers of grouped keys, gated streams and n-gram tables against the modules of transformers.
+"""Indexers of grouped keys, gated streams, n-gram tables and Muse Spark against the modules of transformers.
 
 Parameters equal; FLOPs equal as FlopCounterMode counts them. Glm5Next scores every closed group for
 every query (``full``), Qwen4-Exp the groups that a query sees (``causal``), one query at a time.
@@ -7,16 +7,20 @@ Both keep raw keys and pool them at every step, where we keep pooled ones: cache
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import torch
 from lowering import parameters, useful
 
+from costmodel.architecture import Architecture
 from costmodel.blocks.parts.indexer import Indexer
+from costmodel.importers import import_text
 from costmodel.residual.hyper_connections import HyperConnections
 from costmodel.residual.ngrams import NGramTables
 from costmodel.site import Site
+from costmodel.validation import parse
 from costmodel.workload import Attention, Workload
 
 from .modules import counted, stored
@@ -109,3 +113,27 @@ def test_an_n_gram_table_of_qwen4_exp(new: int) -> None:
     assert parameters(ops) == stored(*modules)
     x, ids = torch.randn(BATCH, new, 3 * WIDTH), torch.randint(50, (BATCH, new))
     assert useful(ops) == counted(lambda: [module(x, ids, None) for module in modules])
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_a_layer_of_muse_spark(kind: str) -> None:
+    """Norms with and without weights, gated residuals, experts between norms of their own width."""
+    from transformers.models.muse_spark import modeling_muse_spark as modeling
+    from transformers.models.muse_spark.configuration_muse_spark import MuseSparkTextConfig
+
+    sizes = {"hidden_size": 24, "intermediate_size": 17, "num_attention_heads": 4, "num_key_value_heads": 2}
+    experts = {"moe_hidden_size": 10, "moe_intermediate_size": 7, "num_local_experts": 5, "num_experts_per_tok": 2}
+    config = MuseSparkTextConfig(
+        **sizes, **experts, head_dim=6, num_hidden_layers=1, mlp_layer_types=[kind], layer_types=["full_attention"]
+    )
+    config._attn_implementation = config._experts_implementation = "eager"
+    layer = modeling.MuseSparkTextDecoderLayer(config, 0)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    found = import_text(json.dumps({"model_type": "muse_spark_text"} | config.to_dict(), default=str), "config.json")
+    architecture = parse(found.document)
+    assert isinstance(architecture, Architecture)
+    load = Workload(batch=BATCH, new_tokens=5, attention="full")
+    ops = [op for op in architecture.lower(load) if op.path.startswith("layers")]
+    assert parameters(ops) == stored(layer)
+    assert sum(op.executed for op in ops) == counted(lambda: layer(torch.randn(BATCH, 5, 24)))

@@ -12,6 +12,7 @@ from costmodel.residual.laurel import Laurel
 from costmodel.residual.ngrams import NGramTables
 from costmodel.residual.parts.mixing import Mix
 from costmodel.residual.ple import PerLayerEmbeddings
+from costmodel.residual.residual_gate import ResidualGate
 
 
 def sums(ops) -> tuple[int, int, int]:
@@ -101,6 +102,11 @@ def test_gated_streams_around_3_sublayers_on_5_tokens(site) -> None:
 def test_only_gated_streams_have_a_rank(kind, rank) -> None:
     with pytest.raises(ValidationError, match="rank"):
         HyperConnections(n_streams=2, kind=kind, rank=rank)
+
+
+def test_gated_residuals_around_3_sublayers_on_5_tokens(site) -> None:
+    # d 4: one gate a value; two products a value.
+    assert sums(ResidualGate().around(site(4, 3, 5))) == (4 * 3, 0, 8 * 15)
 
 
 def test_n_gram_tables_of_2_layers_on_5_tokens(site) -> None:

@@ -40,6 +40,8 @@ TABLE = MappingProxyType(
         "mistral": "llama:mistral",
         "muse_glimmer": "hybrid_wrappers:wrapper",
         "muse_glimmer_text": "muse:muse_glimmer_text",
+        "muse_spark": "hybrid_wrappers:wrapper",
+        "muse_spark_text": "muse:muse_spark_text",
         "nemo_speechlm": "hybrid_wrappers:wrapper",
         "nemotron_h": "state_space:nemotron_h",
         "olmo_hybrid": "delta:olmo_hybrid",

@@ -36,6 +36,7 @@ INNER = {
     "minicpmv4_6": Inner("qwen3_5_text"),
     "minicpmv4_7": Inner("qwen3_5_text"),
     "muse_glimmer": Inner("muse_glimmer_text"),
+    "muse_spark": Inner("muse_spark_text"),
     "nemo_speechlm": Inner("nemotron_h", NANO),
     "qwen3_5": Inner("qwen3_5_text"),
     "qwen3_5_moe": Inner("qwen3_5_moe_text"),
