@@ -59,8 +59,10 @@ class Expected:
         return FP32 if {*names.split(), role} & {*self.family.wide} else self.size
 
     def turned(self, path: str, product: Matmul) -> Matmul:
-        """Return a product as it is run where the family's modules run it transposed: columns of tokens."""
-        return product._replace(m=product.n, n=product.m) if path in self.family.turned else product
+        """Return a projection as it is run where modules turn it: tokens are columns, sequence by sequence."""
+        if path not in self.family.turned:
+            return product
+        return product._replace(batch=self.step.batch, m=product.n, n=product.m // self.step.batch)
 
     def projections(self, op: Project) -> None:
         """Add one product a matrix, or one for all that the family's modules hold together."""
@@ -101,7 +103,8 @@ class Expected:
     def streams(self, op: Op) -> None:
         """Add products of activations alone: the mixing of streams."""
         for product in op.matmuls():
-            product = self.turned(op.path, product)
+            if op.path in self.family.turned:
+                product = product._replace(m=product.n, n=product.m)
             self.found[noted(product, self.size)] += product.times
 
     def experts(self, ops: Sequence[Experts]) -> None:
