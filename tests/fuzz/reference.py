@@ -33,7 +33,9 @@ class Reference(nn.Module):
         self.up = linear(narrow, width) if narrow != width else None
         self.norm = Norm(shape["norm"], width) if shape.get("norm") else None
         features = {
-            f: spec[f] for f in ("altup", "laurel", "ple", "ngrams", "residual_gate", "hyper_connections") if spec.get(f) is not None
+            f: spec[f]
+            for f in ("altup", "laurel", "ple", "ngrams", "residual_gate", "hyper_connections")
+            if spec.get(f) is not None
         }
         self.stack = Stack("layers", spec, spec, spec["n_layers"], width, features)
         norm = spec["norm"]

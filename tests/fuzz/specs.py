@@ -237,7 +237,7 @@ def _shared(d: Draw, spec: Spec) -> list[str]:
     inner = {"kind": "attention"} | heads(d) | d.maybe("window", d.dim(2, 7))
     spec["blocks"] |= {"s-attention": inner, "s-mlp": ffn(d)}
     of = ["s-attention", "s-mlp"] if wide or d.chance() else d.one(["s-mlp"], ["s-mlp", "s-attention"])
-    shared: Spec = {"of": of} | d.maybe("copies", d.dim(1, 3)) | d.maybe("site_linear", True)
+    shared: Spec = {"of": of} | d.maybe("copies", d.dim(1, 3)) | d.maybe("site_linear", True) | d.maybe("norm", "none")
     shared |= {"concat_embedding": True} if wide else {}
     if "s-mlp" in of and d.chance():
         shared |= {"adapter_rank": d.dim(2, 7)} | (d.maybe("attention_adapters", True))

@@ -54,7 +54,7 @@ class SharedSet(nn.Module):
         super().__init__()
         self.names, self.wide = spec["of"], spec.get("concat_embedding", False)
         widths = [2 * width if self.wide and i == 0 else width for i in range(len(self.names))]
-        self.norms = nn.ModuleList(Norm("rms", w) for w in widths)
+        self.norms = nn.ModuleList(Norm(spec.get("norm", "rms"), w) for w in widths)
         specs = [blocks[n] | ({"d_in": 2 * width} if self.wide and i == 0 else {}) for i, n in enumerate(self.names)]
         self.blocks = nn.ModuleList(block(s, width) for s in specs)
 

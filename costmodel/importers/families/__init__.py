@@ -23,6 +23,7 @@ TABLE = MappingProxyType(
         "glm5_next": "hybrid_wrappers:wrapper",
         "glm5_next_text": "next_generation:glm5_next_text",
         "granitemoehybrid": "state_space:granitemoehybrid",
+        "hrm_text": "hrm:hrm_text",
         "jamba": "state_space:jamba",
         "kimi_linear": "delta:kimi_linear",
         "lfm2": "short_conv:lfm2",
