@@ -246,6 +246,7 @@ def moe(d: Draw) -> Spec:
     n = d.dim(2, 9)
     spec: Spec = {"kind": "moe", "n_experts": n, "top_k": d.dim(1, n), "d_ff": d.dim(3, 24)}
     spec |= d.maybe("gated", False) | d.maybe("bias", True, 0.3) | d.maybe("latent", d.dim(3, 20), 0.25)
+    spec |= d.maybe("latent_norms", True) if "latent" in spec else {}
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
         shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
