@@ -12,7 +12,7 @@ Spec = dict[str, Any]
 
 
 # What these do around the layers that predict further tokens is nowhere published.
-UNSAID = {"altup", "laurel", "ple"}
+UNSAID = {"altup", "laurel", "ple", "residual_scale"}
 
 
 def schedule(d: Draw, names: list[str], n: int) -> str | list[str]:
@@ -124,6 +124,8 @@ def features(d: Draw) -> Spec:
         found["altup"] = {"n_streams": d.dim(2, 4)}
     elif way:
         found["hyper_connections"] = {"n_streams": d.dim(2, 4)} | d.maybe("kind", "hc") | d.maybe("head", "mean")
+    elif d.chance():
+        found["residual_scale"] = d.maybe("bias", False) | d.maybe("embedding", False)
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 

@@ -32,6 +32,7 @@ OPTIONS = (
     "laurel",
     "ple",
     "hyper_connections",
+    "residual_scale",
     "relative_bias",
 )
 

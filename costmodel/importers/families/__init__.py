@@ -58,6 +58,7 @@ TABLE = MappingProxyType(
         "xlm-roberta": "bert:roberta",
         "xlm-roberta-xl": "bert:xlm_roberta_xl",
         "xlstm": "linear:xlstm",
+        "zaya": "linear:zaya",
     }
 )
 

@@ -32,7 +32,11 @@ class Reference(nn.Module):
         self.positions = matrix(spec["positions"], width) if spec.get("positions") else None
         self.up = linear(narrow, width) if narrow != width else None
         self.norm = Norm(shape["norm"], width) if shape.get("norm") else None
-        features = {f: spec[f] for f in ("altup", "laurel", "ple", "hyper_connections") if spec.get(f) is not None}
+        features = {
+            f: spec[f]
+            for f in ("altup", "laurel", "ple", "hyper_connections", "residual_scale")
+            if spec.get(f) is not None
+        }
         self.stack = Stack("layers", spec, spec, spec["n_layers"], width, features)
         norm = spec["norm"]
         self.final = self._final(norm, width)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .compressed import CompressedAttention
+from .convolved import ConvolvedAttention
 from .kept import Kept
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
 from .mixers import Attention, CrossAttention, LatentAttention
@@ -15,13 +16,14 @@ from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
-from .streams import AltUp, AltUpLayer, HyperConnection, Laurel, PerLayerGate, PerLayerInputs
+from .streams import AltUp, AltUpLayer, HyperConnection, Laurel, PerLayerGate, PerLayerInputs, Scaled
 
 Spec = dict[str, Any]
 
 KINDS: dict[str, Any] = {
     "mla": LatentAttention,
     "compressed_attention": CompressedAttention,
+    "cca": ConvolvedAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
@@ -168,6 +170,14 @@ class Stack(nn.Module):
         if (of := features.get("ple")) is not None:
             self.inputs = PerLayerInputs(of, width, n_layers)
             self.gates = nn.ModuleList(PerLayerGate(of, width) for _ in range(n_layers))
+        if (of := features.get("residual_scale")) is not None:
+            bias = of.get("bias", True)
+            if of.get("embedding", True):
+                self.scaled = Scaled(width, bias=bias)
+            places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
+            self.scales = nn.ModuleDict(
+                {place: nn.ModuleList(Scaled(width, bias=bias) for _ in range(2)) for place in places}
+            )
         if (of := features.get("hyper_connections")) is not None:
             places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
             self.connections = nn.ModuleDict({place: HyperConnection(of, width) for place in places})
@@ -177,7 +187,7 @@ class Stack(nn.Module):
     def forward(self, x: Tensor, step: Step, tokens: Tensor | None = None, loops: int = 1) -> Tensor:
         """Run all layers, ``loops`` times over the same weights."""
         pieces = self.inputs(tokens, x) if hasattr(self, "inputs") else None
-        stream = x
+        stream = self.scaled(x) if hasattr(self, "scaled") else x
         if hasattr(self, "altup"):
             stream = self.altup.split(x)
         if hasattr(self, "connections"):
@@ -239,5 +249,7 @@ class Stack(nn.Module):
             out = torch.stack(outs).sum(0)
             if place in self.after:
                 out = self.after[place](out)
+            if hasattr(self, "scales"):
+                total, out = self.scales[place][0](total), self.scales[place][1](out)
             total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total
