@@ -108,6 +108,9 @@ def test_pieces_and_sizes() -> None:
         "q": heads, "k": groups, "v": groups, "v_delayed": groups, "conv": groups, "conv_heads": groups,
         "temperature": groups, "o": ("in", 4),
     }  # fmt: skip
+    assert {w.name: w.shape for op in ops for w in op.weights if w.name.startswith("conv")} == {
+        "conv": (18, 3), "conv.bias": (18,), "conv_heads": (18, 3, 2), "conv_heads.bias": (18,),
+    }  # fmt: skip
     (attend,) = [op for op in ops if isinstance(op, Attend)]
     assert (attend.n_heads, attend.n_kv_heads, attend.qk_head_dim, attend.v_head_dim, attend.keys) == (4, 2, 3, 3, 5)
     found = moved(ops)
