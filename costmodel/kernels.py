@@ -285,7 +285,7 @@ class Device(Share):
 
 def _attention_family(op: Attend) -> str:
     """Return which kernel runs an attention: of latents, of queries that are few or many."""
-    if op.variant == "index":
+    if op.variant.endswith("index"):
         return "indexer"
     one_vector = op.n_kv_heads == 1 and all(state.width < op.qk_head_dim + op.v_head_dim for state in op.states)
     if op.variant == "absorbed" or (op.states and one_vector):  # key and value are one, read once

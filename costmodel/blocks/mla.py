@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from costmodel.block import Block, Count, Impossible, require_known
+from costmodel.block import Block, Count, Impossible, Natural, require_known
 from costmodel.blocks.parts.indexer import Indexer
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size, absent, indicator, minimum
+from costmodel.sizes import Size, absent, indicator
 from costmodel.spans import Span
 from costmodel.steps import STEPS
 from costmodel.things import State
@@ -39,7 +39,7 @@ class LatentAttention(Block):
     q_lora_rank: Count | None = None
     kv_lora_rank: Count
     qk_nope_head_dim: Count
-    qk_rope_head_dim: Count
+    qk_rope_head_dim: Natural
     v_head_dim: Count
     bias: list[str] = []
     gate: Literal["element", "head"] | None = None
@@ -55,6 +55,8 @@ class LatentAttention(Block):
         require_known(self.bias, ("q_a", "kv_a", "o", "gate"), "bias")
         if self.indexer and self.index_from:
             raise Impossible("a layer has an indexer or reuses one, not both", "index_from", "leave one out")
+        if self.rope_norm and not self.qk_rope_head_dim:
+            raise Impossible("rope_norm is a norm on rope dims, and there are none", "rope_norm", "leave it out")
         if self.window and (self.indexer or self.index_from):
             raise Impossible("an indexer picks among all tokens, and the window hides some", "window", "leave one out")
         absent = ([] if self.gate else ["gate"]) + ([] if self.q_lora_rank else ["q_a"])
@@ -124,7 +126,7 @@ class LatentAttention(Block):
         yield at.norm("kv_a_norm", self.kv_lora_rank)
         if self.rope_norm:
             yield at.norm("k_rope_norm", rope)
-        if self.rope:
+        if self.rope and rope:
             yield at.vector("rope", (heads + 1) * rope, STEPS["rotary"])
         if self.indexer is not None:
             yield from self.indexer.lower(at.sub("indexer"), self.q_lora_rank)
@@ -144,8 +146,9 @@ class LatentAttention(Block):
         """Count the pairs of one sequence and head after the indexer's choice."""
         attention = at.load.attention
         indexer = self._indexer(at)
-        span = self.span if indexer is None or attention == "full" else indexer.selected()
-        return at.pairs(lambda new, cached: span.pairs(new, cached, attention))
+        if indexer is not None and attention != "full":
+            return at.pairs(indexer.selected)
+        return at.pairs(lambda new, cached: self.span.pairs(new, cached, attention))
 
     def _attend(self, at: Site) -> Iterator[Op]:
         """Yield the attention as it is executed; in an array each point has its own way."""
@@ -228,7 +231,8 @@ class LatentAttention(Block):
             return (at.cache("kv", self.span, width, units=self.n_heads),)
         kind = "latent" if self.window is None else "window"
         latent = at.cache("latent", self.span, self.kv_lora_rank, kind=kind)
-        if (indexer := self._indexer(at)) is not None:  # no more than one query's: all may pick the same
-            latent.read = minimum(latent.read, indexer.top_k)
-            latent.fresh = minimum(latent.fresh, indexer.top_k - latent.read)
+        if (indexer := self._indexer(at)) is not None:
+            indexer.limit(latent, at.cached)
+        if not self.qk_rope_head_dim:
+            return (latent,)
         return latent, replace(latent, name="rope", role="kv_rope", width=self.qk_rope_head_dim)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from costmodel.importers.config import Config
@@ -32,6 +32,7 @@ def attention(
     kv_heads: int | None = None,
     head_dim: int | None = None,
     rope_share: float | None = None,
+    rope: bool = True,
     **more: Any,
 ) -> Part:
     """Return softmax attention with the usual keys; sizes that are given are not looked up.
@@ -52,16 +53,23 @@ def attention(
         rotated = rope_dim(c, width, rope_share)
         if rotated != width:
             fields["rope_dim"] = rotated
+    if not rope:
+        fields["rope"] = False
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 
 def rope_dim(c: Config, head_dim: int, missing: float = 1.0) -> int:
     """Return how many of a head's values are rotated: ``partial_rotary_factor`` of them."""
-    inner = c.get("rope_parameters")
+    inner = c.get("rope_scaling") or c.get("rope_parameters")
     share = inner.get("partial_rotary_factor") if isinstance(inner, dict) else None
     if share is None:
         share = c.share("partial_rotary_factor", None)
     return int(head_dim * (missing if share is None else share))
+
+
+def changed(part: Part, **fields: Any) -> Part:
+    """Return a block with a few fields set to what they are here, false ones included."""
+    return Part(part.name, {**part.fields, **fields})
 
 
 def ffn(c: Config, name: str = "mlp", *, d_ff: int | None = None, **more: Any) -> Part:
@@ -70,18 +78,28 @@ def ffn(c: Config, name: str = "mlp", *, d_ff: int | None = None, **more: Any) -
     return Part(name, fields | {key: value for key, value in more.items() if value is not None and value != []})
 
 
-def layer_types(c: Config, known: dict[str, Any], missing: Sequence[Any] | None = None) -> list[Any]:
-    """Return what each layer is, by the words of ``layer_types``; ``missing`` is what the class puts there."""
+def layer_types(
+    c: Config, known: Mapping[str, Any], missing: Sequence[Any] | None = None, key: str = "layer_types"
+) -> list[Any]:
+    """Return what each layer is, by the words of ``key``; ``missing`` is what the class puts there."""
     n = c.count("num_hidden_layers")
-    words = c.list_of(str, "layer_types", n, None)
+    words = c.list_of(str, key, n, None)
     if words is None:
         if missing is None:
-            c.refuse("layer_types", "layer_types is missing, and the model type has no default for it")
+            c.refuse(key, f"{key} is missing, and the model type has no default for it")
         return list(missing)
     for index, word in enumerate(words):
         if word not in known:
-            c.refuse("layer_types", f'layer_types[{index}] is "{word[:64]}"', f"known: {', '.join(known)}")
+            c.refuse(key, f'{key}[{index}] is "{word[:64]}"', f"known: {', '.join(known)}")
     return [known[word] for word in words]
+
+
+def agrees(c: Config, value: Any, *keys: str) -> None:
+    """Refuse keys that say again what is known already, and say something else."""
+    for key in keys:
+        found = c.get(key)
+        if found is not None and found != value:
+            c.refuse(key, f"{key} is {found}, and should be {value} as other keys have it")
 
 
 def router(
@@ -120,20 +138,24 @@ def moe(
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 
-def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), **more: Any) -> Part:
+def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), v_head_dim: int | None = None, **more: Any) -> Part:
     """Return multi-head latent attention with DeepSeek's keys."""
     fields: dict[str, Any] = {"kind": "mla", "n_heads": c.count("num_attention_heads")}
     if q_lora_rank := c.count("q_lora_rank", None):
         fields["q_lora_rank"] = q_lora_rank
-    for key in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"):
+    for key in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim"):
         fields[key] = c.count(key)
+    fields["v_head_dim"] = v_head_dim or c.count("v_head_dim")
     if bias:
         fields["bias"] = [one for one in bias if one != "q_a" or q_lora_rank]
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 
 def further(c: Config, layer: Layer, *keys: str) -> tuple[dict[str, Any], list[Layer]] | None:
-    """Return layers that predict further tokens, all like ``layer``: as many as the first of the keys says."""
-    found = [c.natural(key, 0) for key in keys]
-    depth = next((n for n in found if n), 0)
+    """Return the layers that predict further tokens, all like ``layer``.
+
+    There are as many as the first key that the file has says, be it 0; else as many as the class does.
+    """
+    found = {key: c.natural(key, 0) for key in keys}
+    depth = next((n for key, n in found.items() if c.has(key)), max(found.values()))
     return ({}, [layer] * depth) if depth else None

@@ -12,6 +12,7 @@ ROWS = {
     "moe.latent": "expert projections",
     "ffn.dense": "dense ffn",
     "mixer.attention": "attention",
+    "mixer.differential_attention": "attention",
     "mixer.mla": "attention",
     "mixer.compressed_attention": "attention",
     "mixer.cca": "attention",

@@ -66,11 +66,11 @@ def verify_(*wanted: str, specs: Sequence[str | Path] = (), seed: int = 0) -> Ve
     if not wanted:
         raise UsageError("verify needs a spec", hint="archcalc verify my-model.yaml")
     try:
-        import torch
-    except ImportError:
+        from costmodel.verify import compare
+    except ModuleNotFoundError:
         raise UsageError("verify runs PyTorch, which is not installed", hint='pip install "archcalc[verify]"') from None
     folders = asked_folders(specs)
-    torch.set_num_threads(1)  # small tensors: threads only wait for each other
+    compare.on_one_thread()
     found, skipped = [], []
     for name in wanted:
         one = _verified(name, folders, seed)
@@ -80,7 +80,7 @@ def verify_(*wanted: str, specs: Sequence[str | Path] = (), seed: int = 0) -> Ve
             found.append(one)
     if not found:
         raise UnknownSpecError("nothing is published that could be verified", hint=f"skipped: {', '.join(skipped)}")
-    return Verify(all(one.differs is None for one in found), found, str(torch.__version__), skipped=skipped)
+    return Verify(all(one.differs is None for one in found), found, compare.version(), skipped=skipped)
 
 
 def _verified(name: str, folders: Sequence[Path], seed: int) -> Verified | None:

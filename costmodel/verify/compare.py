@@ -31,6 +31,16 @@ from costmodel.workload import Workload
 CHUNKED = {"mamba2", "gated_deltanet", "kda", "lightning", "mlstm"}
 
 
+def version() -> str:
+    """Return the version of PyTorch."""
+    return str(torch.__version__)
+
+
+def on_one_thread() -> None:
+    """Run on one thread: beside tensors so small, others only wait for each other."""
+    torch.set_num_threads(1)
+
+
 @dataclass(frozen=True)
 class Equality:
     """One figure, both ways. ``terms`` are those that differ, where the figure does."""

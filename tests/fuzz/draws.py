@@ -68,6 +68,7 @@ def attention(d: Draw) -> Spec:
     gate = d.one(None, None, "element", "head")
     if gate:
         spec["gate"] = gate
+        spec |= d.maybe("gate_bias", "head") if gate == "element" else {}
     possible = ["q", "k", "o"] + ([] if tied else ["v"]) + (["gate"] if gate else [])
     if bias := d.some(*possible):
         spec["bias"] = bias
@@ -77,7 +78,24 @@ def attention(d: Draw) -> Spec:
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)
+    if not span and d.chance(0.15):
+        sizes = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "block": d.dim(1, 4), "top_blocks": d.dim(1, 3)}
+        return spec | {"block_indexer": sizes}
+    if not span and d.chance(0.25):
+        return spec | {"indexer": pooled(d, False) if d.chance(0.6) else indexer(d, False)}
     return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
+
+
+def differential(d: Draw) -> Spec:
+    """Return differential attention, whose heads come in pairs."""
+    kv = 2 * d.dim(1, 2)
+    spec: Spec = {"kind": "differential_attention", "n_heads": kv * d.dim(1, 3), "head_dim": d.dim(3, 9)}
+    if spec["n_heads"] != kv or d.chance():
+        spec["n_kv_heads"] = kv
+    if bias := d.some("q", "k", "v", "o"):
+        spec["bias"] = bias
+    spec |= d.maybe("norm_weight", True) | d.maybe("rope", False, 0.2)
+    return spec | d.maybe("window", d.dim(2, 7))
 
 
 def now_and_then(d: Draw) -> Spec:
@@ -91,8 +109,13 @@ def now_and_then(d: Draw) -> Spec:
 def mla(d: Draw) -> Spec:
     """Return latent attention, dense or sparse."""
     spec: Spec = {"kind": "mla", "n_heads": d.dim(1, 5), "kv_lora_rank": d.dim(3, 20)}
-    spec |= {"qk_nope_head_dim": d.dim(3, 11), "qk_rope_head_dim": d.dim(2, 7), "v_head_dim": d.dim(3, 11)}
-    spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3) | d.maybe("rope_norm", True, 0.3)
+    spec |= {
+        "qk_nope_head_dim": d.dim(3, 11),
+        "qk_rope_head_dim": d.one(0, d.dim(2, 7), d.dim(2, 7)),
+        "v_head_dim": d.dim(3, 11),
+    }
+    spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3)
+    spec |= d.maybe("rope_norm", True, 0.3) if spec["qk_rope_head_dim"] else {}
     gate = d.one(None, None, "element", "head")
     if gate:
         spec["gate"] = gate
@@ -101,7 +124,8 @@ def mla(d: Draw) -> Spec:
         spec["bias"] = bias
     spec |= d.maybe("rope", False, 0.2)
     if d.chance(0.35):
-        spec["indexer"] = indexer(d, "q_lora_rank" in spec)
+        latent = "q_lora_rank" in spec
+        spec["indexer"] = pooled(d, latent) if d.chance(0.4) else indexer(d, latent)
     elif d.chance(0.3):
         spec["window"] = d.dim(2, 7)
     return spec
@@ -112,6 +136,14 @@ def indexer(d: Draw, latent: bool) -> Spec:
     queries = d.one("latent", "hidden") if latent else "hidden"
     spec: Spec = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "top_k": d.dim(1, 9)}
     return spec | ({"queries": queries} if queries == "hidden" or d.chance(0.3) else {})
+
+
+def pooled(d: Draw, latent: bool) -> Spec:
+    """Return an indexer that scores groups of keys."""
+    spec = indexer(d, latent)
+    spec |= {"pool": d.dim(1, 4)} | d.maybe("rope_dim", d.dim(0, 2), 0.3)
+    spec["top_k"] = spec["pool"] * d.dim(1, 3)
+    return spec | ({"pooling": "mean"} if spec.get("queries") == "hidden" and d.chance() else {})
 
 
 def compressed(d: Draw) -> Spec:
@@ -222,7 +254,8 @@ def moe(d: Draw) -> Spec:
     spec |= d.maybe("gated", False) | d.maybe("bias", True, 0.3) | d.maybe("latent", d.dim(3, 20), 0.25)
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
-        spec["shared"] = shared | d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
+        shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
+        spec["shared"] = shared | d.maybe("bias", d.one(True, False), 0.3)
     router = d.maybe("score", d.one("softmax", "sigmoid", "sqrtsoftplus")) | d.maybe("bias", True, 0.3)
     router |= d.maybe("correction_bias", True, 0.3) | d.maybe("scale", True, 0.2) | d.maybe("expert_scale", True, 0.2)
     router |= d.maybe("hash", True, 0.1)
@@ -257,6 +290,7 @@ def custom(d: Draw) -> Spec:
 MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "attention": attention,
     "mla": mla,
+    "differential_attention": differential,
     "compressed_attention": compressed,
     "cca": cca,
     "mamba": mamba,

@@ -24,6 +24,7 @@ ATTRIBUTES = {
     "keys": "attention",
     "values": "attention",
     "indexer_keys": "index",
+    "idx_keys": "index",
     "conv_states": "conv",
     "recurrent_states": "recurrent",
     "linear_cache": "recurrent",

@@ -15,7 +15,7 @@ from typing import Any
 
 from costmodel.architecture import Architecture
 from costmodel.figures import CacheRow
-from costmodel.ops import Conv, Experts, Op, Project, Scan
+from costmodel.ops import Attend, Conv, Experts, Op, Project, Scan
 from costmodel.workload import Workload
 
 Routed = Iterable[tuple[str, Counter[int]]]
@@ -204,6 +204,11 @@ def scan_beside(op: Scan, load: Workload, block: Any) -> int:
     return flops(products_of_scan(op, load, block)) - op.executed
 
 
+def two_calls(op: Attend) -> int:
+    """DiffLlama's module attends twice, once with each half of the values: scores are computed twice."""
+    return 2 * op.runs * op.batch * op.n_heads * (op.tokens // op.batch) * op.keys * op.qk_head_dim
+
+
 def every_expert_runs(op: Experts) -> int:
     """Llama 4's module multiplies every token, scaled by zero where not chosen, with every expert."""
     return op.executed * op.n_experts // op.chosen - op.executed
@@ -236,6 +241,8 @@ def flops_beside(
             total += 2 * op.runs * op.d_in * op.weights[-1].shape[0] * rows
         elif isinstance(op, Scan):
             total += scan_beside(op, load, block_of(architecture, op.path))
+        elif isinstance(op, Attend) and "two_calls" in differences:
+            total += two_calls(op)
         elif isinstance(op, Experts) and "every_expert_runs" in differences:
             total += every_expert_runs(op)
     if "zero_experts_are_drawn" in differences:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
 from costmodel.importers.parts import QKV, attention, ffn, layer_types, moe, top
@@ -23,7 +25,12 @@ def recurrent_gemma(c: Config) -> Draft:
     heads, inner = c.count("num_attention_heads"), c.count("lru_width", c.count("hidden_size"))
     if inner % heads:
         c.refuse("lru_width", f"lru_width {inner} cannot be shared by {heads} heads")
-    fields = {"kind": "rg_lru", "n_heads": heads, "head_dim": inner // heads, "d_conv": c.count("conv1d_width")}
+    fields: dict[str, Any] = {
+        "kind": "rg_lru",
+        "n_heads": heads,
+        "head_dim": inner // heads,
+        "d_conv": c.count("conv1d_width"),
+    }
     recurrent = Part("recurrent", fields)
     turns = c.list_of(str, "block_types")
     for index, word in enumerate(turns):
@@ -47,7 +54,7 @@ def rwkv(c: Config) -> Draft:
     d_ff = c.count("intermediate_size", 4 * width)
     channel = Part("channel_mix", {"kind": "rwkv4_channel_mix", "d_ff": d_ff})
     c.get("rescale_every")  # divides weights and activations by two, for the range of fp16
-    fields = {"d_model": width, "vocab_size": c.count("vocab_size")}
+    fields: dict[str, Any] = {"d_model": width, "vocab_size": c.count("vocab_size")}
     if c.flag("tie_word_embeddings"):
         fields["tied"] = True
     fields |= {"embedding": {"norm": "layer"}, "norm": {"kind": "layer"}}
@@ -74,7 +81,7 @@ def minimax(c: Config) -> Draft:
     full = attention(
         c, "full", window=c.count("sliding_window", None), rope_dim=rotated if rotated != head_dim else None
     )
-    fields = {"kind": "lightning", "n_heads": heads, "head_dim": head_dim, "state_dtype": "model"}
+    fields: dict[str, Any] = {"kind": "lightning", "n_heads": heads, "head_dim": head_dim, "state_dtype": "model"}
     linear = Part("linear", fields | ({"chunk_size": size} if size != _LIGHTNING_CHUNK else {}))
     listed = c.list_of(int, "attn_type_list", n, None)
     turns = [full if of == 1 else linear for of in (listed or [1 - index % 2 for index in range(n)])]
@@ -140,7 +147,12 @@ def xlstm(c: Config) -> Draft:
     for name, inner in (("qk_dim_factor", keys), ("v_dim_factor", values)):
         if not inner or inner % heads:
             c.refuse(name, f"{name} gives {inner} values, which {heads} heads cannot share")
-    fields = {"kind": "mlstm", "n_heads": heads, "qk_head_dim": keys // heads, "v_head_dim": values // heads}
+    fields: dict[str, Any] = {
+        "kind": "mlstm",
+        "n_heads": heads,
+        "qk_head_dim": keys // heads,
+        "v_head_dim": values // heads,
+    }
     if (size := c.count("chunk_size")) != _MLSTM_CHUNK:
         fields["chunk_size"] = size
     multiple = c.count("ffn_round_up_to_multiple_of")

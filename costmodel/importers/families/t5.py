@@ -102,7 +102,7 @@ def _stacks(c: Config, encoder: Sequence[Part], decoder: Sequence[Part]) -> Draf
     own = Part("self", {**own.fields, "rope": False})
     both_ways = Part("encode", {**own.fields, "causal": False})
     cross = Part("cross", {"kind": "cross_attention", **shape})
-    fields = {"d_model": c.count("d_model"), "vocab_size": c.count("vocab_size"), "tied": True}
+    fields: dict[str, Any] = {"d_model": c.count("d_model"), "vocab_size": c.count("vocab_size"), "tied": True}
     fields |= {"relative_bias": c.count("relative_attention_num_buckets"), "relative_heads": heads}
     source: list[Layer] = [[both_ways, network] for network in encoder]
     return Draft(fields, [[own, cross, network] for network in decoder], encoder=({}, source))

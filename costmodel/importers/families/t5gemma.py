@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Layer, Part
 from costmodel.importers.families.t5 import act
@@ -14,7 +16,7 @@ def t5gemma(c: Config) -> Draft:
     Windows alternate in both stacks where no key says otherwise. Those of the encoder look both
     ways, which no block of ours does: they are refused.
     """
-    below, above = c.sub("encoder", "t5_gemma_module"), c.sub("decoder", "t5_gemma_module")
+    below, above = c.sub("encoder"), c.sub("decoder")
     c.get("vocab_size")  # the decoder's is the model's
     vocabulary = above.count("vocab_size")
     if below.count("vocab_size") != vocabulary:
@@ -37,7 +39,7 @@ def t5gemma(c: Config) -> Draft:
     shape = {key: value for key, value in full.fields.items() if key in ("n_heads", "n_kv_heads", "head_dim", "bias")}
     cross, network = Part("cross", {"kind": "cross_attention", **shape}), _network(above)
     layers: list[Layer] = [[local if kind else full, cross, network] for kind in _kinds(above)]
-    fields = {"d_model": above.count("hidden_size"), "vocab_size": vocabulary}
+    fields: dict[str, Any] = {"d_model": above.count("hidden_size"), "vocab_size": vocabulary}
     fields["max_context"] = above.count("max_position_embeddings")
     below.get("max_position_embeddings")
     fields |= {"tied": True} if c.flag("tie_word_embeddings") else {}

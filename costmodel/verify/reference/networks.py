@@ -87,7 +87,8 @@ class MixtureOfExperts(nn.Module):
         if spec.get("latent"):
             self.latent = nn.ModuleList([linear(width, inner), linear(inner, width)])
         if shared := spec.get("shared"):
-            of_all = {name: value for name, value in spec.items() if not name.startswith("keep")}
+            biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
+            of_all = {name: value for name, value in biased.items() if not name.startswith("keep")}
             self.shared = FeedForward(of_all, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)

@@ -11,7 +11,7 @@ from .compressed import CompressedAttention
 from .convolved import ConvolvedAttention
 from .kept import Kept
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
-from .mixers import Attention, CrossAttention, LatentAttention
+from .mixers import Attention, CrossAttention, DifferentialAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
@@ -22,6 +22,7 @@ Spec = dict[str, Any]
 
 KINDS: dict[str, Any] = {
     "mla": LatentAttention,
+    "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
     "cca": ConvolvedAttention,
     "mamba": Mamba,
