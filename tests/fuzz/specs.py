@@ -59,7 +59,7 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     """Return blocks that read another's cache or choice: reader -> source."""
     found: dict[str, Spec] = {}
     for name, spec in blocks.items():
-        if spec["kind"] == "attention" and not {"keep", "indexer"} & spec.keys() and d.chance(0.25):
+        if spec["kind"] == "attention" and not {"keep", "indexer", "block_indexer"} & spec.keys() and d.chance(0.25):
             reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "v_norm", "bias")}
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():

@@ -62,11 +62,12 @@ def rwkv(c: Config) -> Draft:
 
 
 def minimax(c: Config) -> Draft:
-    """Read MiniMax-Text-01: layers take turns from a full attention on; the state has the model's dtype.
+    """Read MiniMax-Text-01 and M1: layers take turns from a full attention on; the state has the model's dtype.
 
     The files of the vendor say ``attn_type_list`` (0: lightning) and ``layernorm_*`` for what the class of
     transformers calls ``layer_types`` and ``*_factor``; these are constants of the residual stream, as
-    ``postnorm`` is which of two values passes by. ``rotary_dim`` is theirs too.
+    ``postnorm`` is which of two values passes by. ``rotary_dim`` is theirs too. Their types have no turns
+    where a file says nothing.
     """
     for kind, other in (("full_attn", "full_attention"), ("linear_attn", "linear_attention"), ("mlp", "mlp")):
         for factor in ("alpha", "beta"):
@@ -84,7 +85,11 @@ def minimax(c: Config) -> Draft:
     fields: dict[str, Any] = {"kind": "lightning", "n_heads": heads, "head_dim": head_dim, "state_dtype": "model"}
     linear = Part("linear", fields | ({"chunk_size": size} if size != _LIGHTNING_CHUNK else {}))
     listed = c.list_of(int, "attn_type_list", n, None)
-    turns = [full if of == 1 else linear for of in (listed or [1 - index % 2 for index in range(n)])]
+    if listed is None and c.model_type != "minimax":
+        c.refuse("attn_type_list", f"attn_type_list is missing, and {c.model_type} has no default for it")
+    if wrong := [of for of in listed or () if of not in (0, 1)]:
+        c.refuse("attn_type_list", f"attn_type_list has {wrong[0]}", "known: 0 (lightning), 1 (full)")
+    turns = [full if of else linear for of in (listed or [1 - index % 2 for index in range(n)])]
     mixers = layer_types(c, {"full_attention": full, "linear_attention": linear}, turns)
     experts = moe(c, n_experts=c.count("num_local_experts"), d_ff=c.count("intermediate_size"))
     return Draft(top(c), [[mixer, experts] for mixer in mixers])
