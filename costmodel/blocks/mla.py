@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from costmodel.block import Block, Count, Impossible, require_known
-from costmodel.blocks.parts.indexer import Indexer
+from costmodel.block import Block, Count, Impossible, Natural, require_known
+from costmodel.blocks.parts.indexer import Indexer, position_scale
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size, absent, indicator, minimum
@@ -27,7 +27,11 @@ class LatentAttention(Block):
     moved into the latent space; ``expanded``, where every resident latent is expanded to keys and
     values; ``expanded-cached``, where expanded keys and values are what is kept.
     ``indexer``: attention reads only the keys it picks; ``index_from`` reuses the choice of another
-    block, which then has the scores and their cache. ``rope: false`` carries the rope dims unrotated.
+    block, which then has the scores and their cache. ``rope: false`` carries the rope dims unrotated;
+    without any (``qk_rope_head_dim: 0``) only the latent is kept. ``gate_from: latent``: queries and
+    a gate by value come from the query latent before and after its norm together (transformers'
+    axk2). ``position_scale``: queries are multiplied by a learned scale of a head times the log of
+    the position, plus a learned offset (transformers' mistral_large4).
     Source: arXiv:2405.04434, section 2.1; absorption: the same, end of section 2.1.2.
     """
 
@@ -39,10 +43,12 @@ class LatentAttention(Block):
     q_lora_rank: Count | None = None
     kv_lora_rank: Count
     qk_nope_head_dim: Count
-    qk_rope_head_dim: Count
+    qk_rope_head_dim: Natural
     v_head_dim: Count
     bias: list[str] = []
     gate: Literal["element", "head"] | None = None
+    gate_from: Literal["hidden", "latent"] = "hidden"
+    position_scale: bool = False
     sinks: bool = False
     rope: bool = True
     rope_norm: bool = False
@@ -57,7 +63,15 @@ class LatentAttention(Block):
             raise Impossible("a layer has an indexer or reuses one, not both", "index_from", "leave one out")
         if self.window and (self.indexer or self.index_from):
             raise Impossible("an indexer picks among all tokens, and the window hides some", "window", "leave one out")
-        absent = ([] if self.gate else ["gate"]) + ([] if self.q_lora_rank else ["q_a"])
+        if self.gate_from == "latent" and (self.gate != "element" or self.q_lora_rank is None):
+            raise Impossible(
+                "the gate reads the query latent, and there is no such latent or no gate by value",
+                "gate_from",
+                "set q_lora_rank and gate: element",
+            )
+        if self.rope_norm and not self.qk_rope_head_dim:
+            raise Impossible("rope_norm stands on the rope dims, and there are none", "rope_norm", "leave it out")
+        absent = ([] if self.gate and self.gate_from == "hidden" else ["gate"]) + ([] if self.q_lora_rank else ["q_a"])
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
             raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
         if self.indexer and self.indexer.queries == "latent" and self.q_lora_rank is None:
@@ -111,7 +125,7 @@ class LatentAttention(Block):
 
     def lower(self, at: Site) -> Iterator[Op]:
         """Yield the operations of one layer."""
-        heads, rope = self.n_heads, self.qk_rope_head_dim
+        heads, rope, latent_gate = self.n_heads, self.qk_rope_head_dim, self.gate_from == "latent"
         d_qk = heads * (self.qk_nope_head_dim + rope)
         if self.q_lora_rank is None:
             yield at.project("q", split="out", units=heads, q=d_qk)
@@ -120,18 +134,25 @@ class LatentAttention(Block):
         yield at.project("kv_a", bias=self.bias, beside=True, kv_a=self.kv_lora_rank + rope)
         if self.q_lora_rank is not None:
             yield at.norm("q_a_norm", self.q_lora_rank)
-            yield at.project("q_b", d_in=self.q_lora_rank, split="out", units=heads, q_b=d_qk)
+            columns: dict[str, Size] = {"q_b": d_qk}
+            if latent_gate:
+                columns["gate"] = heads * self.v_head_dim
+            d_in = self.q_lora_rank * (2 if latent_gate else 1)
+            yield at.project("q_b", d_in=d_in, split="out", units=heads, **columns)
         yield at.norm("kv_a_norm", self.kv_lora_rank)
         if self.rope_norm:
             yield at.norm("k_rope_norm", rope)
-        if self.rope:
+        if self.rope and rope:
             yield at.vector("rope", (heads + 1) * rope, STEPS["rotary"])
+        if self.position_scale:
+            yield position_scale(at, heads, self.qk_nope_head_dim + rope)
         if self.indexer is not None:
-            yield from self.indexer.lower(at.sub("indexer"), self.q_lora_rank)
+            yield from self.indexer.lower(at.sub("indexer"), self.q_lora_rank, rope=self.rope and rope > 0)
         yield from self._attend(at)
         if self.gate is not None:
-            columns = heads * self.v_head_dim if self.gate == "element" else heads
-            yield at.project("gate", bias=self.bias, split="out", units=heads, gate=columns)
+            if not latent_gate:
+                width = heads * self.v_head_dim if self.gate == "element" else heads
+                yield at.project("gate", bias=self.bias, split="out", units=heads, gate=width)
             yield at.vector("gated", heads * self.v_head_dim, STEPS["activation"] + STEPS["gate"], inputs=2)
         yield at.project("o", d_in=heads * self.v_head_dim, bias=self.bias, split="in", units=heads, o=at.width)
 
@@ -231,4 +252,6 @@ class LatentAttention(Block):
         if (indexer := self._indexer(at)) is not None:  # no more than one query's: all may pick the same
             latent.read = minimum(latent.read, indexer.top_k)
             latent.fresh = minimum(latent.fresh, indexer.top_k - latent.read)
+        if not self.qk_rope_head_dim:
+            return (latent,)
         return latent, replace(latent, name="rope", role="kv_rope", width=self.qk_rope_head_dim)

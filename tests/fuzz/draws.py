@@ -95,17 +95,22 @@ def now_and_then(d: Draw) -> Spec:
 def mla(d: Draw) -> Spec:
     """Return latent attention, dense or sparse."""
     spec: Spec = {"kind": "mla", "n_heads": d.dim(1, 5), "kv_lora_rank": d.dim(3, 20)}
-    spec |= {"qk_nope_head_dim": d.dim(3, 11), "qk_rope_head_dim": d.dim(2, 7), "v_head_dim": d.dim(3, 11)}
-    spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3) | d.maybe("rope_norm", True, 0.3)
+    rope = d.dim(2, 7) if d.chance(0.85) else 0
+    spec |= {"qk_nope_head_dim": d.dim(3, 11), "qk_rope_head_dim": rope, "v_head_dim": d.dim(3, 11)}
+    spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3)
+    spec |= (d.maybe("rope_norm", True, 0.3) if rope else {}) | d.maybe("position_scale", True, 0.2)
     gate = d.one(None, None, "element", "head")
     if gate:
         spec["gate"] = gate
-    possible = ["kv_a", "o"] + (["q_a"] if "q_lora_rank" in spec else []) + (["gate"] if gate else [])
+    if gate == "element" and "q_lora_rank" in spec and d.chance():
+        spec["gate_from"] = "latent"
+    own = gate and "gate_from" not in spec
+    possible = ["kv_a", "o"] + (["q_a"] if "q_lora_rank" in spec else []) + (["gate"] if own else [])
     if bias := d.some(*possible):
         spec["bias"] = bias
     spec |= d.maybe("rope", False, 0.2)
     if d.chance(0.35):
-        spec["indexer"] = indexer(d, "q_lora_rank" in spec)
+        spec["indexer"] = indexer(d, "q_lora_rank" in spec) | d.maybe("position_scale", True, 0.2)
     elif d.chance(0.3):
         spec["window"] = d.dim(2, 7)
     return spec

@@ -188,6 +188,19 @@ class CrossAttention(nn.Module):
         return out * torch.tanh(self.gate) if hasattr(self, "gate") else out
 
 
+class PositionScale(nn.Module):
+    """Queries times a learned scale of their head by position (transformers' mistral_large4)."""
+
+    def __init__(self, n_heads: int) -> None:
+        super().__init__()
+        self.scale, self.offset = nn.Parameter(torch.rand(n_heads)), nn.Parameter(torch.rand(n_heads))
+
+    def forward(self, q: Tensor, positions: Tensor) -> Tensor:
+        """Scale q (B, heads, S, width)."""
+        by = self.scale[:, None] * torch.log1p(positions.float()).to(q.dtype) + self.offset[:, None]
+        return q * by[..., None]
+
+
 class Indexer(nn.Module):
     """The lightning indexer: DeepSeek-V3.2-Exp technical report, equation 1.
 
@@ -204,10 +217,13 @@ class Indexer(nn.Module):
         if self.hidden:
             self.q_norm = Norm("layer", width)
         self.weights = linear(width, self.n)
+        if spec.get("position_scale"):
+            self.by_position = PositionScale(self.n)
 
     def forward(self, x: Tensor, latent: Tensor | None, step: Step, key: Any) -> Tensor:
         """Return the choice as a mask (B, S, keys) over all tokens so far."""
         q = heads(self.q(self.q_norm(x) if self.hidden else latent), self.n)
+        q = self.by_position(q, step.positions) if hasattr(self, "by_position") else q
         span = Span({})
         both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
         causal = span.mask(step.positions, positions)
@@ -229,7 +245,10 @@ class LatentAttention(nn.Module):
         self.rank, q_rank, biased = spec["kv_lora_rank"], spec.get("q_lora_rank"), spec.get("bias", [])
         if q_rank:
             self.q_a, self.q_a_norm = linear(width, q_rank, "q_a" in biased), Norm("rms", q_rank)
-        self.q_b = linear(q_rank or width, self.n * (self.nope + self.rope))
+        self.both = spec.get("gate_from") == "latent"
+        self.q_b = linear((2 if self.both else 1) * (q_rank or width), self.n * (self.nope + self.rope))
+        if spec.get("position_scale"):
+            self.by_position = PositionScale(self.n)
         self.kv_a = linear(width, self.rank + self.rope, "kv_a" in biased)
         self.kv_a_norm = Norm("rms", self.rank)
         if spec.get("rope_norm"):
@@ -237,7 +256,8 @@ class LatentAttention(nn.Module):
         self.k_up, self.v_up = matrix(self.n, self.nope, self.rank), matrix(self.n, self.v, self.rank)
         self.o = linear(self.n * self.v, width, "o" in biased)
         if gate := spec.get("gate"):
-            self.gate = linear(width, self.n * (self.v if gate == "element" else 1), "gate" in biased)
+            d_in = 2 * q_rank if self.both else width
+            self.gate = linear(d_in, self.n * (self.v if gate == "element" else 1), "gate" in biased)
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
         if spec.get("indexer"):
@@ -245,8 +265,11 @@ class LatentAttention(nn.Module):
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Attend in the way that the step names."""
-        latent = self.q_a_norm(self.q_a(x)) if self.spec.get("q_lora_rank") else None
-        q = heads(self.q_b(x if latent is None else latent), self.n)
+        raw = self.q_a(x) if self.spec.get("q_lora_rank") else None
+        latent = None if raw is None else self.q_a_norm(raw)
+        wide = x if latent is None else torch.cat([latent, raw], -1) if self.both else latent
+        q = heads(self.q_b(wide), self.n)
+        q = self.by_position(q, step.positions) if hasattr(self, "by_position") else q
         q_nope, q_rope = q.split([self.nope, self.rope], -1)
         c, k_rope = self.kv_a(x).split([self.rank, self.rope], -1)
         c = self.kv_a_norm(c)
@@ -259,16 +282,16 @@ class LatentAttention(nn.Module):
             fresh = self._expand(c, k_rope)
             both, positions = self.span.extend(step, slot, {n: t.transpose(1, 2) for n, t in fresh.items()})
             out = self._attend(step, q, both["k"].transpose(1, 2), both["v"].transpose(1, 2), positions, key)
-            return self._output(x, out)
+            return self._output(wide if self.both else x, out)
         both, positions = self.span.extend(step, slot, {"latent": c, "rope": k_rope})
         c, k_rope = both["latent"], both["rope"]
         if step.mla == "expanded":
             new = self._expand(c, k_rope)
-            return self._output(x, self._attend(step, q, new["k"], new["v"], positions, key))
+            return self._output(wide if self.both else x, self._attend(step, q, new["k"], new["v"], positions, key))
         q_latent = torch.cat([q_nope @ self.k_up, q_rope], -1)  # (B, n, S, rank + rope)
         keys, values = torch.cat([c, k_rope], -1)[:, None], c[:, None]
         out = self._attend(step, q_latent, keys, values, positions, key)
-        return self._output(x, out @ self.v_up.transpose(-1, -2))
+        return self._output(wide if self.both else x, out @ self.v_up.transpose(-1, -2))
 
     def _expand(self, c: Tensor, k_rope: Tensor) -> dict[str, Tensor]:
         up = torch.cat([self.k_up.flatten(0, 1), self.v_up.flatten(0, 1)])

@@ -138,6 +138,9 @@ def random_spec(seed: int) -> Spec:
         f"{name}-{i}": NETWORKS[name](d)
         for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 1], k=d.dim(1, 2)))
     }
+    for block in [*blocks.values(), *networks.values()]:
+        if "keep" not in block and block["kind"] != "custom" and d.chance(0.06):
+            block["input_gate"] = d.dim(2, 7)
     reading = readers(blocks, d)
     sources = {name: block.get("kv_from") or block["index_from"] for name, block in reading.items()}
     plain = list(blocks)

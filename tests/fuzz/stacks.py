@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .compressed import CompressedAttention
 from .mixers import Attention, CrossAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
-from .parts import Norm, Step, linear
+from .parts import Norm, Step, linear, silu
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
 from .streams import AltUp, AltUpLayer, HyperConnection, Laurel, PerLayerGate, PerLayerInputs
@@ -40,11 +40,27 @@ def layers_of(part: Spec, n_layers: int) -> list[list[Place]]:
 
 def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int | None = None) -> nn.Module:
     """Return the module of one block."""
+    if rank := spec.get("input_gate"):
+        return GatedInput(
+            block({k: v for k, v in spec.items() if k != "input_gate"}, width, table, source), width, rank
+        )
     if spec["kind"] == "cross_attention":
         return CrossAttention(spec, width, source or width)
     if spec["kind"] == "attention":
         return Attention(spec, width, table)
     return KINDS[spec["kind"]](spec, width)
+
+
+class GatedInput(nn.Module):
+    """A block whose input is gated through a bottleneck (transformers' axk2: AXK2GatedRMSNorm)."""
+
+    def __init__(self, inner: nn.Module, width: int, rank: int) -> None:
+        super().__init__()
+        self.inner, self.down, self.up = inner, linear(width, rank), linear(rank, width)
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Gate, then work."""
+        return self.inner(x * torch.sigmoid(self.up(silu(self.down(x)))), step, key)
 
 
 class SharedSet(nn.Module):
