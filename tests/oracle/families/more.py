@@ -7,6 +7,7 @@ from .more_classic import MORE_CLASSIC
 from .more_dense import MORE_DENSE
 from .more_experts import MORE_EXPERTS
 from .more_hybrid import MORE_HYBRID
+from .more_latent import MORE_LATENT
 from .more_seq2seq import MORE_ENCODER_DECODER
 from .more_windows import MORE_WINDOWS
 
@@ -16,5 +17,6 @@ MORE: tuple[Family, ...] = (
     *MORE_EXPERTS,
     *MORE_WINDOWS,
     *MORE_HYBRID,
+    *MORE_LATENT,
     *MORE_ENCODER_DECODER,
 )
