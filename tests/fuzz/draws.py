@@ -92,6 +92,13 @@ def now_and_then(d: Draw) -> Spec:
     return spec | d.maybe("keep_router", True)
 
 
+def mixture_of_attention(d: Draw) -> Spec:
+    """Return experts of query and output projections."""
+    n = d.dim(1, 5)
+    spec: Spec = {"kind": "mixture_of_attention", "n_experts": n, "top_k": d.dim(1, n), "n_kv_heads": d.dim(1, 3)}
+    return spec | {"head_dim": d.dim(3, 9)} | d.maybe("output_bias", True) | d.maybe("rope", False)
+
+
 def mla(d: Draw) -> Spec:
     """Return latent attention, dense or sparse."""
     spec: Spec = {"kind": "mla", "n_heads": d.dim(1, 5), "kv_lora_rank": d.dim(3, 20)}
@@ -204,6 +211,7 @@ def moe(d: Draw) -> Spec:
     router |= d.maybe("hash", True, 0.1)
     if router:
         spec["router"] = router
+    spec |= d.maybe("output_bias", True, 0.2)
     way = d.one(None, None, "zero", "capacity", "choice")
     if way == "zero":
         # The choice of a router with zero experts is an expectation: a whole one, so that it can be forced.
@@ -230,6 +238,7 @@ def custom(d: Draw) -> Spec:
 
 MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "attention": attention,
+    "mixture_of_attention": mixture_of_attention,
     "mla": mla,
     "compressed_attention": compressed,
     "mamba": mamba,

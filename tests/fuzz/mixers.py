@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged, tally
+from .indexers import BlockIndexer, Indexer, PositionScale
+from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged, stack
 
 Spec = dict[str, Any]
 
@@ -134,29 +135,6 @@ class Attention(nn.Module):
         return found
 
 
-class BlockIndexer(nn.Module):
-    """Scores of single keys, of which the best stands for its block (transformers' minimax_m3_vl)."""
-
-    def __init__(self, spec: Spec, width: int) -> None:
-        super().__init__()
-        self.n, self.e, self.block, self.top = (spec[key] for key in ("n_heads", "head_dim", "block", "top_blocks"))
-        self.q, self.k = linear(width, self.n * self.e), linear(width, self.e)
-        self.q_norm, self.k_norm = Norm("rms", self.e), Norm("rms", self.e)
-
-    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
-        """Return the choice as a mask (B, S, keys) over all tokens so far; every head has the same."""
-        q, span = self.q_norm(heads(self.q(x), self.n)), Span({})
-        both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
-        causal = span.mask(step.positions, positions)
-        scores = (q @ both["index"][:, None].transpose(-1, -2)).amax(1).masked_fill(~causal, -torch.inf)
-        tally(step, len(x), self.n, causal, self.e, causal.numel())
-        of = positions // self.block
-        blocks = torch.stack([scores[..., of == b].amax(-1) for b in range(int(of[-1]) + 1)], -1)
-        own = (step.positions // self.block).expand(len(x), -1)[..., None]
-        best = blocks.scatter(-1, own, torch.inf).topk(min(self.top, blocks.shape[-1]), -1).indices
-        return torch.zeros_like(blocks, dtype=torch.bool).scatter_(-1, best, True)[..., of] & causal
-
-
 class CrossAttention(nn.Module):
     """Queries of the decoder, keys and values of the source (arXiv:1706.03762, section 3.2.3)."""
 
@@ -186,53 +164,6 @@ class CrossAttention(nn.Module):
         mask = torch.ones(step.new, slot["k"].shape[2], dtype=torch.bool)
         out = self.o(merged(attend(step, q, slot["k"], slot["v"], mask)))
         return out * torch.tanh(self.gate) if hasattr(self, "gate") else out
-
-
-class PositionScale(nn.Module):
-    """Queries times a learned scale of their head by position (transformers' mistral_large4)."""
-
-    def __init__(self, n_heads: int) -> None:
-        super().__init__()
-        self.scale, self.offset = nn.Parameter(torch.rand(n_heads)), nn.Parameter(torch.rand(n_heads))
-
-    def forward(self, q: Tensor, positions: Tensor) -> Tensor:
-        """Scale q (B, heads, S, width)."""
-        by = self.scale[:, None] * torch.log1p(positions.float()).to(q.dtype) + self.offset[:, None]
-        return q * by[..., None]
-
-
-class Indexer(nn.Module):
-    """The lightning indexer: DeepSeek-V3.2-Exp technical report, equation 1.
-
-    From the hidden state, queries have a LayerNorm on their input (transformers' mistral_large4).
-    """
-
-    def __init__(self, spec: Spec, width: int, latent: int | None) -> None:
-        super().__init__()
-        self.n, self.e, self.top_k = spec["n_heads"], spec["head_dim"], spec["top_k"]
-        self.hidden = spec.get("queries") == "hidden"
-        self.q = linear(width if self.hidden else latent, self.n * self.e)
-        self.k = linear(width, self.e)
-        self.k_norm = Norm("layer", self.e)
-        if self.hidden:
-            self.q_norm = Norm("layer", width)
-        self.weights = linear(width, self.n)
-        if spec.get("position_scale"):
-            self.by_position = PositionScale(self.n)
-
-    def forward(self, x: Tensor, latent: Tensor | None, step: Step, key: Any) -> Tensor:
-        """Return the choice as a mask (B, S, keys) over all tokens so far."""
-        q = heads(self.q(self.q_norm(x) if self.hidden else latent), self.n)
-        q = self.by_position(q, step.positions) if hasattr(self, "by_position") else q
-        span = Span({})
-        both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
-        causal = span.mask(step.positions, positions)
-        scores = F.relu(q @ both["index"][:, None].transpose(-1, -2))
-        weighted = (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
-        tally(step, len(x), self.n, causal, self.e + 1, causal.numel())
-        weighted = weighted.float().masked_fill(~causal, -torch.inf)
-        best = weighted.topk(min(self.top_k, weighted.shape[-1]), -1).indices
-        return torch.zeros_like(weighted, dtype=torch.bool).scatter_(-1, best, True) & causal
 
 
 class LatentAttention(nn.Module):
@@ -312,3 +243,42 @@ class LatentAttention(nn.Module):
             gate = torch.sigmoid(self.gate(x)).unflatten(-1, (self.n, -1))
             out = (out.unflatten(-1, (self.n, -1)) * gate).flatten(-2)
         return self.o(out)
+
+
+class MixtureOfAttention(nn.Module):
+    """Experts of a query and an output projection over shared keys and values (arXiv:2306.04640)."""
+
+    def __init__(self, spec: Spec, width: int) -> None:
+        super().__init__()
+        self.n, self.k, self.g = spec["n_experts"], spec["top_k"], spec["n_kv_heads"]
+        inner = self.g * spec["head_dim"]
+        self.router, self.span = linear(width, self.n), Span({})
+        self.into, self.out = stack(self.n, inner, width), stack(self.n, width, inner)
+        self.to_k, self.to_v = linear(width, inner), linear(width, inner)
+        if spec.get("output_bias"):
+            self.output_bias = nn.Parameter(torch.randn(width))
+
+    @property
+    def per_token(self) -> int:
+        """Return the experts a token uses."""
+        return self.k
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Choose, attend once for every chosen expert, add up."""
+        scores, place = self.router(x), (key[0], *key[2:])
+        if not (step.sticky and place in step.router):
+            step.router[place] = scores.topk(self.k, -1).indices
+        chosen = step.router[place]
+        gates = scores.gather(-1, chosen).float().softmax(-1).to(x.dtype)
+        rows, expert = x[:, :, None].expand(-1, -1, self.k, -1).reshape(-1, x.shape[-1]), chosen.flatten()
+        q = torch.bmm(self.into[expert], rows[..., None]).reshape(*chosen.shape, -1)
+        fresh = {"k": heads(self.to_k(x), self.g).transpose(1, 2), "v": heads(self.to_v(x), self.g).transpose(1, 2)}
+        both, positions = self.span.extend(step, step.cache.slot(key), fresh)
+        k, v = (both[name].transpose(1, 2) for name in ("k", "v"))
+        q = q.unflatten(-1, (self.g, -1)).permute(0, 3, 2, 1, 4).flatten(1, 2)  # heads of one key head together
+        # A little of the queries is let through: a token that sees only itself has no gradient for them.
+        seen = attend(step, q, k, v, self.span.mask(step.positions, positions)) + 1e-3 * q
+        seen = seen.unflatten(1, (self.g, self.k)).permute(0, 3, 2, 1, 4).flatten(-2)  # (B, S, experts, inner)
+        out = torch.bmm(self.out[expert], seen.flatten(0, 2)[..., None]).reshape(*chosen.shape, -1)
+        total = (out * gates[..., None]).sum(2)
+        return total + self.output_bias if hasattr(self, "output_bias") else total

@@ -79,6 +79,8 @@ class MixtureOfExperts(nn.Module):
             self.biases["down"] = stack(self.n, inner)
         if spec.get("latent"):
             self.latent = nn.ModuleList([linear(width, inner), linear(inner, width)])
+        if spec.get("output_bias"):
+            self.output_bias = nn.Parameter(torch.randn(width))
         if shared := spec.get("shared"):
             biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
             self.shared = FeedForward(biased, width, shared.get("n_experts", 1) * shared["d_ff"])
@@ -130,6 +132,8 @@ class MixtureOfExperts(nn.Module):
         self._pad(step, len(rows), len(flat), inner)
         mixed = torch.zeros_like(inner).index_add(0, rows, out * weights.flatten()[:, None])
         total = self.latent[1](mixed) if hasattr(self, "latent") else mixed
+        if hasattr(self, "output_bias"):
+            total = total + self.output_bias
         if hasattr(self, "shared"):
             shared = self.shared(flat, step, key)
             total = total + (shared * torch.sigmoid(self.shared_gate(flat)) if hasattr(self, "shared_gate") else shared)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .compressed import CompressedAttention
-from .mixers import Attention, CrossAttention, LatentAttention
+from .mixers import Attention, CrossAttention, LatentAttention, MixtureOfAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear, silu
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
@@ -18,6 +18,7 @@ from .streams import AltUp, AltUpLayer, HyperConnection, Laurel, PerLayerGate, P
 Spec = dict[str, Any]
 
 KINDS: dict[str, Any] = {
+    "mixture_of_attention": MixtureOfAttention,
     "mla": LatentAttention,
     "compressed_attention": CompressedAttention,
     "mamba": Mamba,

@@ -75,6 +75,7 @@ TABLE = MappingProxyType(
         "instructblipvideo": "wrappers:wrapper",
         "internvl": "wrappers:wrapper",
         "janus": "wrappers:wrapper",
+        "jetmoe": "experts:jetmoe",
         "kimi_k2": "deepseek:deepseek_v3",
         "kimi_k25": "wrappers:wrapper",
         "kolibri1": "windowed_experts:kolibri1",

@@ -164,6 +164,19 @@ def ernie4_5_moe(c: Config) -> Draft:
     return Draft(top(c, **more), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers"))
 
 
+def jetmoe(c: Config) -> Draft:
+    """Read JetMoE: experts of queries and outputs over shared keys and values, as many chosen as in the networks.
+
+    One bias of the model's width stands on each of the two sums. ``num_attention_heads`` is what comes of it.
+    """
+    n, k, heads = c.count("num_local_experts"), c.count("num_experts_per_tok"), c.count("num_key_value_heads")
+    c.require("num_attention_heads", None, heads * k)
+    sizes = {"n_experts": n, "top_k": k, "n_kv_heads": heads, "head_dim": c.count("kv_channels")}
+    mixer = Part("attention", {"kind": "mixture_of_attention", **sizes, "output_bias": True})
+    experts = moe(c, n_experts=n, top_k=k, d_ff=c.count("intermediate_size"), output_bias=True)
+    return Draft(top(c), [[mixer, experts]] * c.count("num_hidden_layers"))
+
+
 def _all(c: Config) -> tuple[str, ...]:
     return ALL if c.flag("attention_bias") else ()
 
