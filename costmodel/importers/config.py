@@ -15,6 +15,24 @@ _MOST = 2**40  # as for the fields of a spec
 _ABSENT: Any = object()
 
 
+class Read(int):
+    """A number that knows the key it was read from, so that a field of the spec can be traced to its line.
+
+    What is computed from it is a plain number again.
+    """
+
+    path: Path
+
+    def __new__(cls, value: int, path: Path) -> Read:
+        """Return the number with the path of its key."""
+        found = super().__new__(cls, value)
+        found.path = path
+        return found
+
+    def __repr__(self) -> str:
+        return int.__repr__(self)
+
+
 class Config:
     """The keys of one JSON object, for the class of its model type.
 
@@ -159,7 +177,7 @@ class Config:
     def unread(self) -> Iterator[tuple[str, SpecError]]:
         """Yield every key, here and inside, that could change a figure and that nothing read."""
         for key, value in self.given.items():
-            if key in self.seen or is_harmless(key):
+            if key in self.seen or is_harmless(key, value):
                 continue
             if key in self.keys and value == self.keys[key]:
                 continue  # as where it is missing
@@ -181,7 +199,7 @@ class Config:
             return self._null(key, null)
         if type(value) is not int or not least <= value <= _MOST:
             self._wrong(key, f"a whole number of at least {least}")
-        return value
+        return Read(value, (*self.path, self.names[key])) if key in self.given else value
 
     def _null(self, key: str, null: Any) -> Any:
         if null is _ABSENT:

@@ -113,7 +113,7 @@ def _suffixes(variants: Sequence[Mapping[str, Any]]) -> list[str]:
     differing = [key for key in keys if len({repr(fields.get(key)) for fields in variants}) > 1]
     if len(differing) == 1:
         values = [fields.get(differing[0]) for fields in variants]
-        if all(type(value) is int for value in values):
+        if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
             return [str(value) for value in values]
     return [str(number) for number in range(1, len(variants) + 1)]
 
@@ -125,7 +125,7 @@ def _schedules(layers: Sequence[Layer], names: Names) -> dict[str, Any]:
         shortest([_entry(layer[index] if index < len(layer) else None, names) for layer in layers])
         for index in range(depth)
     ]
-    return dict(zip(("mixer", "ffn"), columns, strict=True)) if depth == 2 else {"layer": columns}  # noqa: PLR2004
+    return dict(zip(("mixer", "ffn"), columns, strict=True)) if depth == 2 else {"layer": columns}
 
 
 def _entry(sublayer: Sublayer, names: Names) -> str:

@@ -32,6 +32,7 @@ def attention(
     kv_heads: int | None = None,
     head_dim: int | None = None,
     rope_share: float | None = None,
+    rope: bool = True,
     **more: Any,
 ) -> Part:
     """Return softmax attention with the usual keys; sizes that are given are not looked up.
@@ -52,6 +53,8 @@ def attention(
         rotated = rope_dim(c, width, rope_share)
         if rotated != width:
             fields["rope_dim"] = rotated
+    if not rope:
+        fields["rope"] = False
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 

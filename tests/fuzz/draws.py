@@ -84,6 +84,18 @@ def attention(d: Draw) -> Spec:
     return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
 
 
+def differential(d: Draw) -> Spec:
+    """Return differential attention, whose heads come in pairs."""
+    kv = 2 * d.dim(1, 2)
+    spec: Spec = {"kind": "differential_attention", "n_heads": kv * d.dim(1, 3), "head_dim": d.dim(3, 9)}
+    if spec["n_heads"] != kv or d.chance():
+        spec["n_kv_heads"] = kv
+    if bias := d.some("q", "k", "v", "o"):
+        spec["bias"] = bias
+    spec |= d.maybe("norm_weight", True) | d.maybe("rope", False, 0.2)
+    return spec | d.maybe("window", d.dim(2, 7))
+
+
 def now_and_then(d: Draw) -> Spec:
     """Return attention that a share of the tokens enters; its weights divide by the share."""
     parts = d.one(2, 3)
@@ -176,6 +188,32 @@ def kda(d: Draw) -> Spec:
     return spec | d.maybe("gates", "full_rank")
 
 
+def rg_lru(d: Draw) -> Spec:
+    """Return Griffin's recurrent block."""
+    return {"kind": "rg_lru", "n_heads": d.dim(1, 3), "head_dim": d.dim(2, 13), "d_conv": d.dim(1, 5)}
+
+
+def rwkv4_time_mix(d: Draw) -> Spec:
+    """Return the time mix of RWKV-4."""
+    return {"kind": "rwkv4_time_mix", "d_inner": d.dim()}
+
+
+def rwkv4_channel_mix(d: Draw) -> Spec:
+    """Return the channel mix of RWKV-4."""
+    return {"kind": "rwkv4_channel_mix", "d_ff": d.dim(3, 48)}
+
+
+def lightning(d: Draw) -> Spec:
+    """Return lightning attention."""
+    spec: Spec = {"kind": "lightning", "n_heads": d.dim(1, 3), "head_dim": d.dim(3, 9)}
+    return spec | d.maybe("state_dtype", "model")
+
+
+def mlstm(d: Draw) -> Spec:
+    """Return the matrix memory of xLSTM."""
+    return {"kind": "mlstm", "n_heads": d.dim(1, 3), "qk_head_dim": d.dim(3, 9), "v_head_dim": d.dim(3, 9)}
+
+
 def short_conv(d: Draw) -> Spec:
     """Return the convolution of LFM2."""
     return {"kind": "short_conv", "d_conv": d.dim(1, 5)} | d.maybe("bias", True)
@@ -240,13 +278,23 @@ MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "attention": attention,
     "mixture_of_attention": mixture_of_attention,
     "mla": mla,
+    "differential_attention": differential,
     "compressed_attention": compressed,
     "mamba": mamba,
     "mamba2": mamba2,
     "gated_deltanet": gated_deltanet,
     "kda": kda,
+    "rg_lru": rg_lru,
+    "rwkv4_time_mix": rwkv4_time_mix,
+    "lightning": lightning,
+    "mlstm": mlstm,
     "short_conv": short_conv,
     "custom": custom,
     "now_and_then": now_and_then,
 }
-NETWORKS: dict[str, Callable[[Draw], Spec]] = {"ffn": ffn, "moe": moe, "sometimes": sometimes}
+NETWORKS: dict[str, Callable[[Draw], Spec]] = {
+    "ffn": ffn,
+    "moe": moe,
+    "rwkv4_channel_mix": rwkv4_channel_mix,
+    "sometimes": sometimes,
+}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from costmodel.verify.reference.schedules import Place, expand
+
 from .draws import MIXERS, NETWORKS, Draw, ffn, heads, qk_norm
-from .schedules import Place, expand
 
 Spec = dict[str, Any]
 
@@ -136,7 +137,7 @@ def random_spec(seed: int) -> Spec:
     blocks = {f"{'abc'[i]}.{kind.replace('_', '-')}": MIXERS[kind](d) for i, kind in enumerate(kinds)}
     networks = {
         f"{name}-{i}": NETWORKS[name](d)
-        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 1], k=d.dim(1, 2)))
+        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
     }
     for block in [*blocks.values(), *networks.values()]:
         if "keep" not in block and block["kind"] != "custom" and d.chance(0.06):

@@ -34,7 +34,7 @@ def deepseek_v4(c: Config) -> Draft:
     depth = c.natural("num_nextn_predict_layers", 0)
     later = [*types[n:], *[WINDOW] * depth][:depth]
     streams = {"n_streams": c.count("hc_mult"), "kind": "mhc"}
-    if (rounds := c.count("hc_sinkhorn_iters")) != 20:  # noqa: PLR2004
+    if (rounds := c.count("hc_sinkhorn_iters")) != 20:
         streams["sinkhorn"] = rounds
     mtp: Any = ({}, [[made[kind], scored] for kind in later]) if depth else None
     return Draft(top(c), layers[:n], more={"hyper_connections": streams}, mtp=mtp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
@@ -19,7 +20,7 @@ def mixtral(c: Config) -> Draft:
 def phimoe(c: Config) -> Draft:
     """Read Phi-MoE: layer norms with a bias, and a bias of the head."""
     mixer = attention(c, bias=_all(c), window=c.count("sliding_window", None))
-    more = {"head": {"bias": True}} if c.flag("lm_head_bias") else {}
+    more: dict[str, Any] = {"head": {"bias": True}} if c.flag("lm_head_bias") else {}
     layers = [[mixer, _local_experts(c)]] * c.count("num_hidden_layers")
     return Draft(top(c, norm={"kind": "layer"}, **more), layers)
 
@@ -90,7 +91,7 @@ def gpt_oss(c: Config) -> Draft:
     for key in ("swiglu_alpha", "swiglu_limit", "initial_context_length"):
         c.get(key)
     c.require("experts_per_token", None, c.get("num_experts_per_tok"))
-    fields = {"bias": _all(c), "sinks": True}
+    fields: dict[str, Any] = {"bias": _all(c), "sinks": True}
     local = attention(c, "local", window=c.count("sliding_window", None), **fields)
     usual = [index % 2 == 0 for index in range(c.count("num_hidden_layers"))]
     experts = moe(
@@ -121,7 +122,11 @@ def dbrx(c: Config) -> Draft:
         top_k=network.count("moe_top_k"),
         d_ff=network.count("ffn_hidden_size"),
     )
-    fields = {"d_model": c.count("d_model"), "vocab_size": c.count("vocab_size"), "max_context": c.count("max_seq_len")}
+    fields: dict[str, Any] = {
+        "d_model": c.count("d_model"),
+        "vocab_size": c.count("vocab_size"),
+        "max_context": c.count("max_seq_len"),
+    }
     norm = {"kind": "layer", "bias": False}
     return Draft({**fields, "norm": norm}, [[mixer, experts]] * c.count("n_layers"))
 
@@ -160,7 +165,7 @@ def ernie4_5_moe(c: Config) -> Draft:
     sparse = [(index + 1) % step == 0 and first <= index <= last for index in range(n)]
     mixers = every(c, attention(c, bias=ALL if bias else ()))
     layers = stack(mixers, sparse, biased(experts, bias), dense(c, bias=bias or None))
-    more = {"head": {"bias": True}} if bias else {}
+    more: dict[str, Any] = {"head": {"bias": True}} if bias else {}
     return Draft(top(c, **more), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers"))
 
 

@@ -1,8 +1,9 @@
-"""Families with latent attention after DeepSeek-V2: dense ones, and ones with experts, indexers, two halves of a layer."""
+"""Latent attention after DeepSeek-V2: dense families, and those with experts, indexers, two halves of a layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
@@ -151,7 +152,7 @@ def longcat_flash(c: Config) -> Draft:
     return Draft(top(c), [[attention, (network, experts), attention, network]] * n)
 
 
-def _latent(c: Config, name: str = "mla", **more: object) -> Part:
+def _latent(c: Config, name: str = "mla", **more: Any) -> Part:
     """Return latent attention with DeepSeek's keys; what a class computes from them may stand in the file."""
     part = mla(c, name, bias=("q_a", "kv_a", "o") if c.flag("attention_bias") else (), **more)
     c.get("num_key_value_heads")
@@ -160,7 +161,7 @@ def _latent(c: Config, name: str = "mla", **more: object) -> Part:
     return part
 
 
-def _indexed(c: Config, **more: object) -> Part:
+def _indexed(c: Config, **more: Any) -> Part:
     """Return latent attention over what an indexer picks; every layer keeps the whole context."""
     layer_types(c, {"indexed_attention": None}, every(c, Part("", {})))
     c.get("indexer_rope_interleave")

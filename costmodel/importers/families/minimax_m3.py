@@ -75,7 +75,7 @@ def _indexer(c: Config) -> dict[str, int]:
     inside, sizes = _inside(c), {}
     for key, other in INSIDE.items():
         sizes[key] = inside[other] if other in inside else c.natural(key)
-        if type(sizes[key]) is not int or sizes[key] < 1:
+        if not isinstance(sizes[key], int) or sizes[key] < 1:
             c.refuse(key if other not in inside else "sparse_attention_config", f"{key} should be at least 1")
     return {
         "n_heads": sizes["index_n_heads"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
 from costmodel.importers.expert_parts import after, biased, deepseek_experts, dense, every, sparse_layers, stack
@@ -31,7 +33,7 @@ def solar_open(c: Config) -> Draft:
 def dots1(c: Config) -> Draft:
     """Read dots.llm1: norms on the heads; windows from ``max_window_layers`` on, wherever a width is given."""
     n, window = c.count("num_hidden_layers"), c.count("sliding_window", None)
-    fields = {"bias": ALL if c.flag("attention_bias") else (), "qk_norm": "head"}
+    fields: dict[str, Any] = {"bias": ALL if c.flag("attention_bias") else (), "qk_norm": "head"}
     full = attention(c, "global", **fields)
     local = attention(c, "local", window=window, **fields)
     first = c.natural("max_window_layers")

@@ -104,7 +104,7 @@ def mimo_v2_flash(c: Config) -> Draft:
 def mellum(c: Config) -> Draft:
     """Read Mellum: full attention and experts unless lists say otherwise; a further layer has lists of its own."""
     n, width = c.count("num_hidden_layers"), c.count("head_dim")
-    fields = {"bias": ALL if c.flag("attention_bias") else (), "qk_norm": "head"}
+    fields: dict[str, Any] = {"bias": ALL if c.flag("attention_bias") else (), "qk_norm": "head"}
     full = attention(c, "global", rope_dim=rope_of(c, "full_attention", width, 1.0), **fields)
     rotated = rope_of(c, "sliding_attention", width, 1.0)
     local = attention(c, "local", window=c.count("sliding_window", None), rope_dim=rotated, **fields)
@@ -127,7 +127,7 @@ def mellum(c: Config) -> Draft:
 def flint(c: Config) -> Draft:
     """Read Flint: sinks in every layer; only windows are rotated; the first two layers and the last are full."""
     n = c.count("num_hidden_layers")
-    fields = {"bias": ALL if c.flag("attention_bias") else (), "qk_norm": "head", "sinks": True}
+    fields: dict[str, Any] = {"bias": ALL if c.flag("attention_bias") else (), "qk_norm": "head", "sinks": True}
     local = attention(c, "local", window=c.count("sliding_window", None), **fields)
     usual = [index >= 2 and index % 4 != 1 and index != n - 1 for index in range(n)]
     mixers = windows(c, local, unrotated(attention(c, "global", **fields)), usual)
@@ -185,7 +185,7 @@ def afmoe(c: Config) -> Draft:
     n, every = c.count("num_hidden_layers"), c.natural("global_attn_every_n_layers", None)
     for key in ("mup_enabled", "route_scale", "score_func"):
         c.get(key)
-    fields = {"bias": ALL if c.flag("attention_bias") else (), "qk_norm": "head", "gate": "element"}
+    fields: dict[str, Any] = {"bias": ALL if c.flag("attention_bias") else (), "qk_norm": "head", "gate": "element"}
     local = attention(c, "local", window=c.count("sliding_window", None), **fields)
     usual = None if c.has("layer_types") or every is None else [(index + 1) % every != 0 for index in range(n)]
     mixers = windows(c, local, unrotated(attention(c, "global", **fields)), usual)
@@ -236,7 +236,7 @@ def beam(c: Config) -> Draft:
     """
     n, turns = c.count("num_hidden_layers"), c.get("rope_parameters")
     turned = {"sliding_attention"} if turns is None else {kind for kind, own in dict(turns).items() if own is not None}
-    fields = {
+    fields: dict[str, Any] = {
         "bias": ALL if c.flag("attention_bias") else (),
         "qk_norm": "head",
         "gate": "element",

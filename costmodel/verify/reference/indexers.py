@@ -32,7 +32,7 @@ class Indexer(nn.Module):
     From the hidden state, queries have a LayerNorm on their input (transformers' mistral_large4).
     """
 
-    def __init__(self, spec: Spec, width: int, latent: int | None) -> None:
+    def __init__(self, spec: Spec, width: int, latent: int) -> None:
         super().__init__()
         self.n, self.e, self.top_k = spec["n_heads"], spec["head_dim"], spec["top_k"]
         self.hidden = spec.get("queries") == "hidden"

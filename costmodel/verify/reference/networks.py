@@ -34,7 +34,7 @@ class FeedForward(nn.Module):
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
-                parameter.keep = self.keep  # type: ignore[attr-defined]
+                parameter.keep = self.keep
         if spec.get("keep_router"):
             self.keep_router = linear(width, 1)
 
@@ -83,7 +83,8 @@ class MixtureOfExperts(nn.Module):
             self.output_bias = nn.Parameter(torch.randn(width))
         if shared := spec.get("shared"):
             biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
-            self.shared = FeedForward(biased, width, shared.get("n_experts", 1) * shared["d_ff"])
+            of_all = {name: value for name, value in biased.items() if not name.startswith("keep")}
+            self.shared = FeedForward(of_all, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)
 

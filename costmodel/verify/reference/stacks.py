@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from .compressed import CompressedAttention
-from .mixers import Attention, CrossAttention, LatentAttention, MixtureOfAttention
+from .kept import Kept
+from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
+from .mixers import Attention, CrossAttention, DifferentialAttention, LatentAttention, MixtureOfAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear, silu
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
@@ -20,11 +22,17 @@ Spec = dict[str, Any]
 KINDS: dict[str, Any] = {
     "mixture_of_attention": MixtureOfAttention,
     "mla": LatentAttention,
+    "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
     "kda": KimiDeltaAttention,
+    "lightning": Lightning,
+    "mlstm": Mlstm,
+    "rg_lru": RgLru,
+    "rwkv4_channel_mix": RwkvChannelMix,
+    "rwkv4_time_mix": RwkvTimeMix,
     "short_conv": ShortConv,
     "ffn": FeedForward,
     "moe": MixtureOfExperts,
@@ -49,7 +57,8 @@ def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int
         return CrossAttention(spec, width, source or width)
     if spec["kind"] == "attention":
         return Attention(spec, width, table)
-    return KINDS[spec["kind"]](spec, width)
+    found: nn.Module = KINDS[spec["kind"]](spec, width)
+    return Kept(spec, width, found) if spec.get("keep") and spec["kind"] != "ffn" else found
 
 
 class GatedInput(nn.Module):
@@ -100,7 +109,9 @@ class SharedSite(nn.Module):
                 kv_heads = inner.get("n_kv_heads") or inner["n_heads"]
                 outs = {"q": inner["n_heads"] * k, "k": kv_heads * k, "v": kv_heads * v}
                 d_in = 2 * width if weights.wide and i == 0 else width
-                self.adapters[str(i)] = nn.ModuleDict({n: low_rank(d_in, rank, out) for n, out in outs.items()})
+                self.adapters[str(i)] = nn.ModuleDict(
+                    {n: low_rank(d_in, spec["adapter_rank"], out) for n, out in outs.items()}
+                )
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Run the blocks one after another, without residuals."""
@@ -203,7 +214,7 @@ class Stack(nn.Module):
         """Run layer ``i`` with what the features do around it."""
         predicted = self.altups[i].predicted(stream) if hasattr(self, "altup") else None
         x = stream if predicted is None else predicted[0]
-        low_rank = (
+        low_rank: Any = (
             self.laurels[i](x if not hasattr(self, "connections") else x.mean(-2)) if hasattr(self, "laurels") else 0
         )
         x = self._layer(i, x, step)
