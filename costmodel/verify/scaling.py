@@ -27,6 +27,8 @@ _SPANS = frozenset(("window", "chunk", "sink_tokens", "ratio"))
 _ROWS = frozenset(("vocab_size", "rows", "positions"))
 _AT_MOST = {
     "token_types": 2,
+    "block": 3,
+    "top_blocks": 2,
     "relative_bias": 7,
     "loops": 2,
     "copies": 2,
@@ -65,7 +67,7 @@ class _Scale:
         self.given = spec
         found = list(_numbers(spec))
         unit = math.lcm(*(Fraction(str(value)).denominator for key, value in found if key == "keep"))
-        widths = sorted({value for key, value in found if _is_width(key)})
+        widths = sorted({value for key, value in found if value and _is_width(key)})
         spans = sorted({value for key, value in found if key in _SPANS})
         rows = sorted({value for key, value in found if key in _ROWS})
         # Shares of weights and of tokens stay whole numbers.

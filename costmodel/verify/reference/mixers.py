@@ -218,7 +218,7 @@ class LatentAttention(nn.Module):
         self.k_up, self.v_up = matrix(self.n, self.nope, self.rank), matrix(self.n, self.v, self.rank)
         self.o = linear(self.n * self.v, width, "o" in biased)
         if gate := spec.get("gate"):
-            d_in = 2 * q_rank if self.both else width
+            d_in = 2 * (q_rank or 0) if self.both else width
             self.gate = linear(d_in, self.n * (self.v if gate == "element" else 1), "gate" in biased)
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
