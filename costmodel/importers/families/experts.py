@@ -11,6 +11,19 @@ from costmodel.importers.expert_parts import biased, dense, every, same, stack, 
 from costmodel.importers.parts import ALL, QKV, attention, further, moe, top
 
 
+HUNYUAN = {
+    "use_cla": False,
+    "use_mla": False,
+    "use_qk_norm": True,
+    "use_mixed_mlp_moe": True,
+    "use_rotary_pos_emb": True,
+    "norm_type": "rms",
+    "mlp_bias": False,
+    "moe_layer_num_skipped": 0,
+    "group_limited_greedy": False,
+}
+
+
 def mixtral(c: Config) -> Draft:
     """Read Mixtral: a window in every layer, or in none; ``intermediate_size`` is one expert's."""
     layer = [attention(c, window=c.count("sliding_window", None)), _local_experts(c)]
@@ -134,8 +147,16 @@ def dbrx(c: Config) -> Draft:
 def hunyuan_v1_moe(c: Config) -> Draft:
     """Read Hunyuan-MoE: norms on rotated heads; one shared expert of the same size.
 
-    Sizes may be lists with an entry a layer, which must all be alike.
+    Sizes may be lists with an entry a layer, which must all be alike. The published file has keys of
+    other models of the code that wrote it, which must be off.
     """
+    for key, fixed in HUNYUAN.items():
+        c.require(key, None, fixed)
+    c.require("attention_head_dim", None, c.get("head_dim"))
+    for key, fixed in (("moe_intermediate_size", c.get("intermediate_size")), ("num_shared_expert", 1)):
+        c.require(key, None, fixed, [fixed] * c.count("num_hidden_layers"))
+    for key in ("cla_share_factor", "moe_drop_tokens", "moe_random_routing_dropped_token"):
+        c.get(key)
     mixer = attention(c, bias=_all(c), qk_norm="head")
     experts = moe(
         c, n_experts=_alike(c, "num_experts"), top_k=_alike(c, "moe_topk"), d_ff=c.count("intermediate_size"), shared=1
