@@ -10,7 +10,6 @@ from costmodel.importers.draft import Draft, Part
 from costmodel.importers.expert_parts import biased, dense, every, same, stack, windows
 from costmodel.importers.parts import ALL, QKV, attention, further, moe, top
 
-
 HUNYUAN = {
     "use_cla": False,
     "use_mla": False,
