@@ -62,6 +62,8 @@ TABLE = MappingProxyType(
         "ernie": "bert:ernie",
         "ernie4_5": "llama_like:ernie4_5",
         "ernie4_5_moe": "experts:ernie4_5_moe",
+        "ernie4_5_vl_moe": "wrappers:wrapper",
+        "ernie4_5_vl_moe_text": "experts:ernie4_5_vl_moe",
         "exaone4": "llama_like:exaone4",
         "exaone4_5": "wrappers:wrapper",
         "exaone_moe": "windowed_experts:exaone_moe",

@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
-from costmodel.importers.expert_parts import biased, dense, every, same, stack, windows
+from costmodel.importers.expert_parts import after, biased, dense, every, same, sparse_layers, stack, windows
 from costmodel.importers.parts import ALL, QKV, attention, further, moe, top
 
 HUNYUAN = {
@@ -169,6 +169,7 @@ def ernie4_5_moe(c: Config) -> Draft:
     A bias stands in attention, dense networks, shared experts and the head, and in no routed expert.
     """
     bias = c.flag("use_bias")
+    c.get("moe_norm_min")
     c.get("moe_capacity")
     c.require("moe_use_aux_free", True, None)
     c.require("use_rmsnorm", True, None)
@@ -187,6 +188,28 @@ def ernie4_5_moe(c: Config) -> Draft:
     layers = stack(mixers, sparse, biased(experts, bias), dense(c, bias=bias or None))
     more: dict[str, Any] = {"head": {"bias": True}} if bias else {}
     return Draft(top(c, **more), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers"))
+
+
+def ernie4_5_vl_moe(c: Config) -> Draft:
+    """Read the language model of ERNIE 4.5 VL: text has experts of its own, and those of images are left out with them.
+
+    ``moe_intermediate_size`` lists an expert's size for text and for images; shared experts, which
+    both use, have that of text.
+    """
+    bias = c.flag("use_bias")
+    c.get("moe_norm_min")
+    sizes = c.list_of(int, "moe_intermediate_size", 2, [1536, 512])
+    experts = moe(
+        c,
+        n_experts=c.count("moe_num_experts"),
+        top_k=c.count("moe_k"),
+        d_ff=sizes[0],
+        shared=c.natural("moe_num_shared_experts"),
+        router={"correction_bias": True},
+    )
+    mixers = every(c, attention(c, bias=ALL if bias else ()))
+    layers = stack(mixers, sparse_layers(c, after(c, 1)), biased(experts, bias), dense(c, bias=bias or None))
+    return Draft(top(c), layers, left_out=["experts of image tokens"])
 
 
 def jetmoe(c: Config) -> Draft:
