@@ -63,13 +63,13 @@ class Embedding(Model):
     """The input embedding: a table of ``width`` (the residual stream's unless told otherwise).
 
     A narrower table is factorised: a projection up to the residual stream, and one down before the
-    head. ``norm`` follows it; ``token_types`` are rows of a second table. ``rows``: rows of the
-    table where they differ from the vocabulary.
+    head. ``norm`` follows it (``none``: one without weights); ``token_types`` are rows of a second
+    table. ``rows``: rows of the table where they differ from the vocabulary.
     """
 
     width: Count | None = None
     rows: Count | None = None
-    norm: Literal["rms", "layer"] | None = None
+    norm: Literal["rms", "layer", "none"] | None = None
     token_types: Count | None = None
 
 

@@ -62,6 +62,9 @@ class SharedBlock(Block):
                 raise Impossible(message, f"of[{index}]", f"leave input_gate of {name} out")
             if inner.reads() is not None or inner.reads_source:
                 raise Impossible(f'"{name}" reads what another block keeps, so it cannot be shared', f"of[{index}]")
+        if self.concat_embedding and getattr(blocks[self.of[0]], "indexer", None) is not None:
+            message = f'concat_embedding widens the input of "{self.of[0]}", whose indexer reads the residual stream'
+            raise Impossible(message, "concat_embedding", "leave one of them out")
         if self.concat_embedding and not isinstance(blocks[self.of[0]], Attention):
             raise Impossible(
                 f'concat_embedding widens the input of the first block, and "{self.of[0]}" is no attention',

@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from costmodel.block import Block, Count, Impossible, Model, Natural, require_known, require_multiple
 from costmodel.blocks.parts.block_indexer import BlockIndexer
+from costmodel.blocks.parts.indexer import Indexer
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size
@@ -55,9 +56,10 @@ class Attention(Block):
     projections that have one. ``kv: tied``: values are the keys, before their norm and rotation;
     ``kv_copies`` says whether the cache still holds both. ``kv_from`` names the block whose cache
     is read instead of an own one. ``gate``: a sigmoid on the output, by value or by head;
-    ``gate_bias: head`` adds one number a head to a gate by value. ``indexer``: attention reads only
-    the blocks of keys that it picks.
+    ``gate_bias: head`` adds one number a head to a gate by value.
     ``out_norm``: a norm on the output before its projection, of the same shapes as ``qk_norm``.
+    ``indexer``: attention reads only the keys it picks, by queries from the hidden state;
+    ``block_indexer``: whole blocks of keys.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
@@ -79,7 +81,6 @@ class Attention(Block):
     out_norm: HeadNorm | NormShape | None = None
     gate: Literal["element", "head"] | None = None
     gate_bias: Literal["head"] | None = None
-    indexer: BlockIndexer | None = None
     sinks: bool = False
     softcap: float | None = None
     rope: bool = True
@@ -91,6 +92,8 @@ class Attention(Block):
     kv: Literal["separate", "tied"] = "separate"
     kv_copies: Literal[1, 2] = 2
     kv_from: str | None = None
+    indexer: Indexer | None = None
+    block_indexer: BlockIndexer | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Attention:
@@ -110,15 +113,12 @@ class Attention(Block):
             raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
         if self.gate_bias and self.gate != "element":
             raise Impossible("gate_bias stands beside a gate by value, and there is none", "gate_bias", "gate: element")
-        if self.indexer and (self.span.limit or self.kv_from or not self.causal):
-            field = self.span.kind if self.span.limit else "kv_from" if self.kv_from else "causal"
-            raise Impossible(
-                "an indexer picks among all earlier tokens, with a cache of its own", field, f"leave {field} out"
-            )
         if self.rope_dim and self.rope_dim > self.head_dim:
             raise Impossible(f"rope_dim {self.rope_dim} is more than head_dim {self.head_dim}", "rope_dim")
         if self.sink_tokens and not self.window:
             raise Impossible("sink_tokens stand beside a window, and there is none", "sink_tokens", "add window")
+        if self.indexer or self.block_indexer:
+            self._check_indexer()
         if self.kv == "tied" and self.v_head_dim not in (None, self.head_dim):
             raise Impossible(
                 f"tied keys and values have one width, but v_head_dim is {self.v_head_dim} "
@@ -127,6 +127,26 @@ class Attention(Block):
                 "leave v_head_dim out",
             )
         return self
+
+    def _check_indexer(self) -> None:
+        """Raise Impossible unless an indexer has queries, and all earlier tokens of its own block to choose among."""
+        if self.indexer and self.block_indexer:
+            raise Impossible("one indexer picks the keys, not two", "block_indexer", "leave one out")
+        if self.indexer and self.indexer.queries == "latent":
+            raise Impossible(
+                "the indexer reads the query latent, and attention has none", "indexer", "indexer: {queries: hidden}"
+            )
+        whys = {
+            "chunk": (self.chunk, "picks among all tokens before"),
+            "window": (self.window, "picks among all tokens before"),
+            "causal": (not self.causal, "picks among all tokens before"),
+            "d_in": (self.d_in, "reads the residual stream, and d_in is another width"),
+            "kv_from": (self.kv_from, "picks among keys of the block itself"),
+            "keep": (self.keep, "picks among all tokens, and keep lets only some in"),
+        }
+        for field, (given, why) in whys.items():
+            if given:
+                raise Impossible(f"an indexer {why}", field, "leave one out")
 
     def check(self, blocks: Mapping[str, Block]) -> None:
         """Raise Impossible unless the block that ``kv_from`` names keeps a cache of this shape."""
@@ -188,7 +208,7 @@ class Attention(Block):
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
-        return self.span.kind if self.causal else "bidirectional"
+        return "indexed" if self.indexer or self.block_indexer else self.span.kind if self.causal else "bidirectional"
 
     def details(self) -> str:
         """Return span, heads, and what is special: ``window 1024, 32 heads, 16 kv heads, head_dim 128``."""
@@ -199,12 +219,13 @@ class Attention(Block):
             f"head_dim {self.head_dim}",
             f"v {self.v_dim}" if self.v_dim != self.head_dim else "",
             f"{self.sink_tokens} sink tokens" if self.sink_tokens else "",
-            f"top {self.indexer.top_blocks} blocks of {self.indexer.block}" if self.indexer else "",
+            f"top {self.block_indexer.top_blocks} blocks of {self.block_indexer.block}" if self.block_indexer else "",
             "qk norm" if self.norm else "",
             "sinks" if self.sinks else "",
             f"{self.gate} gate" if self.gate else "",
             "values are keys" if self.kv == "tied" else "",
             f"cache of {self.kv_from}" if self.kv_from else "",
+            f"top {self.indexer.top_k}" if self.indexer else "",
         ]
         return ", ".join(filter(None, parts))
 
@@ -229,7 +250,10 @@ class Attention(Block):
             rotated = self.rope_dim or k
             yield at.vector("rope", (heads + (kv_heads if own else 0)) * rotated, STEPS["rotary"])
         if self.indexer is not None:
-            yield from self.indexer.lower(at.sub("indexer"), (self.rope_dim or k) if self.rope else 0)
+            yield from self.indexer.lower(at.sub("indexer"), None)
+        if self.block_indexer is not None:
+            rotated = (self.rope_dim or k) if self.rope else 0
+            yield from self.block_indexer.lower(at.sub("indexer"), rotated)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
@@ -245,18 +269,16 @@ class Attention(Block):
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
         width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
         cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
-        attention, indexer = at.load.attention, self.indexer
-
-        def count(new: Size, cached: Size) -> Size:
-            if indexer is not None and attention != "full":
-                return indexer.pairs(new, cached)
-            return self.span.pairs(new, cached, attention)
-
-        if indexer is not None:
-            indexer.limit(cache, at.cached)
+        attention, pick = at.load.attention, self.block_indexer or self.indexer
+        if pick is not None:
+            pick.limit(cache, at.cached)
         return at.attend(
             "attend",
-            at.pairs(count),
+            at.pairs(
+                pick.selected
+                if pick is not None and attention != "full"
+                else lambda new, cached: self.span.pairs(new, cached, attention)
+            ),
             at.resident(self.span),
             n_heads=heads,
             n_kv_heads=kv_heads,

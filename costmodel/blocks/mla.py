@@ -13,7 +13,7 @@ from costmodel.block import Block, Count, Impossible, Natural, require_known
 from costmodel.blocks.parts.indexer import Indexer, position_scale
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size, absent, indicator, minimum
+from costmodel.sizes import Size, absent, indicator
 from costmodel.spans import Span
 from costmodel.steps import STEPS
 from costmodel.things import State
@@ -61,6 +61,8 @@ class LatentAttention(Block):
         require_known(self.bias, ("q_a", "kv_a", "o", "gate"), "bias")
         if self.indexer and self.index_from:
             raise Impossible("a layer has an indexer or reuses one, not both", "index_from", "leave one out")
+        if self.rope_norm and not self.qk_rope_head_dim:
+            raise Impossible("rope_norm is a norm on rope dims, and there are none", "rope_norm", "leave it out")
         if self.window and (self.indexer or self.index_from):
             raise Impossible("an indexer picks among all tokens, and the window hides some", "window", "leave one out")
         if self.gate_from == "latent" and (self.gate != "element" or self.q_lora_rank is None):
@@ -69,8 +71,6 @@ class LatentAttention(Block):
                 "gate_from",
                 "set q_lora_rank and gate: element",
             )
-        if self.rope_norm and not self.qk_rope_head_dim:
-            raise Impossible("rope_norm stands on the rope dims, and there are none", "rope_norm", "leave it out")
         absent = ([] if self.gate and self.gate_from == "hidden" else ["gate"]) + ([] if self.q_lora_rank else ["q_a"])
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
             raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
@@ -147,7 +147,7 @@ class LatentAttention(Block):
         if self.position_scale:
             yield position_scale(at, heads, self.qk_nope_head_dim + rope)
         if self.indexer is not None:
-            yield from self.indexer.lower(at.sub("indexer"), self.q_lora_rank, rope=self.rope and rope > 0)
+            yield from self.indexer.lower(at.sub("indexer"), self.q_lora_rank)
         yield from self._attend(at)
         if self.gate is not None:
             if not latent_gate:
@@ -165,8 +165,9 @@ class LatentAttention(Block):
         """Count the pairs of one sequence and head after the indexer's choice."""
         attention = at.load.attention
         indexer = self._indexer(at)
-        span = self.span if indexer is None or attention == "full" else indexer.selected()
-        return at.pairs(lambda new, cached: span.pairs(new, cached, attention))
+        if indexer is not None and attention != "full":
+            return at.pairs(indexer.selected)
+        return at.pairs(lambda new, cached: self.span.pairs(new, cached, attention))
 
     def _attend(self, at: Site) -> Iterator[Op]:
         """Yield the attention as it is executed; in an array each point has its own way."""
@@ -249,9 +250,8 @@ class LatentAttention(Block):
             return (at.cache("kv", self.span, width, units=self.n_heads),)
         kind = "latent" if self.window is None else "window"
         latent = at.cache("latent", self.span, self.kv_lora_rank, kind=kind)
-        if (indexer := self._indexer(at)) is not None:  # no more than one query's: all may pick the same
-            latent.read = minimum(latent.read, indexer.top_k)
-            latent.fresh = minimum(latent.fresh, indexer.top_k - latent.read)
+        if (indexer := self._indexer(at)) is not None:
+            indexer.limit(latent, at.cached)
         if not self.qk_rope_head_dim:
             return (latent,)
         return latent, replace(latent, name="rope", role="kv_rope", width=self.qk_rope_head_dim)

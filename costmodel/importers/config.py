@@ -42,13 +42,13 @@ class Config:
 
     def __init__(self, data: Mapping[str, Any], model_type: str, source: Source, path: Path = ()) -> None:
         self.model_type, self.source, self.path = model_type, source, path
-        self.keys, also, self.inside = class_of(model_type)
+        self.keys, self.also, self.inside = class_of(model_type)
         self.given: dict[str, Any] = {}
         self.names: dict[str, str] = {}  # our name of a key -> the name in the file
         for key, value in data.items():
-            name = also.get(key, key)
+            name = self.also.get(key, key)
             if name in self.given and self.given[name] != value:
-                self.refuse(key, f"{key} contradicts {name}, which is another name for it")
+                self.refuse(key, f"{key} contradicts {self.names[name]}, which is another name for it")
             self.given[name] = value
             self.names[name] = key
         self.seen: set[str] = set()
@@ -113,11 +113,12 @@ class Config:
             self._wrong(key, "a number of at least 0")
         return value
 
-    def sub(self, key: str, *, fill: bool = False, flat: bool = False) -> Config:
+    def sub(self, key: str, model_type: str | None = None, *, fill: bool = False, flat: bool = False) -> Config:
         """Return a configuration inside this one; what is missing is what the class puts there.
 
-        ``fill``: the class puts it also where only some keys are given. ``flat``: where the whole
-        is missing, its keys are looked for beside it.
+        ``model_type``: what it is where neither the class nor the file says so. ``fill``: the class
+        puts it also where only some keys are given. ``flat``: where the whole is missing, its keys are
+        looked for beside it.
         """
         spec = self.inside.get(key, {})
         value, path = self.get(key), (*self.path, self.names.get(key, key))
@@ -133,7 +134,7 @@ class Config:
             self._wrong(key, "an object")
         if fill:
             value = {**spec.get("missing", {}), **value}
-        kind = spec.get("only") or value.get("model_type") or spec.get("type")
+        kind = spec.get("only") or value.get("model_type") or spec.get("type") or model_type
         if not isinstance(kind, str):
             self.refuse(key, f"{key} has no model_type")
         try:
@@ -147,6 +148,12 @@ class Config:
         """Return the same keys as another class reads them; they are noted here."""
         part = Config(self.given, model_type, self.source, self.path)
         part.names, part.seen = self.names, self.seen
+        return part
+
+    def overlaid(self, values: Mapping[str, Any]) -> Config:
+        """Return the same keys with some replaced, as one layer has them; they are noted here."""
+        part = Config({**self.given, **values}, self.model_type, self.source, self.path)
+        part.names, part.seen = {key: key for key in values} | self.names, self.seen
         return part
 
     def leave_out(self, *towers: str) -> list[str]:
@@ -199,6 +206,8 @@ class Config:
         value = self.get(key)
         if value is None:
             return self._null(key, null)
+        if isinstance(value, Read):
+            return value
         if type(value) is not int or not least <= value <= _MOST:
             self._wrong(key, f"a whole number of at least {least}")
         return Read(value, (*self.path, self.names[key])) if key in self.given else value

@@ -22,7 +22,8 @@ class Class(NamedTuple):
     """One configuration class: its keys with defaults, other names of some keys, and what is inside.
 
     ``inside`` has for every configuration inside its model type (``type``, or ``only`` where the
-    class reads no other) and the keys that it has where it is missing (``missing``).
+    class reads no other) and the keys that it has where it is missing (``missing``); ``optional`` ones
+    are then not there at all.
     """
 
     keys: Mapping[str, Any]

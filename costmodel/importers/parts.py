@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from costmodel.importers.config import Config
@@ -60,11 +60,16 @@ def attention(
 
 def rope_dim(c: Config, head_dim: int, missing: float = 1.0) -> int:
     """Return how many of a head's values are rotated: ``partial_rotary_factor`` of them."""
-    inner = c.get("rope_parameters")
+    inner = c.get("rope_scaling") or c.get("rope_parameters")
     share = inner.get("partial_rotary_factor") if isinstance(inner, dict) else None
     if share is None:
         share = c.share("partial_rotary_factor", None)
     return int(head_dim * (missing if share is None else share))
+
+
+def changed(part: Part, **fields: Any) -> Part:
+    """Return a block with a few fields set to what they are here, false ones included."""
+    return Part(part.name, {**part.fields, **fields})
 
 
 def ffn(c: Config, name: str = "mlp", *, d_ff: int | None = None, **more: Any) -> Part:
@@ -74,9 +79,9 @@ def ffn(c: Config, name: str = "mlp", *, d_ff: int | None = None, **more: Any) -
 
 
 def layer_types(
-    c: Config, known: dict[str, Any], missing: Sequence[Any] | None = None, key: str = "layer_types"
+    c: Config, known: Mapping[str, Any], missing: Sequence[Any] | None = None, key: str = "layer_types"
 ) -> list[Any]:
-    """Return what each layer is, by the words of ``layer_types``; ``missing`` is what the class puts there."""
+    """Return what each layer is, by the words of ``key``; ``missing`` is what the class puts there."""
     n = c.count("num_hidden_layers")
     words = c.list_of(str, key, n, None)
     if words is None:
@@ -87,6 +92,14 @@ def layer_types(
         if word not in known:
             c.refuse(key, f'{key}[{index}] is "{word[:64]}"', f"known: {', '.join(known)}")
     return [known[word] for word in words]
+
+
+def agrees(c: Config, value: Any, *keys: str) -> None:
+    """Refuse keys that say again what is known already, and say something else."""
+    for key in keys:
+        found = c.get(key)
+        if found is not None and found != value:
+            c.refuse(key, f"{key} is {found}, and should be {value} as other keys have it")
 
 
 def router(

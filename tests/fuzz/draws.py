@@ -78,9 +78,11 @@ def attention(d: Draw) -> Spec:
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)
-    if not span and d.chance(0.2):
+    if not span and d.chance(0.15):
         sizes = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "block": d.dim(1, 4), "top_blocks": d.dim(1, 3)}
-        return spec | {"indexer": sizes}
+        return spec | {"block_indexer": sizes}
+    if not span and d.chance(0.25):
+        return spec | {"indexer": pooled(d, False) if d.chance(0.6) else indexer(d, False)}
     return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
 
 
@@ -114,10 +116,14 @@ def mixture_of_attention(d: Draw) -> Spec:
 def mla(d: Draw) -> Spec:
     """Return latent attention, dense or sparse."""
     spec: Spec = {"kind": "mla", "n_heads": d.dim(1, 5), "kv_lora_rank": d.dim(3, 20)}
-    rope = d.dim(2, 7) if d.chance(0.85) else 0
-    spec |= {"qk_nope_head_dim": d.dim(3, 11), "qk_rope_head_dim": rope, "v_head_dim": d.dim(3, 11)}
+    spec |= {
+        "qk_nope_head_dim": d.dim(3, 11),
+        "qk_rope_head_dim": d.one(0, d.dim(2, 7), d.dim(2, 7)),
+        "v_head_dim": d.dim(3, 11),
+    }
     spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3)
-    spec |= (d.maybe("rope_norm", True, 0.3) if rope else {}) | d.maybe("position_scale", True, 0.2)
+    spec |= d.maybe("rope_norm", True, 0.3) if spec["qk_rope_head_dim"] else {}
+    spec |= d.maybe("position_scale", True, 0.2)
     gate = d.one(None, None, "element", "head")
     if gate:
         spec["gate"] = gate
@@ -129,7 +135,10 @@ def mla(d: Draw) -> Spec:
         spec["bias"] = bias
     spec |= d.maybe("rope", False, 0.2)
     if d.chance(0.35):
-        spec["indexer"] = indexer(d, "q_lora_rank" in spec) | d.maybe("position_scale", True, 0.2)
+        latent = "q_lora_rank" in spec
+        spec["indexer"] = pooled(d, latent) if d.chance(0.4) else indexer(d, latent)
+        if "pool" not in spec["indexer"]:
+            spec["indexer"] |= d.maybe("position_scale", True, 0.2)
     elif d.chance(0.3):
         spec["window"] = d.dim(2, 7)
     return spec
@@ -140,6 +149,14 @@ def indexer(d: Draw, latent: bool) -> Spec:
     queries = d.one("latent", "hidden") if latent else "hidden"
     spec: Spec = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "top_k": d.dim(1, 9)}
     return spec | ({"queries": queries} if queries == "hidden" or d.chance(0.3) else {})
+
+
+def pooled(d: Draw, latent: bool) -> Spec:
+    """Return an indexer that scores groups of keys."""
+    spec = indexer(d, latent)
+    spec |= {"pool": d.dim(1, 4)} | d.maybe("rope_dim", d.dim(0, 2), 0.3)
+    spec["top_k"] = spec["pool"] * d.dim(1, 3)
+    return spec | ({"pooling": "mean"} if spec.get("queries") == "hidden" and d.chance() else {})
 
 
 def compressed(d: Draw) -> Spec:

@@ -59,7 +59,7 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     """Return blocks that read another's cache or choice: reader -> source."""
     found: dict[str, Spec] = {}
     for name, spec in blocks.items():
-        if spec["kind"] == "attention" and not {"keep", "indexer"} & spec.keys() and d.chance(0.25):
+        if spec["kind"] == "attention" and not {"keep", "indexer", "block_indexer"} & spec.keys() and d.chance(0.25):
             reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "v_norm", "bias")}
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
@@ -197,7 +197,7 @@ def _frame(d: Draw, spec: Spec) -> None:
         shape = (
             d.maybe("rows", spec["vocab_size"] + d.dim(1, 9), 0.2)
             | d.maybe("width", d.dim(3, 40))
-            | d.maybe("norm", d.one("rms", "layer"))
+            | d.maybe("norm", d.one("rms", "layer", "none"))
             | d.maybe("token_types", 2, 0.3)
         )
         spec |= {"embedding": shape} if shape else {}

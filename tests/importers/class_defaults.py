@@ -70,13 +70,21 @@ def part(specs: SubConfigSpec) -> dict[str, Any]:
     chosen = issubclass(specs.config_class, PreTrainedConfig)
     row: dict[str, Any] = {"only" if chosen else "type": specs.model_type}
     missing = {key: plain(value) for key, value in specs.init_kwargs.items() if not is_harmless(key)}
-    return row | ({"missing": missing} if missing else {})
+    return row | ({"missing": missing} if missing else {}) | ({"optional": True} if specs.optional else {})
+
+
+def _fixed(found: type[PreTrainedConfig], name: str) -> bool:
+    """Say whether an attribute is computed, so that no file can set it."""
+    return isinstance(inspect.getattr_static(found, name, None), property)
 
 
 def line(model_type: str, found: type[PreTrainedConfig]) -> str:
     """Return the line of one class."""
     row: dict[str, Any] = {"model_type": model_type, "keys": fields(found)}
-    also = {new: old for new, old in (found.attribute_map or {}).items() if old in row["keys"]}
+    # An attribute map leads from one name of an attribute to another; either may be the field.
+    names = (found.attribute_map or {}).items()
+    also = {new: old for new, old in names if old in row["keys"]}
+    also |= {old: new for new, old in names if new in row["keys"] and old not in row["keys"] and not _fixed(found, old)}
     if also:
         row["also"] = also
     nameless = (pair for pair in found.sub_configs.items() if not getattr(pair[1], "model_type", "auto"))

@@ -18,8 +18,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import transformers
@@ -47,25 +49,45 @@ TOP_K = (
 # Families that choose a number of experts which no key gives.
 CHOSEN = {"nllb-moe": 2}
 CLASSES = {"flaubert": "FlaubertWithLMHeadModel"}  # classes that write text and stand in no mapping of those
+LISTS = ("layer_types", "mlp_layer_types", "layers_block_type", "per_layer_config")
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
-# What the default of a class lacks to be a model: heads, experts, a base of the rotation.
-STARTS: Mapping[str, Mapping[str, Any]] = {
+LANGUAGE_MODELS = ("text_config", "thinker_config")
+ONLY = {
+    # the classes of the whole read keys that their own configurations lack (5.23), or have no embedding
+    "qwen2_5_omni": "thinker_config",
+    "qwen3_omni_moe": "thinker_config",
+}
+ROPE = {"rope_type": "default", "rope_theta": 10000.0}
+NEEDS: dict[str, dict[str, Any]] = {
+    # what the configuration class lacks for its own model class to be built (5.23)
     "dbrx": {"attn_config": {"kv_n_heads": 4, "clip_qkv": 8, "rope_theta": 500000.0}},
     "deepseek_v2": {"num_experts_per_tok": 6},
     "diffllama": {"head_dim": 64, "num_key_value_heads": 32},
     "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6, "first_k_dense_replace": 1},
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128, "num_experts": 8, "moe_topk": 2},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
     "ministral": {"head_dim": 128},
     "nemotron": {"head_dim": 128, "num_key_value_heads": 8},
+    "aya_vision": {"vision_config": {"model_type": "siglip_vision_model"}},
+    "chameleon": {"vocabulary_map": {"<image>": 1}},
+    "cohere_compass": {"text_config": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": None}}},
+    "deepseek_ocr2": {"text_config": {"mlp_layer_types": ["dense"] + ["sparse"] * 31, "num_experts_per_tok": 6}},
+    "dots3_note": {"pad_token_id": 1},
+    "emu3": {"pad_token_id": 1, "vocabulary_map": {"<image>": 1}},
+    "granite4_vision": {"deepstack_layer_map": [], "downsample_rate": "1/4"},
+    "hunyuan_vl": {"text_config": {"head_dim": 128}},
+    "perception_lm": {"vision_config": {"model_type": "timm_wrapper", "model_args": {"embed_dim": 64}}},
 }
-
-LANGUAGE_MODELS = ("text_config", "thinker_config")
+PER_LAYER = {"deepseek_ocr2_text": ("mlp_layer_types", ("dense", "sparse"))}  # a list that the class does not make up
+WITHIN = {"chameleon": "vqmodel", "phi4_multimodal": "embed_tokens_extend"}  # towers within the decoder's module
 
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
     """Return the class that generates text for a model type: with its encoder, where it has one."""
+    if part := ONLY.get(model_type):
+        model_type = class_of(model_type).inside[part]["only"]
     mappings = sorted(MAPPINGS, key=lambda m: m is not MAPPINGS[1]) if _has_encoder(model_type) else MAPPINGS
     found = []
     for mapping in (*mappings, CLASSES):
@@ -166,7 +188,15 @@ def size(*modules: torch.nn.Module | None, without: str = "\0") -> int:
 def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Module:
     """Build the model of a configuration, with shapes and no memory."""
     config = CONFIG_MAPPING[data["model_type"]](**{k: v for k, v in data.items() if k != "model_type"})
-    with torch.device("meta"):
+    if part := ONLY.get(data["model_type"]):
+        config = getattr(config, part)
+    real = transformers.AutoModel.from_config
+    stand_in = torch.nn.Identity()  # timm is not installed, and its towers are not read
+
+    def part_of(part: PreTrainedConfig, **more: Any) -> torch.nn.Module:
+        return stand_in if part.model_type == "timm_wrapper" else real(part, **more)
+
+    with torch.device("meta"), patch.object(transformers.AutoModel, "from_config", part_of):
         make = getattr(cls, "_from_config", cls)
         return make(config)
 
@@ -178,9 +208,10 @@ def count(model: torch.nn.Module) -> Counts:
     everything = size(model)
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     total = everything
-    if decoder is not None and decoder is not model and not model.config.is_encoder_decoder:
-        total = size(decoder, model.get_output_embeddings())
-        if config is model.config:
+    wraps = any(key in LANGUAGE_MODELS for key in class_of(model.config.model_type).inside)
+    if decoder is not None and decoder is not model and (wraps or not model.config.is_encoder_decoder):
+        total = size(decoder, model.get_output_embeddings(), without=WITHIN.get(config.model_type, "\0"))
+        if config is model.config and config.model_type not in WITHIN:
             total = everything
     places = (config, getattr(config, "ffn_config", None))
     chosen: int | Fraction = CHOSEN.get(model.config.model_type) or next(
@@ -256,8 +287,20 @@ def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> s
 
 
 def flat(config: PreTrainedConfig) -> dict[str, Any]:
-    """Return a configuration as a file would hold it."""
-    return json.loads(config.to_json_string(use_diff=False))
+    """Return a configuration as a file would hold it.
+
+    Without an endless ``time_step_limit``, which the classes write as a list and accept only as a tuple.
+    """
+    found: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    for part in (found, *(value for value in found.values() if isinstance(value, dict))):
+        part.pop("time_step_limit", None)
+    return found
+
+
+@cache
+def default(model_type: str) -> dict[str, Any]:
+    """Return the default configuration of a class in full."""
+    return flat(CONFIG_MAPPING[model_type](**NEEDS.get(model_type, {})))
 
 
 def variation(data: Mapping[str, Any], model_type: str, random: Random) -> dict[str, Any]:
@@ -272,9 +315,14 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     for key in LAYERS:
         if isinstance(data.get(key, keys.get(key)), int) and key in keys and random.random() < 0.7:
             data[key] = random.randint(1, 7)
-            for listed in ("layer_types", "mlp_layer_types", "layers_block_type"):
-                if random.random() < 0.9:
-                    data.pop(listed, None)
+            for listed in LISTS:
+                data.pop(listed, None)
+                words = default(model_type).get(listed)
+                if isinstance(words, list) and words and random.random() < 0.5:
+                    data[listed] = [random.choice(sorted(set(words))) for _ in range(data[key])]
+    if model_type in PER_LAYER:
+        key, words = PER_LAYER[model_type]
+        data[key] = [random.choice(words) for _ in range(data.get("num_hidden_layers", keys["num_hidden_layers"]) or 1)]
     inside = class_of(model_type).inside
     options = [
         key
@@ -284,25 +332,32 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     for key in LANGUAGE_MODELS:
         if isinstance(text := data.get(key), dict) and key in inside:
             kind = inside[key].get("only") or text.get("model_type") or inside[key]["type"]
+            needed = NEEDS.get(model_type, {}).get(key, {})
             if random.random() < 0.4:
-                data[key] = text = {k: text[k] for k in text if k == "model_type" or random.random() < 0.5}
+                data[key] = text = {
+                    k: text[k] for k in text if k == "model_type" or k in needed or random.random() < 0.5
+                }
             _vary(text, kind, random, times)
     for key in random.sample(options, min(times, len(options))):
         value = data.get(key, keys[key])
+        if value is None and key.endswith("_config"):
+            value = copy.deepcopy(default(model_type).get(key))
         if isinstance(value, dict) and (key.endswith("_config") or "model_type" in value):
             kind = value.get("model_type")
             if kind:
                 _vary(value, kind, random, times)
                 data[key] = value
             continue
-        data[key] = _other(value, random)
+        data[key] = _other(value, key, random)
 
 
-def _other(value: Any, random: Random) -> Any:
+def _other(value: Any, key: str, random: Random) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
         return random.choice((value * 2, max(1, value // 2), value + 1, max(1, value - 1), 1, 4, 8, 2, None, 0))
+    if value is None and key.endswith(("_indices", "_idxs", "_layers")) and not key.startswith(("num_", "n_")):
+        return random.choice(([0], [1, 2], [0, 3], []))
     if value is None:
         return random.choice((True, 1, 2, 4, 16, 64, False))
     if isinstance(value, list) and value:
@@ -313,9 +368,9 @@ def _other(value: Any, random: Random) -> Any:
 
 def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the default configuration, bare and in full, then random ones."""
-    bare = {"model_type": model_type, **STARTS.get(model_type, {})}
+    bare = {"model_type": model_type, **NEEDS.get(model_type, {})}
     yield bare
-    full = flat(CONFIG_MAPPING[model_type](**{k: v for k, v in bare.items() if k != "model_type"}))
+    full = default(model_type)
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):

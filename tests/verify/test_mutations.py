@@ -11,10 +11,12 @@ import pytest
 
 import costmodel as cm
 from costmodel import catalog
+from costmodel.architecture import Architecture
 from costmodel.blocks import block_class, kinds
 from costmodel.ops import Attend, Op, Project, Vector
 from costmodel.residual import feature_class, features
 from costmodel.site import Site
+from costmodel.validation import parse
 from tests.fuzz.specs import random_spec
 
 Ops = Iterator[Op]
@@ -79,8 +81,15 @@ def example(kind: str) -> dict[str, Any]:
     return next(
         spec
         for spec in map(random_spec, range(4000))
-        if any(block["kind"] == kind and everything <= block.keys() for block in spec["blocks"].values())
+        if any(b["kind"] == kind and everything <= b.keys() and n in layers(spec) for n, b in spec["blocks"].items())
     )
+
+
+def layers(spec: dict[str, Any]) -> set[str]:
+    """Return the blocks that stand in a layer: a random spec may declare others."""
+    found = parse(spec)
+    assert isinstance(found, Architecture)
+    return set(found.stack.layout.counts)
 
 
 def written(tmp_path: Any, data: dict[str, Any]) -> str:

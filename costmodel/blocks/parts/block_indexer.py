@@ -49,8 +49,8 @@ class BlockIndexer(Model):
             variant="block-index",
         )
 
-    def pairs(self, new: Size, cached: Size) -> Size:
-        """Count the pairs of one head and sequence that are left."""
+    def selected(self, new: Size, cached: Size) -> Size:
+        """Count the pairs of one head and sequence that are left after the choice, causally."""
         return block_pairs(new, cached, self.block, self.top_blocks)
 
     def limit(self, state: State, cached: Size) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Layer, Part
-from costmodel.importers.families.wrappers import wrapper
 from costmodel.importers.parts import ALL, attention, ffn, moe, top
 from costmodel.importers.windows import sliding
 
@@ -63,13 +62,6 @@ def gemma4_text(c: Config) -> Draft:
 def gemma4_unified_text(c: Config) -> Draft:
     """Read the language model of Gemma 4 without encoders: no experts and no further tables."""
     return _gemma4(c, None)
-
-
-def gemma4(c: Config) -> Draft:
-    """Read Gemma 4 with its towers; either may be null, and is then not there."""
-    draft = wrapper(c)
-    draft.left_out = [key for key in draft.left_out if c.has(key)]
-    return draft
 
 
 def _gemma4(c: Config, experts: Part | None) -> Draft:

@@ -113,15 +113,17 @@ def mistral_large4(c: Config) -> Draft:
         c.refuse("kv_source_layers", "layers read the latent of another, which is not expressible")
     rotated = c.list_of(int, "no_rope_layers", n, [int((index + 1) % turn != 0) for index in range(n)])
     with_rope = _indexed(c, position_scale=True)
-    with_rope.fields["indexer"].update(queries="hidden", position_scale=True)
     nope, rope = with_rope.fields["qk_nope_head_dim"], with_rope.fields["qk_rope_head_dim"]
-    without = Part("nope", {**with_rope.fields, "qk_nope_head_dim": nope + rope, "qk_rope_head_dim": 0})
+    picks = {**with_rope.fields["indexer"], "queries": "hidden", "position_scale": True}
+    with_rope = Part("dsa", {**with_rope.fields, "indexer": picks | {"rope_dim": rope}})
+    sizes = {"qk_nope_head_dim": nope + rope, "qk_rope_head_dim": 0, "indexer": picks | {"rope_dim": 0}}
+    without = Part("nope", {**with_rope.fields, **sizes})
     own = layer_types(c, {"full": True, "shared": False}, _glm_pattern(c), "indexer_types")
     mixers, last = [], None
-    for turned, picks in zip(rotated, own, strict=True):
+    for turned, full in zip(rotated, own, strict=True):
         part = with_rope if turned else without
-        last = part.name if picks else last
-        mixers.append(part if picks else _reuse(part, last))
+        last = part.name if full else last
+        mixers.append(part if full else _reuse(part, last))
     experts = _counted_experts(c, "softmax", correction_bias=False)
     return Draft(top(c), stack(mixers, _sparse_after(c), experts, dense(c)))
 

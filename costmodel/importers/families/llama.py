@@ -26,16 +26,16 @@ def mistral(c: Config) -> Draft:
 def qwen2(c: Config) -> Draft:
     """Read Qwen2 and Qwen2.5: biases on q, k and v; windows in the last layers where they are used."""
     c.require("attention_bias", True, None)  # no key of the class, whose biases are fixed
-    return Draft(top(c), [[mixer, ffn(c)] for mixer in _windows(c, bias=QKV)])
+    return Draft(top(c), [[mixer, ffn(c)] for mixer in windows(c, bias=QKV)])
 
 
 def qwen3(c: Config) -> Draft:
     """Read Qwen3: norms on the heads of queries and keys."""
     bias = ALL if c.flag("attention_bias") else ()
-    return Draft(top(c), [[mixer, ffn(c)] for mixer in _windows(c, bias=bias, qk_norm="head")])
+    return Draft(top(c), [[mixer, ffn(c)] for mixer in windows(c, bias=bias, qk_norm="head")])
 
 
-def _windows(c: Config, **fields: Any) -> list[Part]:
+def windows(c: Config, **fields: Any) -> list[Part]:
     """Return the attention of each layer: full below ``max_window_layers``, then windows, if those are used."""
     full = attention(c, **fields)
     window = c.count("sliding_window", None)

@@ -37,7 +37,7 @@ def minimax_m3(c: Config) -> Draft:
     same(c, "moe_intermediate_size", "intermediate_size")
     share = c.count("rotary_dim") / c.count("head_dim") if c.has("rotary_dim") else 1.0
     full = attention(c, "global", qk_norm="head", rope_share=share)
-    picks = full._replace(name="sparse", fields={**full.fields, "indexer": _indexer(c)})
+    picks = full._replace(name="sparse", fields={**full.fields, "block_indexer": _indexer(c)})
     kinds = {"full_attention": full, "minimax_m3_sparse": picks}
     mixers = layer_types(c, kinds, _by_numbers(c, "sparse_attention_freq", _inside(c), picks, full))
     if all(part == full for part in mixers):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from costmodel.importers.config import Config
-from costmodel.importers.draft import Draft
+from costmodel.importers.draft import Draft, Part, Sublayer
 from costmodel.importers.families import adapter
 
 
@@ -33,7 +33,8 @@ RULES = {
     "blip-2": TEXT,
     "cosmos3_edge": NEVER,
     "fast_vlm": EITHER,
-    "fuyu": Rule(flat=True),
+    "fuyu": Rule(flat=True, also=("patch_size",)),
+    "glm_image": NEVER,
     "glm4v": EITHER,
     "glm4v_moe": EITHER,
     "glm_ocr": EITHER,
@@ -43,15 +44,15 @@ RULES = {
     "hunyuan_vl": FLAT,
     "instructblip": TEXT,
     "instructblipvideo": TEXT,
-    "kosmos-2": EITHER,
-    "kosmos-2.5": TEXT,
     "llama4": TEXT,
-    "minimax_m3_vl": EITHER,
     "llava": EITHER,
     "llava_next_video": EITHER,
     "llava_onevision": EITHER,
+    "minimax_m3_vl": EITHER,
     "molmo2": NEVER,
     "musicflamingo": NEVER,
+    "nemo_speechlm": NEVER,
+    "nemotron_h_omni": TEXT,
     "paddleocr_vl": FLAT,
     "qwen2_5_omni": Rule(key="thinker_config"),
     "qwen2_5_vl": FLAT,
@@ -63,7 +64,6 @@ RULES = {
     "vibevoice_asr": NEVER,
     "video_llama_3": EITHER,
     "voxtral": Rule("none", fill=True),
-    "voxtral_realtime": Rule(fill=True),
 }
 
 
@@ -74,7 +74,41 @@ def wrapper(c: Config) -> Draft:
     none, by the language model's.
     """
     rule = RULES.get(c.model_type, Rule())
-    text = c.sub(rule.key, fill=rule.fill, flat=rule.flat)
+    return _around(c, c.sub(rule.key, fill=rule.fill, flat=rule.flat), rule)
+
+
+def ovis2(c: Config) -> Draft:
+    """Read Ovis 2, whose head has the wrapper's sizes where the tables are not tied."""
+    draft = wrapper(c)
+    rows, width = c.count("vocab_size"), c.count("hidden_size")
+    if "tied" not in draft.fields and width != draft.fields["d_model"]:
+        c.refuse("hidden_size", f"hidden_size is {width}, and the language model's {draft.fields['d_model']}")
+    if "tied" not in draft.fields and rows != draft.fields["vocab_size"]:
+        draft.fields |= {"embedding": {"rows": draft.fields["vocab_size"]}, "vocab_size": rows}
+    return draft
+
+
+def paligemma(c: Config) -> Draft:
+    """Read PaliGemma: the tokens of a prompt see each other both ways, those written only what is before."""
+    text = c.sub("text_config")
+    both = text.flag("use_bidirectional_attention", True)
+    text.get("num_image_tokens")  # written by the class, from the tower's patches
+    draft = _around(c, text.overlaid({"use_bidirectional_attention": None}), Rule())
+    if both:
+        draft.layers = [[_both_ways(c, part) for part in layer] for layer in draft.layers]
+    return draft
+
+
+def _both_ways(c: Config, part: Sublayer) -> Sublayer:
+    if not isinstance(part, Part) or part.fields["kind"] != "attention":
+        return part
+    if part.fields.get("window"):
+        c.refuse("text_config", "windows in which the tokens of a prompt see each other both ways are not understood")
+    return Part(part.name, {**part.fields, "causal": False})
+
+
+def _around(c: Config, text: Config, rule: Rule) -> Draft:
+    """Return the language model, with tables as the wrapper ties them and the keys of its towers."""
     try:
         read = adapter(text.model_type)
     except KeyError:
@@ -86,6 +120,6 @@ def wrapper(c: Config) -> Draft:
     draft.fields.pop("tied", None)
     if tied:
         draft.fields["tied"] = True
-    towers = [key for key in c.inside if key != rule.key]
+    towers = [key for key, spec in c.inside.items() if key != rule.key and (c.has(key) or "optional" not in spec)]
     draft.left_out = [*draft.left_out, *c.leave_out(*towers, *(key for key in rule.also if c.get(key)))]
     return draft

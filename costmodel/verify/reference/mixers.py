@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .indexers import BlockIndexer, Indexer, PositionScale
 from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged, stack
+from .pooled import make_indexer
 
 Spec = dict[str, Any]
 
@@ -60,10 +61,12 @@ class Attention(nn.Module):
             self.gate = linear(d_in, self.n * self.v if gate == "element" else self.n, "gate" in biased)
         if spec.get("gate_bias"):
             self.gate_bias = nn.Parameter(torch.randn(self.n))
-        if spec.get("indexer"):
-            self.indexer = BlockIndexer(spec["indexer"], width)
+        if spec.get("block_indexer"):
+            self.block_indexer = BlockIndexer(spec["block_indexer"], width)
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
+        if spec.get("indexer"):
+            self.indexer = make_indexer(spec["indexer"], width, None, Indexer)
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
@@ -105,7 +108,9 @@ class Attention(nn.Module):
         k, v, positions = self._keys(x, step, key, added)
         mask = self.span.mask(step.positions, positions)
         if self.spec.get("indexer"):
-            mask = self.indexer(x, step, (*key, "indexer"))
+            mask = mask & self.indexer(x, None, step, (*key, "indexer"))
+        if self.spec.get("block_indexer"):
+            mask = self.block_indexer(x, step, (*key, "indexer"))
         bias = None
         if self.table:
             distance = (step.positions[:, None] - positions[None, :]).abs().clamp(max=len(self.table[0]) - 1)
@@ -223,7 +228,7 @@ class LatentAttention(nn.Module):
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
         if spec.get("indexer"):
-            self.indexer = Indexer(spec["indexer"], width, q_rank or 0)
+            self.indexer = make_indexer(spec["indexer"], width, q_rank, Indexer)
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Attend in the way that the step names."""

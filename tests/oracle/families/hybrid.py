@@ -101,14 +101,14 @@ ffn: moe
     ),
     Family(
         "qwen3_5_text",
-        {"model_type": "qwen3_5_text", **DELTA},
+        {"model_type": "qwen3_5_text", **DELTA, "partial_rotary_factor": 0.5},
         """
 d_model: 42
 vocab_size: 131
 n_layers: 5
 blocks:
   linear: {kind: gated_deltanet, n_k_heads: 2, k_head_dim: 12, n_v_heads: 4, v_head_dim: 14, d_conv: 4}
-  full: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 12, qk_norm: head, gate: element}
+  full: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 12, qk_norm: head, gate: element, rope_dim: 6}
   mlp: {kind: ffn, d_ff: 70}
 mixer: repeat 3 linear + full
 ffn: mlp

@@ -164,7 +164,7 @@ vocab_size: 131
 n_layers: 4
 blocks:
   attention: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 10, qk_norm: head}
-  sparse: {like: attention, indexer: {n_heads: 2, head_dim: 12, block: 4, top_blocks: 3}}
+  sparse: {like: attention, block_indexer: {n_heads: 2, head_dim: 12, block: 4, top_blocks: 3}}
   dense: {kind: ffn, d_ff: 70}
   moe:
     kind: moe

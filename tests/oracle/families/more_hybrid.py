@@ -211,6 +211,7 @@ ffn: mlp
             "model_type": "olmo_hybrid",
             **{k: v for k, v in DELTA.items() if k != "head_dim"},
             "hidden_size": 48,
+            "rope_parameters": {"rope_theta": None, "rope_type": "default"},
         },
         """
 d_model: 48
@@ -227,14 +228,20 @@ ffn: mlp
     ),
     Family(
         "qwen3_5_moe_text",
-        {"model_type": "qwen3_5_moe_text", **DELTA, **SPARSE, "shared_expert_intermediate_size": 26},
+        {
+            "model_type": "qwen3_5_moe_text",
+            **DELTA,
+            **SPARSE,
+            "shared_expert_intermediate_size": 26,
+            "partial_rotary_factor": 0.5,
+        },
         """
 d_model: 42
 vocab_size: 131
 n_layers: 5
 blocks:
   linear: {kind: gated_deltanet, n_k_heads: 2, k_head_dim: 12, n_v_heads: 4, v_head_dim: 14, d_conv: 4}
-  full: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 12, qk_norm: head, gate: element}
+  full: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 12, qk_norm: head, gate: element, rope_dim: 6}
   moe: {kind: moe, n_experts: 8, top_k: 3, d_ff: 22, shared: {d_ff: 26, gate: true}}
 mixer: repeat 3 linear + full
 ffn: moe
