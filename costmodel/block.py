@@ -96,9 +96,9 @@ class Block(Model):
     def check(self, blocks: Mapping[str, Block]) -> None:
         """Raise Impossible where the block contradicts others that it names."""
 
-    def reads(self) -> str | None:
-        """Return the block whose cache or choice of keys this one uses, which must stand before it."""
-        return None
+    def reads(self) -> tuple[str, ...]:
+        """Return the blocks whose cache or choice of keys this one uses, which must stand before it."""
+        return ()
 
     def reach(self) -> int | None:
         """Return over how many tokens one layer moves information back; None for any number."""

@@ -314,3 +314,11 @@ def test_queries_are_scaled_by_position() -> None:
 def test_a_gate_from_no_latent_is_refused() -> None:
     (problem,) = refused(MLA | {"gate_from": "latent"})
     assert "no such latent or no gate by value" in problem
+
+
+def test_the_latent_of_another_block_is_read_and_not_kept() -> None:
+    reader = MLA | {"kv_from": "own"}
+    found = spec(blocks={"own": MLA, "reader": reader}, n_layers=2, mixer=["own", "reader"])
+    ops = of(found.lower(Workload(new_tokens=2, cached_tokens=3, mla="absorbed")), "layers.reader")
+    assert not {"kv_a", "kv_a_norm"} & {op.path.rpartition(".")[2] for op in ops}
+    assert {(s.name, s.read, s.stored) for op in ops for s in op.states} == {("latent", 3, 0), ("rope", 3, 0)}

@@ -64,6 +64,10 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
             found[f"{name}-index"] = {k: v for k, v in spec.items() if k != "indexer"} | {"index_from": name}
+        if spec["kind"] == "mla" and d.chance(0.3):
+            drop = {"rope_norm", "bias"} | ({"indexer"} if d.chance() else set())
+            reader = {k: v for k, v in spec.items() if k not in drop} | {"kv_from": name}
+            found[f"{name}-latent"] = reader | ({"index_from": name} if "indexer" in drop & spec.keys() else {})
     return found
 
 

@@ -50,6 +50,11 @@ CASES = {
         "blocks.a.window",
     ),
     "a bias has no gate": (spec({"a": ATTENTION | {"bias": ["gate"]}}), "blocks.a.bias"),
+    "a latent is read that is not one": (spec({"m": MLA | {"kv_from": "a"}}, "a + m"), "blocks.m.kv_from"),
+    "a latent of another width is read": (
+        spec({"m": MLA, "r": MLA | {"kv_from": "m", "kv_lora_rank": 40}}, "m + r"),
+        "blocks.r.kv_from",
+    ),
     "a bias by head has no gate": (spec({"a": ATTENTION | {"gate_bias": "head"}}), "blocks.a.gate_bias"),
     "a gate reads a latent that is not there": (
         spec({"a": MLA | {"gate": "element", "gate_from": "latent"}}),

@@ -104,13 +104,10 @@ def axk2(c: Config) -> Draft:
 def mistral_large4(c: Config) -> Draft:
     """Read Mistral Large 4: no query latent, learned scales by position; every fourth layer has no rope dims.
 
-    Where there are none, their width is added to the others. Layers that read the latent of another
-    are not expressible.
+    Where there are none, their width is added to the others. ``kv_source_layers`` says whose latent
+    a layer reads.
     """
     n, turn = c.count("num_hidden_layers"), c.count("no_rope_layer_interval", 4)
-    sources = c.list_of(int, "kv_source_layers", n, [*range(n)])
-    if sources != [*range(n)]:
-        c.refuse("kv_source_layers", "layers read the latent of another, which is not expressible")
     rotated = c.list_of(int, "no_rope_layers", n, [int((index + 1) % turn != 0) for index in range(n)])
     with_rope = _indexed(c, position_scale=True)
     nope, rope = with_rope.fields["qk_nope_head_dim"], with_rope.fields["qk_rope_head_dim"]
@@ -123,9 +120,9 @@ def mistral_large4(c: Config) -> Draft:
     for turned, full in zip(rotated, own, strict=True):
         part = with_rope if turned else without
         last = part.name if full else last
-        mixers.append(part if full else _reuse(part, last))
+        mixers.append(part if full else _reuse(part, last)._replace(name=f"{part.name}-by-{last}"))
     experts = _counted_experts(c, "softmax", correction_bias=False)
-    return Draft(top(c), stack(mixers, _sparse_after(c), experts, dense(c)))
+    return Draft(top(c), stack(_with_shared_latents(c, mixers), _sparse_after(c), experts, dense(c)))
 
 
 def longcat_flash(c: Config) -> Draft:
@@ -187,6 +184,31 @@ def _reuse(picks: Part, source: str | None) -> Part:
     """Return attention with the choice of another block."""
     fields = {key: value for key, value in picks.fields.items() if key != "indexer"}
     return Part("reuse", fields | {"index_from": source or picks.name})
+
+
+def _with_shared_latents(c: Config, mixers: list[Part]) -> list[Part]:
+    """Return the same layers where some read the latent of an earlier one.
+
+    A block reads the last place of the one it names, so the source must be that: the last layer of
+    its kind with a latent of its own. The class has the same limit, by kind of rotation.
+    """
+    sources = c.list_of(int, "kv_source_layers", len(mixers), [*range(len(mixers))])
+    found: list[Part] = []
+    last: dict[str, int] = {}
+    for index, (part, source) in enumerate(zip(mixers, sources, strict=True)):
+        if source == index:
+            last[part.name] = index
+            found.append(part)
+            continue
+        name = mixers[source].name if source < index else ""
+        ropes = [mixers[i].fields["qk_rope_head_dim"] for i in (min(source, index), index)]
+        if last.get(name) != source or ropes[0] != ropes[1]:
+            c.refuse(
+                "kv_source_layers", f"layer {index} reads the latent of layer {source}, which is not the last like it"
+            )
+        bias: dict[str, Any] = {"bias": ["o"]} if "bias" in part.fields else {}  # the one of the latent is the source's
+        found.append(Part("shared", {**part.fields, **bias, "kv_from": name}))
+    return found
 
 
 def _glm_pattern(c: Config) -> list[bool]:

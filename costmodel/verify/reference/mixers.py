@@ -216,8 +216,9 @@ class LatentAttention(nn.Module):
         self.q_b = linear((2 if self.both else 1) * (q_rank or width), self.n * (self.nope + self.rope))
         if spec.get("position_scale"):
             self.by_position = PositionScale(self.n)
-        self.kv_a = linear(width, self.rank + self.rope, "kv_a" in biased)
-        self.kv_a_norm = Norm("rms", self.rank)
+        if not spec.get("kv_from"):
+            self.kv_a = linear(width, self.rank + self.rope, "kv_a" in biased)
+            self.kv_a_norm = Norm("rms", self.rank)
         if spec.get("rope_norm"):
             self.k_rope_norm = Norm("rms", self.rope)
         self.k_up, self.v_up = matrix(self.n, self.nope, self.rank), matrix(self.n, self.v, self.rank)
@@ -238,10 +239,14 @@ class LatentAttention(nn.Module):
         q = heads(self.q_b(wide), self.n)
         q = self.by_position(q, step.positions) if hasattr(self, "by_position") else q
         q_nope, q_rope = q.split([self.nope, self.rope], -1)
-        c, k_rope = self.kv_a(x).split([self.rank, self.rope], -1)
-        c = self.kv_a_norm(c)
-        if self.spec.get("rope_norm"):
-            k_rope = self.k_rope_norm(k_rope)
+        if source := self.spec.get("kv_from"):
+            c, k_rope = step.shared[f"new latents of {source}"]
+        else:
+            c, k_rope = self.kv_a(x).split([self.rank, self.rope], -1)
+            c = self.kv_a_norm(c)
+            if self.spec.get("rope_norm"):
+                k_rope = self.k_rope_norm(k_rope)
+        step.shared[f"new latents of {key[-1]}"] = c, k_rope
         slot = step.cache.slot(key)
         if self.spec.get("indexer"):
             step.shared[key[-1]] = self.indexer(x, latent, step, (*key, "indexer"))
@@ -250,8 +255,12 @@ class LatentAttention(nn.Module):
             both, positions = self.span.extend(step, slot, {n: t.transpose(1, 2) for n, t in fresh.items()})
             out = self._attend(step, q, both["k"].transpose(1, 2), both["v"].transpose(1, 2), positions, key)
             return self._output(wide if self.both else x, out)
-        both, positions = self.span.extend(step, slot, {"latent": c, "rope": k_rope})
-        c, k_rope = both["latent"], both["rope"]
+        if source:  # all that the other block sees, and nothing of its own
+            c, k_rope, positions = step.shared[f"latents of {source}"]
+        else:
+            both, positions = self.span.extend(step, slot, {"latent": c, "rope": k_rope})
+            c, k_rope = both["latent"], both["rope"]
+        step.shared[f"latents of {key[-1]}"] = c, k_rope, positions
         if step.mla == "expanded":
             new = self._expand(c, k_rope)
             return self._output(wide if self.both else x, self._attend(step, q, new["k"], new["v"], positions, key))
