@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from costmodel.errors import FieldError
 from costmodel.ops import Op
 from costmodel.site import Site
+from costmodel.steps import STEPS
 from costmodel.units import count_text, parse_fraction
 
 # A dimension beyond 2^40 is a typing mistake; it also keeps every product printable.
@@ -65,7 +66,8 @@ class Block(Model):
     arXiv:2404.02258; token merging); ``keep_router`` adds the d_model -> 1 router that picks them.
     ``extra_norm``: norms of the block's own, of the stack's kind, beside those of its sublayer: one
     before it (``pre``), one after it (``post``), both (``sandwich``), or one after it that has no
-    weights (``plain``).
+    weights (``plain``). ``input_gate``: the input is multiplied by a sigmoid that comes from it
+    through a bottleneck of that width (transformers' axk2).
     """
 
     component: ClassVar[str]  # the line of a report that its weights belong to
@@ -78,11 +80,14 @@ class Block(Model):
     keep: Share | None = None
     keep_router: bool = False
     extra_norm: Literal["pre", "post", "sandwich", "plain"] | None = None
+    input_gate: Count | None = None
 
     @model_validator(mode="after")
     def _keeps_some(self) -> Self:
         if self.keep_router and self.keep is None:
             raise Impossible("keep_router picks the tokens to keep, and all are kept", "keep_router", "add keep")
+        if self.input_gate and self.keep is not None:
+            raise Impossible("input_gate works on all tokens, and some are kept", "input_gate", "leave keep out")
         return self
 
     def lower(self, at: Site) -> Iterator[Op]:
@@ -92,9 +97,9 @@ class Block(Model):
     def check(self, blocks: Mapping[str, Block]) -> None:
         """Raise Impossible where the block contradicts others that it names."""
 
-    def reads(self) -> str | None:
-        """Return the block whose cache or choice of keys this one uses, which must stand before it."""
-        return None
+    def reads(self) -> tuple[str, ...]:
+        """Return the blocks whose cache or choice of keys this one uses, which must stand before it."""
+        return ()
 
     def reach(self) -> int | None:
         """Return over how many tokens one layer moves information back; None for any number."""
@@ -115,12 +120,22 @@ class Block(Model):
 
 def lower_block(block: Block, at: Site) -> Iterator[Op]:
     """Yield what a block does at a site, with the share of tokens that enter it."""
+    if block.input_gate:
+        yield from _gated_input(at.sub("input_gate"), block.input_gate)
     if block.keep is None:
         yield from block.lower(at)
         return
     if block.keep_router:
         yield at.project("keep_router", router=1, role="router")
     yield from block.lower(at.kept_share(block.keep))
+
+
+def _gated_input(at: Site, rank: int) -> Iterator[Op]:
+    """Yield a gate on the input: down, an activation, up, a sigmoid, a product."""
+    yield at.project("down", down=rank)
+    yield at.vector("activation", rank, STEPS["activation"])
+    yield at.project("up", d_in=rank, up=at.width)
+    yield at.vector("gated", at.width, STEPS["activation"] + STEPS["gate"], inputs=2)
 
 
 def require_multiple(model: Any, field: str, of: str) -> None:

@@ -100,8 +100,8 @@ def _check_order(found: Layout, fields: list[str], blocks: Mapping[str, Block], 
     for layer in found.layers:
         for field_name, names in zip(fields, layer, strict=True):
             for name in names:
-                source = blocks[name].reads()
-                if source is not None and source not in seen:
+                source = next((source for source in blocks[name].reads() if source not in seen), None)
+                if source is not None:
                     raise ScheduleError(
                         f'{field_name} has "{name}" where no "{source}", which it reads, stands before it',
                         f'put a layer with "{source}" first',

@@ -176,9 +176,9 @@ class Attention(Block):
                 "AC121",
             )
 
-    def reads(self) -> str | None:
+    def reads(self) -> tuple[str, ...]:
         """Return the block whose cache this one reads."""
-        return self.kv_from
+        return (self.kv_from,) if self.kv_from else ()
 
     @cached_property
     def kv_heads(self) -> int:

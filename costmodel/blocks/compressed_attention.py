@@ -63,6 +63,8 @@ class CompressedAttention(Block):
         for name in ("overlap", "indexer"):
             if getattr(self, name) and self.ratio is None:
                 raise Impossible(f"{name} is about compressed entries, and there is no ratio", name, "add ratio: 4")
+        if self.indexer and self.indexer.position_scale:
+            raise Impossible("queries of compressed entries have no scale by position", "indexer", "leave it out")
         if self.indexer and self.indexer.pool:
             raise Impossible("entries are groups already, and the indexer has a pool", "indexer.pool", "leave it out")
         return self

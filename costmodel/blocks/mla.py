@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import model_validator
 
 from costmodel.block import Block, Count, Impossible, Natural, require_known
-from costmodel.blocks.parts.indexer import Indexer
+from costmodel.blocks.parts.indexer import Indexer, position_scale
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size, absent, indicator
@@ -27,7 +27,12 @@ class LatentAttention(Block):
     moved into the latent space; ``expanded``, where every resident latent is expanded to keys and
     values; ``expanded-cached``, where expanded keys and values are what is kept.
     ``indexer``: attention reads only the keys it picks; ``index_from`` reuses the choice of another
-    block, which then has the scores and their cache. ``rope: false`` carries the rope dims unrotated.
+    block, which then has the scores and their cache. ``rope: false`` carries the rope dims unrotated;
+    without any (``qk_rope_head_dim: 0``) only the latent is kept. ``gate_from: latent``: queries and
+    a gate by value come from the query latent before and after its norm together (transformers'
+    axk2). ``position_scale``: queries are multiplied by a learned scale of a head times the log of
+    the position, plus a learned offset (transformers' mistral_large4). ``kv_from`` names the block
+    whose latent is read instead of an own one; keys and values are expanded from it by own matrices.
     Source: arXiv:2405.04434, section 2.1; absorption: the same, end of section 2.1.2.
     """
 
@@ -43,12 +48,15 @@ class LatentAttention(Block):
     v_head_dim: Count
     bias: list[str] = []
     gate: Literal["element", "head"] | None = None
+    gate_from: Literal["hidden", "latent"] = "hidden"
+    position_scale: bool = False
     sinks: bool = False
     rope: bool = True
     rope_norm: bool = False
     window: Count | None = None
     indexer: Indexer | None = None
     index_from: str | None = None
+    kv_from: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> LatentAttention:
@@ -59,7 +67,16 @@ class LatentAttention(Block):
             raise Impossible("rope_norm is a norm on rope dims, and there are none", "rope_norm", "leave it out")
         if self.window and (self.indexer or self.index_from):
             raise Impossible("an indexer picks among all tokens, and the window hides some", "window", "leave one out")
-        absent = ([] if self.gate else ["gate"]) + ([] if self.q_lora_rank else ["q_a"])
+        if self.kv_from and (self.rope_norm or "kv_a" in self.bias):
+            field = "rope_norm" if self.rope_norm else "bias"
+            raise Impossible("the latent is another block's, with its norm and bias", field, f"leave {field} out")
+        if self.gate_from == "latent" and (self.gate != "element" or self.q_lora_rank is None):
+            raise Impossible(
+                "the gate reads the query latent, and there is no such latent or no gate by value",
+                "gate_from",
+                "set q_lora_rank and gate: element",
+            )
+        absent = ([] if self.gate and self.gate_from == "hidden" else ["gate"]) + ([] if self.q_lora_rank else ["q_a"])
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
             raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
         if self.indexer and self.indexer.queries == "latent" and self.q_lora_rank is None:
@@ -72,6 +89,15 @@ class LatentAttention(Block):
 
     def check(self, blocks: Mapping[str, Block]) -> None:
         """Raise Impossible unless ``index_from`` names a block with an indexer."""
+        if self.kv_from is not None:
+            source = blocks.get(self.kv_from)
+            same = ("kv_lora_rank", "qk_rope_head_dim", "window")
+            if not isinstance(source, LatentAttention) or source.kv_from is not None:
+                message = f'kv_from names "{self.kv_from}", which is no latent attention with a latent of its own'
+                raise Impossible(message, "kv_from", code="AC121")
+            if (name := next((n for n in same if getattr(source, n) != getattr(self, n)), None)) is not None:
+                message = f'"{self.kv_from}" has {name} {getattr(source, name)}, this block {getattr(self, name)}'
+                raise Impossible(message, "kv_from", code="AC121")
         if self.index_from is not None:
             source = blocks.get(self.index_from)
             if not isinstance(source, LatentAttention) or source.indexer is None:
@@ -79,9 +105,9 @@ class LatentAttention(Block):
                     f'index_from names "{self.index_from}", which has no indexer', "index_from", code="AC121"
                 )
 
-    def reads(self) -> str | None:
-        """Return the block whose choice of keys this one uses."""
-        return self.index_from
+    def reads(self) -> tuple[str, ...]:
+        """Return the blocks whose latent and whose choice of keys this one uses."""
+        return tuple(filter(None, (self.kv_from, self.index_from)))
 
     @cached_property
     def span(self) -> Span:
@@ -108,32 +134,43 @@ class LatentAttention(Block):
             f"window {self.window}" if self.window else "",
             f"top {self.indexer.top_k}" if self.indexer else "",
             f"keys that {self.index_from} picks" if self.index_from else "",
+            f"latent of {self.kv_from}" if self.kv_from else "",
         ]
         return ", ".join(filter(None, parts))
 
     def lower(self, at: Site) -> Iterator[Op]:
         """Yield the operations of one layer."""
-        heads, rope = self.n_heads, self.qk_rope_head_dim
+        heads, rope, latent_gate = self.n_heads, self.qk_rope_head_dim, self.gate_from == "latent"
         d_qk = heads * (self.qk_nope_head_dim + rope)
         if self.q_lora_rank is None:
             yield at.project("q", split="out", units=heads, q=d_qk)
         else:
             yield at.project("q_a", bias=self.bias, q_a=self.q_lora_rank)
-        yield at.project("kv_a", bias=self.bias, beside=True, kv_a=self.kv_lora_rank + rope)
+        own = self.kv_from is None
+        if own:
+            yield at.project("kv_a", bias=self.bias, beside=True, kv_a=self.kv_lora_rank + rope)
         if self.q_lora_rank is not None:
             yield at.norm("q_a_norm", self.q_lora_rank)
-            yield at.project("q_b", d_in=self.q_lora_rank, split="out", units=heads, q_b=d_qk)
-        yield at.norm("kv_a_norm", self.kv_lora_rank)
+            columns: dict[str, Size] = {"q_b": d_qk}
+            if latent_gate:
+                columns["gate"] = heads * self.v_head_dim
+            d_in = self.q_lora_rank * (2 if latent_gate else 1)
+            yield at.project("q_b", d_in=d_in, split="out", units=heads, **columns)
+        if own:
+            yield at.norm("kv_a_norm", self.kv_lora_rank)
         if self.rope_norm:
             yield at.norm("k_rope_norm", rope)
         if self.rope and rope:
-            yield at.vector("rope", (heads + 1) * rope, STEPS["rotary"])
+            yield at.vector("rope", (heads + own) * rope, STEPS["rotary"])
+        if self.position_scale:
+            yield position_scale(at, heads, self.qk_nope_head_dim + rope)
         if self.indexer is not None:
             yield from self.indexer.lower(at.sub("indexer"), self.q_lora_rank)
         yield from self._attend(at)
         if self.gate is not None:
-            columns = heads * self.v_head_dim if self.gate == "element" else heads
-            yield at.project("gate", bias=self.bias, split="out", units=heads, gate=columns)
+            if not latent_gate:
+                width = heads * self.v_head_dim if self.gate == "element" else heads
+                yield at.project("gate", bias=self.bias, split="out", units=heads, gate=width)
             yield at.vector("gated", heads * self.v_head_dim, STEPS["activation"] + STEPS["gate"], inputs=2)
         yield at.project("o", d_in=heads * self.v_head_dim, bias=self.bias, split="in", units=heads, o=at.width)
 
@@ -230,7 +267,7 @@ class LatentAttention(Block):
             width = self.n_heads * (self.qk_nope_head_dim + self.qk_rope_head_dim + self.v_head_dim)
             return (at.cache("kv", self.span, width, units=self.n_heads),)
         kind = "latent" if self.window is None else "window"
-        latent = at.cache("latent", self.span, self.kv_lora_rank, kind=kind)
+        latent = at.cache("latent", self.span, self.kv_lora_rank, kind=kind, own=self.kv_from is None)
         if (indexer := self._indexer(at)) is not None:
             indexer.limit(latent, at.cached)
         if not self.qk_rope_head_dim:

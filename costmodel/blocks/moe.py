@@ -69,6 +69,7 @@ class MixtureOfExperts(Block):
     before them, one on what each of the chosen gives. ``capacity_factor``: experts work on a fixed number of rows,
     ceil(factor x tokens x top_k / experts), filled or not. ``expert_choice``: experts choose
     ``capacity_factor`` times their share of tokens, so a token uses that many in expectation.
+    ``output_bias``: one of the model's width on the sum of the routed experts (transformers' jetmoe).
     Source: arXiv:1701.06538; shared experts arXiv:2401.06066, section 3.2; capacity
     arXiv:2101.03961, section 2.2; expert choice arXiv:2202.09368, section 3.2.
     """
@@ -90,6 +91,7 @@ class MixtureOfExperts(Block):
     latent_norms: bool = False
     capacity_factor: Expected | None = None
     expert_choice: bool = False
+    output_bias: bool = False
     activation: str | None = None
 
     @model_validator(mode="after")
@@ -192,6 +194,8 @@ class MixtureOfExperts(Block):
         yield experts.vector("combine", width, 2, tokens=at.tokens * chosen)
         if self.latent:
             yield at.sub("latent", "moe.latent").project("up", d_in=width, up=at.width)
+        if self.output_bias:
+            yield experts.vector("output_bias", at.width, STEPS["add"], weights=(at.weight("output_bias", at.width),))
         if self.shared is not None:
             shared = at.sub("shared", "moe.shared")
             d_ff = self.shared.n_experts * self.shared.d_ff

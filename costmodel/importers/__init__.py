@@ -46,7 +46,8 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
     source = Source(where, text)
     data = read(source)
     draft, config = _adapt(data, source)
-    config.get("quantization_config")  # changes how weights are stored, not how many there are
+    # How weights are stored, not how many there are: a wrapper may say it of its language model.
+    quantized = [part.get("quantization_config") for part in (config, *config.parts)]
     unread = list(config.unread())
     if unread and not lenient:
         _, error = unread[0]
@@ -58,7 +59,7 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
     return Imported(
         head | draft.document(),
         str(data["model_type"]),
-        recipe(config.get("quantization_config")),
+        recipe(next(filter(None, quantized), None)),
         [name for name, _ in unread],
         list(draft.left_out),
     )

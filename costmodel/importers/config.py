@@ -188,8 +188,10 @@ class Config:
                 continue
             if key in self.keys and value == self.keys[key]:
                 continue  # as where it is missing
-            if key not in self.keys and (value is None or value is False):
+            if key not in self.keys and (value is None or value is False or value in ([], {})):
                 continue  # off, and no class of this type knows it
+            if key not in self.keys and key == "top_k":
+                continue  # of sampling, as older files have it beside temperature
             name = self.names[key]
             known = "has no meaning here that is understood" if key in self.keys else "is no key of this model type"
             near = None if key in self.keys else did_you_mean(name, self.keys)

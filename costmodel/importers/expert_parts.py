@@ -31,13 +31,20 @@ def every(c: Config, mixer: Part) -> list[Part]:
 
 
 def deepseek_experts(
-    c: Config, score: str = "sigmoid", *, correction_bias: bool = True, n_experts: int | None = None, **more: Any
+    c: Config,
+    score: str = "sigmoid",
+    *,
+    correction_bias: bool = True,
+    n_experts: int | None = None,
+    called: str | None = None,
+    **more: Any,
 ) -> Part:
     """Return experts with DeepSeek's keys: ``n_shared_experts`` of the routed ones' size, groups of experts.
 
-    Keys that its published files have besides are read here: they must say what the class does anyway.
+    Keys that its published files have besides are read here: they must say what the class does anyway;
+    ``called`` is another word of the family's for the score.
     """
-    c.require("scoring_func", None, score)
+    c.require("scoring_func", None, score, *([called] if called else []))
     return moe(
         c,
         n_experts=n_experts or c.count("n_routed_experts"),

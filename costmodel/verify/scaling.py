@@ -27,6 +27,8 @@ _SPANS = frozenset(("window", "chunk", "sink_tokens", "ratio"))
 _ROWS = frozenset(("vocab_size", "rows", "positions"))
 _AT_MOST = {
     "token_types": 2,
+    "block": 3,
+    "top_blocks": 2,
     "relative_bias": 7,
     "loops": 2,
     "copies": 2,
@@ -77,7 +79,7 @@ class _Scale:
         self.given = spec
         found = list(_numbers(spec))
         unit = math.lcm(*(Fraction(str(value)).denominator for key, value in found if key == "keep"))
-        widths = sorted({value for key, value in found if _is_width(key)})
+        widths = sorted({value for key, value in found if value and _is_width(key)})
         spans = sorted({value for key, value in found if key in _SPANS})
         rows = sorted({value for key, value in found if key in _ROWS})
         # Shares of weights and of tokens stay whole numbers.
@@ -119,13 +121,20 @@ class _Scale:
             return self._tower(fields, path)
         if path and path[-1] in ("indexer", "block_indexer"):
             return self._indexer(fields, path)
+        if path and path[-1] == "ngrams":  # the width is shared by the heads
+            heads, width = min(fields["heads"], 2), self.widths[fields["width"]]
+            rest = {key: value for key, value in fields.items() if key not in ("heads", "width")}
+            return self._mapping(rest, path[:-1]) | {"heads": heads, "width": heads * width}
         return {key: self._value(key, value, path) for key, value in fields.items()}
 
     def _value(self, key: str, value: Any, path: tuple[str, ...]) -> Any:
         if isinstance(value, Mapping):
             return self._mapping(value, (*path, key))
         if isinstance(value, list):
-            return [self._mapping(item, (*path, key)) if isinstance(item, Mapping) else item for item in value]
+            return [
+                self._mapping(item, (*path, key)) if isinstance(item, Mapping) else self._value(key, item, path)
+                for item in value
+            ]
         if isinstance(value, bool) or not isinstance(value, int):
             return value
         if key in _AS_THEY_ARE:
@@ -216,7 +225,7 @@ def _numbers(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield from _numbers(value)
         elif isinstance(value, list):
             for item in value:
-                yield from _numbers(item) if isinstance(item, Mapping) else ()
+                yield from _numbers(item if isinstance(item, Mapping) else {key: item})
         elif (key == "keep" and value is not None) or (isinstance(value, int) and not isinstance(value, bool)):
             yield key, value
 

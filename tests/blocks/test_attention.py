@@ -42,6 +42,8 @@ def test_attention_by_hand() -> None:
         ({"bias": ["k"]}, {"kv": (166, 640, 12)}),
         # A gate for each of 4*5 values: 10*20; sigmoid and product, 2 * 20 * 2 tokens.
         ({"gate": "element"}, {"gate": (200, 800, 0), "gated": (0, 0, 80)}),
+        # With one number a head beside it: 4, added to 20 values.
+        ({"gate": "element", "gate_bias": "head"}, {"gate": (200, 800, 0), "gated": (4, 0, 120)}),
         ({"gate": "head"}, {"gate": (40, 160, 0), "gated": (0, 0, 80)}),
         ({"gate": "head", "bias": ["gate"]}, {"gate": (44, 160, 8), "gated": (0, 0, 80)}),
         # RMS, 4 steps a value of 12 and of 6, for both tokens.

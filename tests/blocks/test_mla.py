@@ -296,3 +296,29 @@ def test_words(fields: dict[str, Any], words: str, details: str) -> None:
 def test_what_latent_attention_cannot_be(fields: dict[str, Any], expected: str) -> None:
     others = {"own": MLA | {"indexer": INDEXER}, "plain": MLA, "mlp": {"kind": "ffn", "d_ff": 4}}
     assert refused(MLA | fields, **others) == [expected]
+
+
+def test_queries_and_gate_from_the_latent_before_and_after_its_norm() -> None:
+    found = rows(block(MLA | {"gate": "element", "gate_from": "latent"}, mla="absorbed"))
+    # Both from 2*7 values: 14 * (12 + 10).
+    assert found == ABSORBED | {"q_b": (308, 1232, 0), "gated": (0, 0, 40)}
+
+
+def test_queries_are_scaled_by_position() -> None:
+    found = rows(block(MLA | {"position_scale": True}, mla="absorbed"))
+    assert found == ABSORBED | {"position_scale": (4, 0, 24)}  # two numbers a head; 2*6 values, 2 tokens
+    found = rows(block(MLA | {"indexer": INDEXER | {"position_scale": True}}, mla="absorbed"))
+    assert found == ABSORBED | INDEXED | {"indexer.position_scale": (6, 0, 12)}
+
+
+def test_a_gate_from_no_latent_is_refused() -> None:
+    (problem,) = refused(MLA | {"gate_from": "latent"})
+    assert "no such latent or no gate by value" in problem
+
+
+def test_the_latent_of_another_block_is_read_and_not_kept() -> None:
+    reader = MLA | {"kv_from": "own"}
+    found = spec(blocks={"own": MLA, "reader": reader}, n_layers=2, mixer=["own", "reader"])
+    ops = of(found.lower(Workload(new_tokens=2, cached_tokens=3, mla="absorbed")), "layers.reader")
+    assert not {"kv_a", "kv_a_norm"} & {op.path.rpartition(".")[2] for op in ops}
+    assert {(s.name, s.read, s.stored) for op in ops for s in op.states} == {("latent", 3, 0), ("rope", 3, 0)}

@@ -110,6 +110,12 @@ def experts(ops: list[Op]) -> list[Experts]:
                 "shared.gated": (0, 0, 20),
             },
         ),
+        # A bias of the shared network alone, and one on the sum of the routed ones.
+        (
+            {"shared": {"d_ff": 5, "bias": True}},
+            {"shared.up": (110, 400, 20), "shared.activation": (0, 0, 20), "shared.down": (60, 200, 20)},
+        ),
+        ({"output_bias": True}, {"experts.output_bias": (10, 0, 20)}),
         # Each expert takes 3/2 times its share: 3/2 experts a token.
         (
             {"expert_choice": True, "capacity_factor": 1.5},

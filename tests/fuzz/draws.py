@@ -108,6 +108,13 @@ def now_and_then(d: Draw) -> Spec:
     return spec | d.maybe("keep_router", True)
 
 
+def mixture_of_attention(d: Draw) -> Spec:
+    """Return experts of query and output projections."""
+    n = d.dim(1, 5)
+    spec: Spec = {"kind": "mixture_of_attention", "n_experts": n, "top_k": d.dim(1, n), "n_kv_heads": d.dim(1, 3)}
+    return spec | {"head_dim": d.dim(3, 9)} | d.maybe("output_bias", True) | d.maybe("rope", False)
+
+
 def mla(d: Draw) -> Spec:
     """Return latent attention, dense or sparse."""
     spec: Spec = {"kind": "mla", "n_heads": d.dim(1, 5), "kv_lora_rank": d.dim(3, 20)}
@@ -118,16 +125,22 @@ def mla(d: Draw) -> Spec:
     }
     spec |= d.maybe("q_lora_rank", d.dim(3, 20), 0.6) | d.maybe("sinks", True, 0.3)
     spec |= d.maybe("rope_norm", True, 0.3) if spec["qk_rope_head_dim"] else {}
+    spec |= d.maybe("position_scale", True, 0.2)
     gate = d.one(None, None, "element", "head")
     if gate:
         spec["gate"] = gate
-    possible = ["kv_a", "o"] + (["q_a"] if "q_lora_rank" in spec else []) + (["gate"] if gate else [])
+    if gate == "element" and "q_lora_rank" in spec and d.chance():
+        spec["gate_from"] = "latent"
+    own = gate and "gate_from" not in spec
+    possible = ["kv_a", "o"] + (["q_a"] if "q_lora_rank" in spec else []) + (["gate"] if own else [])
     if bias := d.some(*possible):
         spec["bias"] = bias
     spec |= d.maybe("rope", False, 0.2)
     if d.chance(0.35):
         latent = "q_lora_rank" in spec
         spec["indexer"] = pooled(d, latent) if d.chance(0.4) else indexer(d, latent)
+        if "pool" not in spec["indexer"]:
+            spec["indexer"] |= d.maybe("position_scale", True, 0.2)
     elif d.chance(0.3):
         spec["window"] = d.dim(2, 7)
     return spec
@@ -266,6 +279,7 @@ def moe(d: Draw) -> Spec:
         router |= {"hidden": d.dim(3, 20)} | d.maybe("carried", True, 0.6)
     if router:
         spec["router"] = router
+    spec |= d.maybe("output_bias", True, 0.2)
     way = d.one(None, None, "zero", "capacity", "choice")
     if way == "zero":
         # The choice of a router with zero experts is an expectation: a whole one, so that it can be forced.
@@ -292,6 +306,7 @@ def custom(d: Draw) -> Spec:
 
 MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "attention": attention,
+    "mixture_of_attention": mixture_of_attention,
     "mla": mla,
     "differential_attention": differential,
     "compressed_attention": compressed,

@@ -64,6 +64,10 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
             found[f"{name}-index"] = {k: v for k, v in spec.items() if k != "indexer"} | {"index_from": name}
+        if spec["kind"] == "mla" and d.chance(0.3):
+            drop = {"rope_norm", "bias"} | ({"indexer"} if d.chance() else set())
+            reader = {k: v for k, v in spec.items() if k not in drop} | {"kv_from": name}
+            found[f"{name}-latent"] = reader | ({"index_from": name} if "indexer" in drop & spec.keys() else {})
     return found
 
 
@@ -150,7 +154,9 @@ def random_spec(seed: int) -> Spec:
         for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
     }
     for block in (*blocks.values(), *networks.values()):
-        block |= d.maybe("extra_norm", d.one("pre", "post", "sandwich"), 0.1)
+        block |= d.maybe("extra_norm", d.one("pre", "post", "sandwich", "plain"), 0.1)
+        if "keep" not in block and block["kind"] != "custom" and d.chance(0.06):
+            block["input_gate"] = d.dim(2, 7)
     reading = readers(blocks, d)
     sources = {name: block.get("kv_from") or block["index_from"] for name, block in reading.items()}
     plain = list(blocks)

@@ -50,6 +50,20 @@ CASES = {
         "blocks.a.window",
     ),
     "a bias has no gate": (spec({"a": ATTENTION | {"bias": ["gate"]}}), "blocks.a.bias"),
+    "a latent is read that is not one": (spec({"m": MLA | {"kv_from": "a"}}, "a + m"), "blocks.m.kv_from"),
+    "a latent of another width is read": (
+        spec({"m": MLA, "r": MLA | {"kv_from": "m", "kv_lora_rank": 40}}, "m + r"),
+        "blocks.r.kv_from",
+    ),
+    "a bias by head has no gate": (spec({"a": ATTENTION | {"gate_bias": "head"}}), "blocks.a.gate_bias"),
+    "a gate reads a latent that is not there": (
+        spec({"a": MLA | {"gate": "element", "gate_from": "latent"}}),
+        "blocks.a.gate_from",
+    ),
+    "an input is gated that some tokens do not have": (
+        spec({"f": FFN | {"keep": "1/2", "input_gate": 3}}),
+        "blocks.f.input_gate",
+    ),
     "a bias has no values": (spec({"a": ATTENTION | {"kv": "tied", "bias": ["v"]}}), "blocks.a.bias"),
     "a bias has no query latent": (spec({"a": MLA | {"bias": ["q_a"]}}), "blocks.a.bias"),
     "a bias has no gate in a network": (spec({"f": FFN | {"gated": False, "bias": ["gate"]}}), "blocks.f.bias"),

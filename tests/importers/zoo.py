@@ -119,6 +119,14 @@ def without_frozen(model: torch.nn.Module) -> None:
                 delattr(module, name)
 
 
+def without_experts_of_images(model: torch.nn.Module) -> None:
+    """Take away experts that text does not meet, which an import leaves out with the tower."""
+    without_frozen(model)
+    for module in model.modules():
+        if hasattr(module, "vision_moe"):
+            del module.vision_moe
+
+
 def without_zero_experts(model: torch.nn.Module) -> None:
     """Take away the first matrices of experts that pass their input on; their last matrices do not exist either."""
     for module in model.modules():
@@ -161,6 +169,7 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "afmoe": without_frozen,
     "big_bird": without_pooler,
     "ernie4_5_moe": without_frozen,
+    "ernie4_5_vl_moe_text": without_experts_of_images,
     "laguna": without_frozen,
     "longcat_flash": without_zero_experts,
     "roformer": without_sines,

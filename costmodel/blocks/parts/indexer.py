@@ -22,8 +22,9 @@ class Indexer(Model):
 
     Heads are weighed by a projection of the hidden state and summed, which is one more column in
     the weighted sum. ``queries`` come from the query latent, or from the hidden state, which then
-    has a norm of its own before them. Kept per token: one key of ``head_dim``. Every device of a
-    plan has all heads, since the choice needs all their scores.
+    has a norm of its own before them; ``position_scale`` multiplies them by a learned scale of a head
+    times the log of the position, plus a learned offset. Kept per token: one key of ``head_dim``.
+    Every device of a plan has all heads, since the choice needs all their scores.
 
     ``pool``: so many tokens share one key, and ``top_k`` is read in whole groups of them; tokens of
     the group that is still open are always read. ``pooling: gate`` weighs the keys of a group by a
@@ -32,7 +33,7 @@ class Indexer(Model):
     key a closed group, and the keys (and gates) of the open one. ``rope_dim``: the rotated part of a
     head.
     Source: DeepSeek-V3.2-Exp technical report, section 2.1 (equation 1); from the hidden state:
-    transformers' mistral_large4 (without its learned scale by position); pooled: transformers'
+    transformers' mistral_large4; pooled: transformers'
     glm5_next (``gate``) and qwen4_exp (``mean``), which keep raw keys and pool them at every step.
     """
 
@@ -40,6 +41,7 @@ class Indexer(Model):
     head_dim: Count
     top_k: Count
     queries: Literal["latent", "hidden"] = "latent"
+    position_scale: bool = False
     pool: Count | None = None
     pooling: Literal["gate", "mean"] = "gate"
     rope_dim: Natural | None = None
@@ -48,6 +50,8 @@ class Indexer(Model):
     def _consistent(self) -> Indexer:
         if self.pool and self.top_k % self.pool:
             raise Impossible(f"top_k {self.top_k} is not a multiple of pool {self.pool}", "top_k")
+        if self.pool and self.position_scale:
+            raise Impossible("groups of keys are scored without a scale by position", "position_scale", "leave one out")
         if self.pooling == "mean" and not self.pool:
             raise Impossible("pooling says how groups of keys become one, and there is no pool", "pooling", "add pool")
         if self.pooling == "mean" and self.queries != "hidden":
@@ -78,7 +82,10 @@ class Indexer(Model):
         if hidden:
             yield at.norm("q_norm", kind="layer")
         yield at.project("head_weights", head_weights=heads)
-        yield at.vector("rope", (heads + 1) * rotated, STEPS["rotary"])
+        if rotated:
+            yield at.vector("rope", (heads + 1) * rotated, STEPS["rotary"])
+        if self.position_scale:
+            yield position_scale(at, heads, width)
         yield self.score(at, at.cache("index", Span(), width, role="index", kind="index"))
 
     def _pooled(self, at: Site, pool: int, rotated: int) -> Iterator[Op]:
@@ -129,3 +136,9 @@ class Indexer(Model):
         if self.pool is None:
             return Span(window=self.top_k).pairs(new, cached, "causal")
         return selected_pairs(new, cached, self.pool, self.top_k)
+
+
+def position_scale(at: Site, n_heads: Size, head_dim: Size) -> Op:
+    """Return queries times a learned scale of their head by position: one product a value."""
+    weights = tuple(at.weight(f"position_{name}", n_heads) for name in ("scale", "offset"))
+    return at.vector("position_scale", n_heads * head_dim, 1, weights=weights)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
-from costmodel.importers.parts import ffn, further, mla, moe, router, top
+from costmodel.importers.expert_parts import after, deepseek_experts, dense, every, stack
+from costmodel.importers.parts import further, mla, top
 
 
 def deepseek_v3(c: Config) -> Draft:
-    """Read DeepSeek-V3: sigmoid scores with a correction bias; ``num_key_value_heads`` is not used."""
-    c.get("num_key_value_heads")
-    bias = ("q_a", "kv_a", "o") if c.flag("attention_bias") else ()
-    experts = moe(
-        c,
-        n_experts=c.count("n_routed_experts"),
-        shared=c.natural("n_shared_experts", 0),
-        router=router(c, "sigmoid", correction_bias=True),
-    )
-    dense, attention = ffn(c, "dense"), mla(c, bias=bias)
-    first = c.natural("first_k_dense_replace", 0)
-    layers = [[attention, dense if index < first else experts] for index in range(c.count("num_hidden_layers"))]
-    mtp = further(c, layers[-1], "num_nextn_predict_layers", "num_mtp_layers")
-    return Draft(top(c), layers, mtp=mtp)
+    """Read DeepSeek-V3, which Kimi-K2 is too: sigmoid scores with a correction bias.
+
+    ``num_key_value_heads`` is not used. ``head_dim`` is the rotated part, whatever a file says.
+    """
+    attention = mla(c, bias=("q_a", "kv_a", "o") if c.flag("attention_bias") else ())
+    for key in ("num_key_value_heads", "head_dim"):
+        c.get(key)
+    c.require("qk_head_dim", None, attention.fields["qk_nope_head_dim"] + attention.fields["qk_rope_head_dim"])
+    c.require("moe_layer_freq", None, 1)
+    sparse = after(c, c.natural("first_k_dense_replace", 0))
+    layers = stack(every(c, attention), sparse, deepseek_experts(c), dense(c))
+    return Draft(top(c), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers", "num_mtp_layers"))

@@ -7,8 +7,20 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
-from costmodel.importers.expert_parts import biased, dense, every, same, stack, windows
+from costmodel.importers.expert_parts import after, biased, dense, every, same, sparse_layers, stack, windows
 from costmodel.importers.parts import ALL, QKV, attention, further, moe, top
+
+HUNYUAN = {
+    "use_cla": False,
+    "use_mla": False,
+    "use_qk_norm": True,
+    "use_mixed_mlp_moe": True,
+    "use_rotary_pos_emb": True,
+    "norm_type": "rms",
+    "mlp_bias": False,
+    "moe_layer_num_skipped": 0,
+    "group_limited_greedy": False,
+}
 
 
 def mixtral(c: Config) -> Draft:
@@ -134,8 +146,16 @@ def dbrx(c: Config) -> Draft:
 def hunyuan_v1_moe(c: Config) -> Draft:
     """Read Hunyuan-MoE: norms on rotated heads; one shared expert of the same size.
 
-    Sizes may be lists with an entry a layer, which must all be alike.
+    Sizes may be lists with an entry a layer, which must all be alike. The published file has keys of
+    other models of the code that wrote it, which must be off.
     """
+    for key, fixed in HUNYUAN.items():
+        c.require(key, None, fixed)
+    c.require("attention_head_dim", None, c.get("head_dim"))
+    for key, fixed in (("moe_intermediate_size", c.get("intermediate_size")), ("num_shared_expert", 1)):
+        c.require(key, None, fixed, [fixed] * c.count("num_hidden_layers"))
+    for key in ("cla_share_factor", "moe_drop_tokens", "moe_random_routing_dropped_token"):
+        c.get(key)
     mixer = attention(c, bias=_all(c), qk_norm="head")
     experts = moe(
         c, n_experts=_alike(c, "num_experts"), top_k=_alike(c, "moe_topk"), d_ff=c.count("intermediate_size"), shared=1
@@ -149,6 +169,7 @@ def ernie4_5_moe(c: Config) -> Draft:
     A bias stands in attention, dense networks, shared experts and the head, and in no routed expert.
     """
     bias = c.flag("use_bias")
+    c.get("moe_norm_min")
     c.get("moe_capacity")
     c.require("moe_use_aux_free", True, None)
     c.require("use_rmsnorm", True, None)
@@ -167,6 +188,41 @@ def ernie4_5_moe(c: Config) -> Draft:
     layers = stack(mixers, sparse, biased(experts, bias), dense(c, bias=bias or None))
     more: dict[str, Any] = {"head": {"bias": True}} if bias else {}
     return Draft(top(c, **more), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers"))
+
+
+def ernie4_5_vl_moe(c: Config) -> Draft:
+    """Read the language model of ERNIE 4.5 VL: text has experts of its own, and those of images are left out with them.
+
+    ``moe_intermediate_size`` lists an expert's size for text and for images; shared experts, which
+    both use, have that of text.
+    """
+    bias = c.flag("use_bias")
+    c.get("moe_norm_min")
+    sizes = c.list_of(int, "moe_intermediate_size", 2, [1536, 512])
+    experts = moe(
+        c,
+        n_experts=c.count("moe_num_experts"),
+        top_k=c.count("moe_k"),
+        d_ff=sizes[0],
+        shared=c.natural("moe_num_shared_experts"),
+        router={"correction_bias": True},
+    )
+    mixers = every(c, attention(c, bias=ALL if bias else ()))
+    layers = stack(mixers, sparse_layers(c, after(c, 1)), biased(experts, bias), dense(c, bias=bias or None))
+    return Draft(top(c), layers, left_out=["experts of image tokens"])
+
+
+def jetmoe(c: Config) -> Draft:
+    """Read JetMoE: experts of queries and outputs over shared keys and values, as many chosen as in the networks.
+
+    One bias of the model's width stands on each of the two sums. ``num_attention_heads`` is what comes of it.
+    """
+    n, k, heads = c.count("num_local_experts"), c.count("num_experts_per_tok"), c.count("num_key_value_heads")
+    c.require("num_attention_heads", None, heads * k)
+    sizes = {"n_experts": n, "top_k": k, "n_kv_heads": heads, "head_dim": c.count("kv_channels")}
+    mixer = Part("attention", {"kind": "mixture_of_attention", **sizes, "output_bias": True})
+    experts = moe(c, n_experts=n, top_k=k, d_ff=c.count("intermediate_size"), output_bias=True)
+    return Draft(top(c), [[mixer, experts]] * c.count("num_hidden_layers"))
 
 
 def _all(c: Config) -> tuple[str, ...]:

@@ -91,6 +91,40 @@ def hy_v4(c: Config) -> Draft:
     return Draft(top(c), layers, more=streams)
 
 
+def axk2(c: Config) -> Draft:
+    """Read A.X-K2: queries and a gate from the query latent, norms with a gate before attention and experts."""
+    rank = c.count("gated_norm_rank")
+    first, step = c.natural("first_k_dense_replace", 1), c.count("moe_layer_freq", 1)
+    usual = [index >= first and index % step == 0 for index in range(c.count("num_hidden_layers"))]
+    picks = _indexed(c, gate="element", gate_from="latent", input_gate=rank)
+    experts = deepseek_experts(c, input_gate=rank)
+    return Draft(top(c), stack(every(c, picks), sparse_layers(c, usual), experts, dense(c)))
+
+
+def mistral_large4(c: Config) -> Draft:
+    """Read Mistral Large 4: no query latent, learned scales by position; every fourth layer has no rope dims.
+
+    Where there are none, their width is added to the others. ``kv_source_layers`` says whose latent
+    a layer reads.
+    """
+    n, turn = c.count("num_hidden_layers"), c.count("no_rope_layer_interval", 4)
+    rotated = c.list_of(int, "no_rope_layers", n, [int((index + 1) % turn != 0) for index in range(n)])
+    with_rope = _indexed(c, position_scale=True)
+    nope, rope = with_rope.fields["qk_nope_head_dim"], with_rope.fields["qk_rope_head_dim"]
+    picks = {**with_rope.fields["indexer"], "queries": "hidden", "position_scale": True}
+    with_rope = Part("dsa", {**with_rope.fields, "indexer": picks | {"rope_dim": rope}})
+    sizes = {"qk_nope_head_dim": nope + rope, "qk_rope_head_dim": 0, "indexer": picks | {"rope_dim": 0}}
+    without = Part("nope", {**with_rope.fields, **sizes})
+    own = layer_types(c, {"full": True, "shared": False}, _glm_pattern(c), "indexer_types")
+    mixers, last = [], None
+    for turned, full in zip(rotated, own, strict=True):
+        part = with_rope if turned else without
+        last = part.name if full else last
+        mixers.append(part if full else _reuse(part, last)._replace(name=f"{part.name}-by-{last}"))
+    experts = _counted_experts(c, "softmax", correction_bias=False)
+    return Draft(top(c), stack(_with_shared_latents(c, mixers), _sparse_after(c), experts, dense(c)))
+
+
 def longcat_flash(c: Config) -> Draft:
     """Read LongCat-Flash: a layer is two attentions and two dense networks, with experts beside the first.
 
@@ -141,12 +175,40 @@ def _indexed(c: Config, **more: Any) -> Part:
 
 def _full_or_shared(c: Config, picks: Part, usual: Sequence[bool]) -> list[Part]:
     """Return the attention of each layer: with an indexer of its own, or with the choice of the last one."""
-    fields: dict[str, Any] = {key: value for key, value in picks.fields.items() if key != "indexer"} | {
-        "index_from": picks.name
-    }
-    reuse = Part("reuse", fields)
+    reuse = _reuse(picks, picks.name)
     missing = [picks if one else reuse for one in usual]
     return layer_types(c, {"full": picks, "shared": reuse}, missing, "indexer_types")
+
+
+def _reuse(picks: Part, source: str | None) -> Part:
+    """Return attention with the choice of another block."""
+    fields = {key: value for key, value in picks.fields.items() if key != "indexer"}
+    return Part("reuse", fields | {"index_from": source or picks.name})
+
+
+def _with_shared_latents(c: Config, mixers: list[Part]) -> list[Part]:
+    """Return the same layers where some read the latent of an earlier one.
+
+    A block reads the last place of the one it names, so the source must be that: the last layer of
+    its kind with a latent of its own. The class has the same limit, by kind of rotation.
+    """
+    sources = c.list_of(int, "kv_source_layers", len(mixers), [*range(len(mixers))])
+    found: list[Part] = []
+    last: dict[str, int] = {}
+    for index, (part, source) in enumerate(zip(mixers, sources, strict=True)):
+        if source == index:
+            last[part.name] = index
+            found.append(part)
+            continue
+        name = mixers[source].name if source < index else ""
+        ropes = [mixers[i].fields["qk_rope_head_dim"] for i in (min(source, index), index)]
+        if last.get(name) != source or ropes[0] != ropes[1]:
+            c.refuse(
+                "kv_source_layers", f"layer {index} reads the latent of layer {source}, which is not the last like it"
+            )
+        bias: dict[str, Any] = {"bias": ["o"]} if "bias" in part.fields else {}  # the one of the latent is the source's
+        found.append(Part("shared", {**part.fields, **bias, "kv_from": name}))
+    return found
 
 
 def _glm_pattern(c: Config) -> list[bool]:
@@ -166,9 +228,9 @@ def _sparse_after(c: Config) -> list[bool]:
     return sparse_layers(c, after(c, c.natural("first_k_dense_replace")))
 
 
-def _counted_experts(c: Config) -> Part:
+def _counted_experts(c: Config, score: str = "sigmoid", *, correction_bias: bool = True) -> Part:
     """Return DeepSeek's experts; these classes take ``num_experts`` before ``n_routed_experts``."""
-    return deepseek_experts(c, n_experts=c.count("num_experts", None))
+    return deepseek_experts(c, score, correction_bias=correction_bias, n_experts=c.count("num_experts", None))
 
 
 def _first(c: Config, sparse: Sequence[bool]) -> None:

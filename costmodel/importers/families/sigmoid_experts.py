@@ -44,7 +44,9 @@ def dots1(c: Config) -> Draft:
     c.get("use_sliding_window")
     if local not in mixers:
         mixers = [full._replace(name="attention")] * n
-    layers = stack(mixers, after(c, c.natural("first_k_dense_replace")), deepseek_experts(c), dense(c))
+    c.require("moe_layer_freq", None, 1)
+    experts = deepseek_experts(c, called="noaux_tc")
+    layers = stack(mixers, after(c, c.natural("first_k_dense_replace")), experts, dense(c))
     return Draft(top(c), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers"))
 
 
@@ -67,8 +69,10 @@ def minimax_m2(c: Config) -> Draft:
 
     The further layers that published files name are in no checkpoint, and are left out.
     """
-    for key in ("num_mtp_modules", "mtp_transformer_layers", "use_mtp"):
+    for key in ("num_mtp_modules", "mtp_transformer_layers", "use_mtp", "shared_moe_mode"):
         c.get(key)
+    for part in ("full_attention", "linear_attention", "mlp"):
+        c.get(f"layernorm_{part}_beta")
     c.require("use_qk_norm", None, True)
     c.require("qk_norm_type", None, "per_layer")
     c.require("use_routing_bias", None, True)

@@ -81,7 +81,8 @@ def mimo_v2_flash(c: Config) -> Draft:
     window = c.count("sliding_window", None)
     if (before := c.natural("sliding_window_size", None)) is not None:
         window = before + 1
-    c.get("attention_value_scale")
+    for key in ("attention_value_scale", "attention_chunk_size", "swa_rope_theta"):
+        c.get(key)
     width, heads = c.count("head_dim"), c.count("num_attention_heads")
     bias = QKV if c.flag("attention_bias") else ()
     c.require("partial_rotary_factor", None, 0.334)
@@ -98,6 +99,14 @@ def mimo_v2_flash(c: Config) -> Draft:
     )
     mixers = windows(c, local, full, [index > 0 and (index + 1) % 6 != 0 for index in range(n)])
     sparse = sparse_layers(c, after(c, 1))
+    c.require("swa_num_attention_heads", None, heads)
+    c.require("swa_num_key_value_heads", None, 2 * pairs)
+    c.require("swa_head_dim", None, width)
+    c.require("swa_v_head_dim", None, c.count("v_head_dim"))
+    c.require("add_swa_attention_sink_bias", None, True)
+    c.require("add_full_attention_sink_bias", None, False)
+    c.require("hybrid_layer_pattern", None, [int(part.name == "local") for part in mixers])
+    c.require("moe_layer_freq", None, [int(one) for one in sparse])
     return Draft(top(c), stack(mixers, sparse, deepseek_experts(c), dense(c)))
 
 

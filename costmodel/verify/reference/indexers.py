@@ -1,4 +1,4 @@
-"""Indexers: small attentions that pick the keys, or the blocks of keys, which a large one reads."""
+"""Small attentions that pick the keys, or blocks of keys, of large ones, and a scale of queries by position."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ from torch import Tensor, nn
 from .parts import Norm, Span, Step, heads, linear, tally
 
 Spec = dict[str, Any]
+
+
+class PositionScale(nn.Module):
+    """Queries times a learned scale of their head by position (transformers' mistral_large4)."""
+
+    def __init__(self, n_heads: int) -> None:
+        super().__init__()
+        self.scale, self.offset = nn.Parameter(torch.rand(n_heads)), nn.Parameter(torch.rand(n_heads))
+
+    def forward(self, q: Tensor, positions: Tensor) -> Tensor:
+        """Scale q (B, heads, S, width)."""
+        by = self.scale[:, None] * torch.log1p(positions.float()).to(q.dtype) + self.offset[:, None]
+        return q * by[..., None]
 
 
 class Indexer(nn.Module):
@@ -29,10 +42,13 @@ class Indexer(nn.Module):
         if self.hidden:
             self.q_norm = Norm("layer", width)
         self.weights = linear(width, self.n)
+        if spec.get("position_scale"):
+            self.by_position = PositionScale(self.n)
 
     def forward(self, x: Tensor, latent: Tensor | None, step: Step, key: Any) -> Tensor:
         """Return the choice as a mask (B, S, keys) over all tokens so far."""
         q = heads(self.q(self.q_norm(x) if self.hidden else latent), self.n)
+        q = self.by_position(q, step.positions) if hasattr(self, "by_position") else q
         span = Span({})
         both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
         causal = span.mask(step.positions, positions)

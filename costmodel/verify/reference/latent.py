@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from .indexers import PositionScale
 from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged
 from .pooled import make_indexer
 
@@ -24,15 +25,20 @@ class LatentAttention(nn.Module):
         self.rank, q_rank, biased = spec["kv_lora_rank"], spec.get("q_lora_rank"), spec.get("bias", [])
         if q_rank:
             self.q_a, self.q_a_norm = linear(width, q_rank, "q_a" in biased), Norm("rms", q_rank)
-        self.q_b = linear(q_rank or width, self.n * (self.nope + self.rope))
-        self.kv_a = linear(width, self.rank + self.rope, "kv_a" in biased)
-        self.kv_a_norm = Norm("rms", self.rank)
+        self.both = spec.get("gate_from") == "latent"
+        self.q_b = linear((2 if self.both else 1) * (q_rank or width), self.n * (self.nope + self.rope))
+        if spec.get("position_scale"):
+            self.by_position = PositionScale(self.n)
+        if not spec.get("kv_from"):
+            self.kv_a = linear(width, self.rank + self.rope, "kv_a" in biased)
+            self.kv_a_norm = Norm("rms", self.rank)
         if spec.get("rope_norm"):
             self.k_rope_norm = Norm("rms", self.rope)
         self.k_up, self.v_up = matrix(self.n, self.nope, self.rank), matrix(self.n, self.v, self.rank)
         self.o = linear(self.n * self.v, width, "o" in biased)
         if gate := spec.get("gate"):
-            self.gate = linear(width, self.n * (self.v if gate == "element" else 1), "gate" in biased)
+            d_in = 2 * (q_rank or 0) if self.both else width
+            self.gate = linear(d_in, self.n * (self.v if gate == "element" else 1), "gate" in biased)
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
         if spec.get("indexer"):
@@ -40,13 +46,20 @@ class LatentAttention(nn.Module):
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Attend in the way that the step names."""
-        latent = self.q_a_norm(self.q_a(x)) if self.spec.get("q_lora_rank") else None
-        q = heads(self.q_b(x if latent is None else latent), self.n)
+        raw = self.q_a(x) if self.spec.get("q_lora_rank") else None
+        latent = None if raw is None else self.q_a_norm(raw)
+        wide = x if latent is None else torch.cat([latent, raw], -1) if self.both else latent
+        q = heads(self.q_b(wide), self.n)
+        q = self.by_position(q, step.positions) if hasattr(self, "by_position") else q
         q_nope, q_rope = q.split([self.nope, self.rope], -1)
-        c, k_rope = self.kv_a(x).split([self.rank, self.rope], -1)
-        c = self.kv_a_norm(c)
-        if self.spec.get("rope_norm"):
-            k_rope = self.k_rope_norm(k_rope)
+        if source := self.spec.get("kv_from"):
+            c, k_rope = step.shared[f"new latents of {source}"]
+        else:
+            c, k_rope = self.kv_a(x).split([self.rank, self.rope], -1)
+            c = self.kv_a_norm(c)
+            if self.spec.get("rope_norm"):
+                k_rope = self.k_rope_norm(k_rope)
+        step.shared[f"new latents of {key[-1]}"] = c, k_rope
         slot = step.cache.slot(key)
         if self.spec.get("indexer"):
             step.shared[key[-1]] = self.indexer(x, latent, step, (*key, "indexer"))
@@ -54,16 +67,20 @@ class LatentAttention(nn.Module):
             fresh = self._expand(c, k_rope)
             both, positions = self.span.extend(step, slot, {n: t.transpose(1, 2) for n, t in fresh.items()})
             out = self._attend(step, q, both["k"].transpose(1, 2), both["v"].transpose(1, 2), positions, key)
-            return self._output(x, out)
-        both, positions = self.span.extend(step, slot, {"latent": c, "rope": k_rope})
-        c, k_rope = both["latent"], both["rope"]
+            return self._output(wide if self.both else x, out)
+        if source:  # all that the other block sees, and nothing of its own
+            c, k_rope, positions = step.shared[f"latents of {source}"]
+        else:
+            both, positions = self.span.extend(step, slot, {"latent": c, "rope": k_rope})
+            c, k_rope = both["latent"], both["rope"]
+        step.shared[f"latents of {key[-1]}"] = c, k_rope, positions
         if step.mla == "expanded":
             new = self._expand(c, k_rope)
-            return self._output(x, self._attend(step, q, new["k"], new["v"], positions, key))
+            return self._output(wide if self.both else x, self._attend(step, q, new["k"], new["v"], positions, key))
         q_latent = torch.cat([q_nope @ self.k_up, q_rope], -1)  # (B, n, S, rank + rope)
         keys, values = torch.cat([c, k_rope], -1)[:, None], c[:, None]
         out = self._attend(step, q_latent, keys, values, positions, key)
-        return self._output(x, out @ self.v_up.transpose(-1, -2))
+        return self._output(wide if self.both else x, out @ self.v_up.transpose(-1, -2))
 
     def _expand(self, c: Tensor, k_rope: Tensor) -> dict[str, Tensor]:
         up = torch.cat([self.k_up.flatten(0, 1), self.v_up.flatten(0, 1)])

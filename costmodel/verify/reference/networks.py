@@ -88,6 +88,8 @@ class MixtureOfExperts(nn.Module):
             self.latent = nn.ModuleList([linear(width, inner), linear(inner, width)])
         if spec.get("latent_norms"):
             self.latent_norms = nn.ModuleList([Norm("rms", inner), Norm("rms", inner)])
+        if spec.get("output_bias"):
+            self.output_bias = nn.Parameter(torch.randn(width))
         if shared := spec.get("shared"):
             biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
             of_all = {name: value for name, value in biased.items() if not name.startswith("keep")}
@@ -142,6 +144,8 @@ class MixtureOfExperts(nn.Module):
         self._pad(step, len(rows), len(flat), inner)
         mixed = torch.zeros_like(inner).index_add(0, rows, out * weights.flatten()[:, None])
         total = self.latent[1](mixed) if hasattr(self, "latent") else mixed
+        if hasattr(self, "output_bias"):
+            total = total + self.output_bias
         if hasattr(self, "shared"):
             shared = self.shared(flat, step, key)
             total = total + (shared * torch.sigmoid(self.shared_gate(flat)) if hasattr(self, "shared_gate") else shared)
@@ -219,4 +223,4 @@ class Custom(nn.Module):
         if size := self.spec.get("state"):
             model = self.spec.get("state_dtype") == "model"
             slot["state"] = torch.zeros(batch, size, dtype=x.dtype if model else torch.float32)
-        return x * gain.to(x.dtype)
+        return x * gain.to(x.dtype) + 1  # not only a factor, which a norm behind it would take away

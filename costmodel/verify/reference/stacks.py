@@ -15,8 +15,9 @@ from .differential import DifferentialAttention
 from .kept import Kept
 from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
+from .mixture import MixtureOfAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
-from .parts import Norm, Step, linear
+from .parts import Norm, Step, linear, silu
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
 from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, Scaled, connection
@@ -24,6 +25,7 @@ from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerIn
 Spec = dict[str, Any]
 
 KINDS: dict[str, Any] = {
+    "mixture_of_attention": MixtureOfAttention,
     "mla": LatentAttention,
     "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
@@ -53,6 +55,10 @@ def layers_of(part: Spec, n_layers: int) -> list[list[Place]]:
 
 def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int | None = None) -> nn.Module:
     """Return the module of one block."""
+    if rank := spec.get("input_gate"):
+        return GatedInput(
+            block({k: v for k, v in spec.items() if k != "input_gate"}, width, table, source), width, rank
+        )
     if spec["kind"] == "cross_attention":
         return CrossAttention(spec, width, source or width)
     if spec["kind"] == "attention":
@@ -74,13 +80,27 @@ class Normed(nn.Module):
                 parameter.keep = Fraction(spec.get("keep", 1))
             return made
 
-        self.before = new() if place != "post" else None
-        self.after = new() if place != "pre" else None
+        self.before = new() if place in ("pre", "sandwich") else None
+        self.after = new() if place in ("post", "sandwich") else None
+        if place == "plain":
+            self.after = Norm("none", width)
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Normalise, run the block, normalise."""
         out = self.inner(x if self.before is None else self.before(x), step, key)
         return out if self.after is None else self.after(out)
+
+
+class GatedInput(nn.Module):
+    """A block whose input is gated through a bottleneck (transformers' axk2: AXK2GatedRMSNorm)."""
+
+    def __init__(self, inner: nn.Module, width: int, rank: int) -> None:
+        super().__init__()
+        self.inner, self.down, self.up = inner, linear(width, rank), linear(rank, width)
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Gate, then work."""
+        return self.inner(x * torch.sigmoid(self.up(silu(self.down(x)))), step, key)
 
 
 class SharedSet(nn.Module):

@@ -9,6 +9,7 @@ from .more_classic import MORE_CLASSIC
 from .more_dense import MORE_DENSE
 from .more_experts import MORE_EXPERTS
 from .more_hybrid import MORE_HYBRID
+from .more_latent import MORE_LATENT
 from .more_seq2seq import MORE_ENCODER_DECODER
 from .more_windows import MORE_WINDOWS
 
@@ -18,6 +19,7 @@ MORE: tuple[Family, ...] = (
     *MORE_EXPERTS,
     *MORE_WINDOWS,
     *MORE_HYBRID,
+    *MORE_LATENT,
     *LINEAR,
     *MORE_ENCODER_DECODER,
     *MORE_BERT,
