@@ -10,10 +10,14 @@ from costmodel.importers.families import adapter
 
 
 class Inner(NamedTuple):
-    """The language model of a wrapper: its type where it says none, and what the class puts there for nothing."""
+    """The language model of a wrapper: its type where it says none, and what the class puts there for nothing.
+
+    ``flat``: text-only files have the keys of the language model at the top, and no ``text_config``.
+    """
 
     model_type: str
     missing: dict[str, Any] = {}
+    flat: bool = False
 
 
 NANO = {
@@ -29,7 +33,7 @@ NANO = {
     "num_key_value_heads": 2,
 }
 INNER = {
-    "glm5_next": Inner("glm5_next_text"),
+    "glm5_next": Inner("glm5_next_text", flat=True),
     "lfm2_vl": Inner("lfm2"),
     "lfm3_vl": Inner("lfm3"),
     "minicpm_ocr": Inner("qwen3_5_text"),
@@ -50,7 +54,8 @@ def wrapper(c: Config) -> Draft:
     ``tie_embedding`` is Liquid's older name of it, and wins.
     """
     kind = INNER[c.model_type]
-    text = c.sub("text_config", kind.model_type, kind.missing)
+    flat = kind.flat and not c.has("text_config")
+    text = c.as_type(kind.model_type) if flat else c.sub("text_config", kind.model_type, kind.missing)
     try:
         read = adapter(text.model_type)
     except KeyError:
@@ -60,5 +65,9 @@ def wrapper(c: Config) -> Draft:
     draft.fields.pop("tied", None)
     if c.flag(older) if older in c.given else tied:
         draft.fields["tied"] = True
+    if flat:  # whatever else is there is none of a tower's
+        c.get("vision_config")
+        draft.left_out = ["vision_config"]
+        return draft
     draft.left_out = c.leave_out("vision_config", "audio_config", "word_timestamp_config")
     return draft
