@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from costmodel.report.fit import fit as fit
     from costmodel.report.flops import flops as flops
     from costmodel.report.hardware import hardware as hardware
+    from costmodel.report.import_ import import_ as import_
     from costmodel.report.kernel import kernel as kernel
     from costmodel.report.kernel_file import kernel_file as kernel_file
     from costmodel.report.listing import list_ as list_
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from costmodel.report.roofline import roofline as roofline
     from costmodel.report.serve import serve as serve
     from costmodel.report.show import show as show
+    from costmodel.report.verify import verify_ as verify_
     from costmodel.workload import Workload as Workload
 
 __version__ = "0.1.0"
@@ -57,6 +59,7 @@ _EXPORTS = {
     "fit": "report.fit",
     "flops": "report.flops",
     "hardware": "report.hardware",
+    "import_": "report.import_",
     "kernel": "report.kernel",
     "kernel_file": "report.kernel_file",
     "list_": "report.listing",
@@ -68,6 +71,7 @@ _EXPORTS = {
     "serve": "report.serve",
     "show": "report.show",
     "to_data": "report.data",
+    "verify_": "report.verify",
 }
 __all__ = [
     "ArchcalcError",
@@ -84,6 +88,7 @@ __all__ = [
     "fit",
     "flops",
     "hardware",
+    "import_",
     "kernel",
     "kernel_file",
     "list_",
@@ -95,6 +100,7 @@ __all__ = [
     "serve",
     "show",
     "to_data",
+    "verify_",
 ]
 
 

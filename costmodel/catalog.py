@@ -187,7 +187,15 @@ def document(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURE
 
 
 def document_at(path: Path, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Document:
-    """Return the spec in a file as plain data with places, its bases merged."""
+    """Return the spec in a file as plain data with places, its bases merged.
+
+    The file may be the ``config.json`` of a published model.
+    """
+    if path.suffix == ".json":
+        from costmodel.importers.document import is_config, read_config
+
+        if is_config(path):
+            return read_config(path)
 
     def read_base(name: str) -> Document:
         return read_document(find_base(name, path, more, shelf), follow=False)

@@ -1,7 +1,8 @@
 """What every error code means: the table that the documentation prints.
 
 AC00x files and YAML, AC01x limits and values, AC10x fields and types, AC12x impossible numbers,
-AC13x schedules, AC14x base and like, AC22x budget files, AC30x tables in documents.
+AC13x schedules, AC14x base and like, AC22x budget files, AC30x tables in documents,
+AC40x imported configurations.
 """
 
 from __future__ import annotations
@@ -54,5 +55,9 @@ CODES = MappingProxyType(
         "AC307": "a document is missing, too large, not UTF-8, or of an unknown markup",
         "AC308": "no document has a fence",
         "AC309": "what a command prints cannot stand in its fence",
+        "AC401": "a key of a configuration says what is not understood, or contradicts another",
+        "AC402": "a key of a configuration could change a figure, and its family's adapter does not read it",
+        "AC403": "a key of a configuration has the wrong type",
+        "AC404": "the model type is missing, or no adapter reads it",
     }
 )

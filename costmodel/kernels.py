@@ -80,6 +80,8 @@ class Device(Share):
             if self.fused and isinstance(op, Vector):
                 if op.weights and found:
                     found[-1].norm_bytes = found[-1].norm_bytes + op.runs * self.read_bytes(op)
+                if op.states and found:
+                    self._states(found[-1], op, batch)
                 continue
             if isinstance(op, Experts):
                 self._experts(op, found, batch, together)
@@ -261,6 +263,7 @@ class Device(Share):
         kernel.output_bytes = of(op.runs * self.values(op.width * tokens), part)
         kernel.weight_bytes = op.runs * self.read_bytes(op)
         kernel.sizes = {"rows": tokens}
+        self._states(kernel, op, batch)
         return kernel
 
     def _states(self, kernel: Kernel, op: Op, batch: Size, own: Size = 1) -> None:
@@ -282,7 +285,7 @@ class Device(Share):
 
 def _attention_family(op: Attend) -> str:
     """Return which kernel runs an attention: of latents, of queries that are few or many."""
-    if op.variant == "index":
+    if op.variant.endswith("index"):
         return "indexer"
     one_vector = op.n_kv_heads == 1 and all(state.width < op.qk_head_dim + op.v_head_dim for state in op.states)
     if op.variant == "absorbed" or (op.states and one_vector):  # key and value are one, read once

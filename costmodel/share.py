@@ -109,7 +109,7 @@ class Share:
 
     def is_cut(self, op: Attend) -> bool:
         """Say whether a device has some of the heads: an indexer's it has all."""
-        return op.variant != "index" and self.plan.tp > 1
+        return not op.variant.endswith("index") and self.plan.tp > 1
 
 
 def of(size: Size, part: Fraction) -> Size:

@@ -55,6 +55,19 @@ def compressed_pairs(new: Size, cached: Size, ratio: int, top_k: int | None = No
     return below(cached + new) - below(cached)
 
 
+def block_pairs(new: Size, cached: Size, block: int, top: int) -> Size:
+    """Count the pairs when a query sees ``top`` blocks of ``block`` keys: its own, as far as it goes, and whole ones.
+
+    While there are no more blocks than that it sees everything.
+    """
+
+    def below(n: Size) -> Size:
+        seen = minimum(n, top * block)
+        return triangle(seen) + (n - seen) * (top - 1) * block + chunk_pairs(n - seen, 0, block)
+
+    return below(cached + new) - below(cached)
+
+
 @dataclass(slots=True, frozen=True)
 class Span:
     """The keys that one attention layer can see.

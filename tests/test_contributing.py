@@ -13,7 +13,8 @@ from costmodel import blocks, catalog, figures
 from costmodel.architecture import Architecture
 from costmodel.workload import Workload
 
-PAGE = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def example(name: str) -> str:
@@ -25,17 +26,23 @@ def example(name: str) -> str:
 
 @pytest.fixture
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Architecture]:
-    """The example's spec, with the example's file among the blocks: nothing else is changed."""
+    """The example's spec, with the example's file among the blocks under a new name: nothing else is changed."""
     folder = tmp_path / "blocks"
     folder.mkdir()
-    (folder / "lightning.py").write_text(example("blocks/lightning.py"), encoding="utf-8")
-    (tmp_path / "tiny-lightning.yaml").write_text(example("spec"), encoding="utf-8")
+    text = example("blocks/lightning.py").replace('Literal["lightning"]', 'Literal["thunder"]')
+    (folder / "thunder.py").write_text(text, encoding="utf-8")
+    (tmp_path / "tiny-lightning.yaml").write_text(example("spec").replace("kind: lightning", "kind: thunder"))
     monkeypatch.setattr(blocks, "__path__", [*blocks.__path__, str(folder)])
-    assert "lightning" in blocks.kinds()
+    assert "thunder" in blocks.kinds()
     loaded = catalog.load(str(tmp_path / "tiny-lightning.yaml"))
     assert isinstance(loaded, Architecture)
     yield loaded
-    sys.modules.pop("costmodel.blocks.lightning", None)
+    assert {block.kind for block in loaded.blocks.values()} == {"thunder", "attention", "ffn"}
+    sys.modules.pop("costmodel.blocks.thunder", None)
+
+
+def test_the_page_prints_the_file() -> None:
+    assert example("blocks/lightning.py") == (ROOT / "costmodel" / "blocks" / "lightning.py").read_text("utf-8")
 
 
 def test_every_figure_knows_the_new_mechanism(spec: Architecture) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.spans import Span, causal_pairs, chunk_pairs, compressed_pairs
+from costmodel.spans import Span, block_pairs, causal_pairs, chunk_pairs, compressed_pairs
 
 SMALL = st.integers(0, 40)
 
@@ -79,6 +79,15 @@ def test_a_window_keeps_reads_and_sees_what_a_mask_says(
 def test_a_window_touches_no_more_pages_than_allocated(start: int, window: int, page: int) -> None:
     touched = {token // page for token in range(start, start + window)}
     assert len(touched) * page <= Span(window=window).paged(10**6, page)
+
+
+@given(new=st.integers(1, 40), cached=SMALL, block=st.integers(1, 7), top=st.integers(1, 5))
+def test_blocks_of_keys_are_counted_query_by_query(new: int, cached: int, block: int, top: int) -> None:
+    def seen(position: int) -> int:  # the own block as far as it goes, and whole ones before it
+        own = (position - 1) % block + 1
+        return own + block * min(top - 1, (position - 1) // block)
+
+    assert block_pairs(new, cached, block, top) == sum(seen(p) for p in positions(new, cached))
 
 
 def test_some_window_touches_all_the_pages_allocated() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
 from costmodel.block import Block, Count, Impossible, Model, Natural, require_known, require_multiple
+from costmodel.blocks.parts.block_indexer import BlockIndexer
 from costmodel.blocks.parts.indexer import Indexer
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size, minimum
+from costmodel.sizes import Size
 from costmodel.spans import Span
 from costmodel.steps import STEPS
 from costmodel.things import State
@@ -54,9 +55,11 @@ class Attention(Block):
     ``d_in``: width of the input where it is not the residual stream's. ``bias`` lists the
     projections that have one. ``kv: tied``: values are the keys, before their norm and rotation;
     ``kv_copies`` says whether the cache still holds both. ``kv_from`` names the block whose cache
-    is read instead of an own one. ``gate``: a sigmoid on the output, by value or by head.
+    is read instead of an own one. ``gate``: a sigmoid on the output, by value or by head;
+    ``gate_bias: head`` adds one number a head to a gate by value.
     ``out_norm``: a norm on the output before its projection, of the same shapes as ``qk_norm``.
-    ``indexer``: attention reads only the keys it picks, by queries from the hidden state.
+    ``indexer``: attention reads only the keys it picks, by queries from the hidden state;
+    ``block_indexer``: whole blocks of keys.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
@@ -77,6 +80,7 @@ class Attention(Block):
     v_norm: Literal["l2"] | None = None
     out_norm: HeadNorm | NormShape | None = None
     gate: Literal["element", "head"] | None = None
+    gate_bias: Literal["head"] | None = None
     sinks: bool = False
     softcap: float | None = None
     rope: bool = True
@@ -89,6 +93,7 @@ class Attention(Block):
     kv_copies: Literal[1, 2] = 2
     kv_from: str | None = None
     indexer: Indexer | None = None
+    block_indexer: BlockIndexer | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Attention:
@@ -106,12 +111,14 @@ class Attention(Block):
         absent += ["v"] if self.kv == "tied" else []
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
             raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
+        if self.gate_bias and self.gate != "element":
+            raise Impossible("gate_bias stands beside a gate by value, and there is none", "gate_bias", "gate: element")
         if self.rope_dim and self.rope_dim > self.head_dim:
             raise Impossible(f"rope_dim {self.rope_dim} is more than head_dim {self.head_dim}", "rope_dim")
         if self.sink_tokens and not self.window:
             raise Impossible("sink_tokens stand beside a window, and there is none", "sink_tokens", "add window")
-        if self.indexer is not None:
-            self._check_indexer(self.indexer)
+        if self.indexer or self.block_indexer:
+            self._check_indexer()
         if self.kv == "tied" and self.v_head_dim not in (None, self.head_dim):
             raise Impossible(
                 f"tied keys and values have one width, but v_head_dim is {self.v_head_dim} "
@@ -121,21 +128,25 @@ class Attention(Block):
             )
         return self
 
-    def _check_indexer(self, indexer: Indexer) -> None:
-        """Raise Impossible unless the indexer has queries, and all tokens to choose among."""
-        if indexer.queries == "latent":
+    def _check_indexer(self) -> None:
+        """Raise Impossible unless an indexer has queries, and all earlier tokens of its own block to choose among."""
+        if self.indexer and self.block_indexer:
+            raise Impossible("one indexer picks the keys, not two", "block_indexer", "leave one out")
+        if self.indexer and self.indexer.queries == "latent":
             raise Impossible(
                 "the indexer reads the query latent, and attention has none", "indexer", "indexer: {queries: hidden}"
             )
-        if self.span.limit or not self.causal:
-            field = "chunk" if self.chunk else "window" if self.window else "causal"
-            raise Impossible("an indexer picks among all tokens before", field, "leave one out")
-        if self.d_in is not None:
-            raise Impossible("an indexer reads the residual stream, and d_in is another width", "d_in", "leave one out")
-        if self.kv_from is not None:
-            raise Impossible("an indexer picks among keys of the block itself", "kv_from", "leave one out")
-        if self.keep is not None:
-            raise Impossible("an indexer picks among all tokens, and keep lets only some in", "keep", "leave one out")
+        whys = {
+            "chunk": (self.chunk, "picks among all tokens before"),
+            "window": (self.window, "picks among all tokens before"),
+            "causal": (not self.causal, "picks among all tokens before"),
+            "d_in": (self.d_in, "reads the residual stream, and d_in is another width"),
+            "kv_from": (self.kv_from, "picks among keys of the block itself"),
+            "keep": (self.keep, "picks among all tokens, and keep lets only some in"),
+        }
+        for field, (given, why) in whys.items():
+            if given:
+                raise Impossible(f"an indexer {why}", field, "leave one out")
 
     def check(self, blocks: Mapping[str, Block]) -> None:
         """Raise Impossible unless the block that ``kv_from`` names keeps a cache of this shape."""
@@ -197,7 +208,7 @@ class Attention(Block):
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
-        return "indexed" if self.indexer else self.span.kind if self.causal else "bidirectional"
+        return "indexed" if self.indexer or self.block_indexer else self.span.kind if self.causal else "bidirectional"
 
     def details(self) -> str:
         """Return span, heads, and what is special: ``window 1024, 32 heads, 16 kv heads, head_dim 128``."""
@@ -208,6 +219,7 @@ class Attention(Block):
             f"head_dim {self.head_dim}",
             f"v {self.v_dim}" if self.v_dim != self.head_dim else "",
             f"{self.sink_tokens} sink tokens" if self.sink_tokens else "",
+            f"top {self.block_indexer.top_blocks} blocks of {self.block_indexer.block}" if self.block_indexer else "",
             "qk norm" if self.norm else "",
             "sinks" if self.sinks else "",
             f"{self.gate} gate" if self.gate else "",
@@ -239,11 +251,16 @@ class Attention(Block):
             yield at.vector("rope", (heads + (kv_heads if own else 0)) * rotated, STEPS["rotary"])
         if self.indexer is not None:
             yield from self.indexer.lower(at.sub("indexer"), None)
+        if self.block_indexer is not None:
+            rotated = (self.rope_dim or k) if self.rope else 0
+            yield from self.block_indexer.lower(at.sub("indexer"), rotated)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
             yield at.project("gate", d_in=d_in, bias=self.bias, split="out", units=heads, gate=columns_of_gate)
-            yield at.vector("gated", heads * v, STEPS["activation"] + STEPS["gate"], inputs=2)
+            steps = STEPS["activation"] + STEPS["gate"] + (1 if self.gate_bias else 0)
+            weights = (at.weight("gate_bias", heads, split="out", units=heads),) if self.gate_bias else ()
+            yield at.vector("gated", heads * v, steps, inputs=2, weights=weights)
         if (norm := head_norm(self.out_norm)) is not None:
             yield norm.lower(at, "out_norm", heads, v)
         yield at.project("o", d_in=heads * v, bias=self.bias, split="in", units=heads, o=at.width)
@@ -252,14 +269,16 @@ class Attention(Block):
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
         width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
         cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
-        attention, pick = at.load.attention, self.indexer
-        if pick is not None:  # no more than one query's: all may pick the same
-            cache.read = minimum(cache.read, pick.most)
-            cache.fresh = minimum(cache.fresh, pick.most - cache.read)
-        seen = pick.selected if pick and attention != "full" else partial(self.span.pairs, attention=attention)
+        attention, pick = at.load.attention, self.block_indexer or self.indexer
+        if pick is not None:
+            pick.limit(cache, at.cached)
         return at.attend(
             "attend",
-            at.pairs(seen),
+            at.pairs(
+                pick.selected
+                if pick is not None and attention != "full"
+                else lambda new, cached: self.span.pairs(new, cached, attention)
+            ),
             at.resident(self.span),
             n_heads=heads,
             n_kv_heads=kv_heads,

@@ -13,7 +13,7 @@ from costmodel.block import Block, Count, Impossible, Natural, require_known
 from costmodel.blocks.parts.indexer import Indexer
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size, absent, indicator, minimum
+from costmodel.sizes import Size, absent, indicator
 from costmodel.spans import Span
 from costmodel.steps import STEPS
 from costmodel.things import State
@@ -231,9 +231,8 @@ class LatentAttention(Block):
             return (at.cache("kv", self.span, width, units=self.n_heads),)
         kind = "latent" if self.window is None else "window"
         latent = at.cache("latent", self.span, self.kv_lora_rank, kind=kind)
-        if (indexer := self._indexer(at)) is not None:  # no more than one query's: all may pick the same
-            latent.read = minimum(latent.read, indexer.most)
-            latent.fresh = minimum(latent.fresh, indexer.most - latent.read)
+        if (indexer := self._indexer(at)) is not None:
+            indexer.limit(latent, at.cached)
         if not self.qk_rope_head_dim:
             return (latent,)
         return latent, replace(latent, name="rope", role="kv_rope", width=self.qk_rope_head_dim)

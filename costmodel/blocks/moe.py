@@ -20,11 +20,15 @@ from costmodel.units import count_text
 
 
 class Shared(Model):
-    """Experts that every token uses. ``d_ff`` is one expert's; ``gate`` scales their sum."""
+    """Experts that every token uses.
+
+    ``d_ff`` is one expert's; ``gate`` scales their sum; ``bias`` where it is not that of the routed ones.
+    """
 
     n_experts: Count = 1
     d_ff: Count
     gate: bool = False
+    bias: bool | None = None
 
 
 class Router(Model):
@@ -181,7 +185,8 @@ class MixtureOfExperts(Block):
         if self.shared is not None:
             shared = at.sub("shared", "moe.shared")
             d_ff = self.shared.n_experts * self.shared.d_ff
-            yield from gated_pair(shared, d_ff, gated=self.gated, bias=self.bias)
+            bias = self.bias if self.shared.bias is None else self.shared.bias
+            yield from gated_pair(shared, d_ff, gated=self.gated, bias=bias)
             if self.shared.gate:
                 yield shared.project("gate", gate=1)
                 yield shared.vector("gated", at.width, STEPS["gate"], inputs=2)

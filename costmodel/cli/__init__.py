@@ -24,9 +24,11 @@ COMMANDS = {
     "hardware": "hardware:hardware",
     "calibrate": "calibrate:calibrate",
     "schema": "schema:schema",
+    "verify": "verify:verify",
     "reference": "reference:reference",
     "docs": "docs:docs",
     "init": "init:init",
+    "import": "import_:import_",
     "check": "check:check",
     "lock": "lock:lock",
     "diff": "diff:diff",
@@ -35,7 +37,7 @@ COMMANDS = {
 GROUPS = {
     "look": ("list", "show", "compare", "flops", "cache", "explain"),
     "run": ("roofline", "serve", "fit", "kernel", "hardware", "calibrate"),
-    "design": ("init", "schema"),
+    "design": ("init", "import", "verify", "schema"),
     "gate": ("check", "lock", "diff"),
     "publish": ("docs", "reference", "claims"),
 }

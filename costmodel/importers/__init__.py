@@ -13,21 +13,25 @@ from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
 from costmodel.importers.families import TABLE, adapter
 from costmodel.importers.json_text import error_at, read
-from costmodel.importers.spec_text import to_yaml
+from costmodel.importers.quantization import recipe
 from costmodel.nodes import Source
 
-__all__ = ["Imported", "import_text", "to_yaml"]
+__all__ = ["Imported", "import_text"]
 
 
 @dataclass(frozen=True)
 class Imported:
     """A configuration in our language.
 
-    ``ignored`` are keys that could change a figure and were left out because that was asked for;
-    ``left_out`` are towers beside the language model that are not read.
+    ``dtype`` is the recipe that stores weights as the configuration says they are; None where it
+    says nothing that has a name here. ``ignored`` are keys that could change a figure and were left
+    out because that was asked for; ``left_out`` are towers beside the language model that are not
+    read.
     """
 
     document: dict[str, Any]
+    model_type: str
+    dtype: str | None = None
     ignored: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
@@ -42,23 +46,29 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
     source = Source(where, text)
     data = read(source)
     draft, config = _adapt(data, source)
+    config.get("quantization_config")  # changes how weights are stored, not how many there are
     unread = list(config.unread())
     if unread and not lenient:
         _, error = unread[0]
         if len(unread) > 1:
-            error.note = f"{count_of(len(unread) - 1, 'more key')} like it: " + ", ".join(
-                name for name, _ in unread[1:7]
-            ) + (", ..." if len(unread) > 7 else "")  # noqa: PLR2004
+            others = [name for name, _ in unread[1:7]] + (["..."] if len(unread) > 7 else [])
+            error.note = f"{count_of(len(unread) - 1, 'more key')} like it: {', '.join(others)}"
         raise error
     head = {"name": spec_name(where, data), "source": _source(where, data, draft.left_out)}
-    return Imported(head | draft.document(), [name for name, _ in unread], list(draft.left_out))
+    return Imported(
+        head | draft.document(),
+        str(data["model_type"]),
+        recipe(config.get("quantization_config")),
+        [name for name, _ in unread],
+        list(draft.left_out),
+    )
 
 
 def _adapt(data: Mapping[str, Any], source: Source) -> tuple[Draft, Config]:
     """Return what the adapter of the model type makes of a configuration."""
     kind = data.get("model_type")
     if not isinstance(kind, str):
-        raise error_at(source, ("model_type",), "AC403", "the configuration has no model_type")
+        raise error_at(source, ("model_type",), "AC404", "the configuration has no model_type")
     if kind not in TABLE:
         hint = did_you_mean(kind, TABLE) or "write a spec: archcalc init"
         raise error_at(source, ("model_type",), "AC404", f"the model type {quote(kind)} is not covered", hint)
@@ -67,7 +77,8 @@ def _adapt(data: Mapping[str, Any], source: Source) -> tuple[Draft, Config]:
     try:
         return read_family(config), config
     except (ZeroDivisionError, IndexError) as error:  # numbers that no model has
-        raise SpecError(f"the numbers of the configuration contradict each other: {error}", "AC401", source.name) from None
+        message = f"the numbers of the configuration contradict each other: {error}"
+        raise SpecError(message, "AC401", source.name) from None
 
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9._+-]+")

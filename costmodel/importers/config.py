@@ -15,6 +15,24 @@ _MOST = 2**40  # as for the fields of a spec
 _ABSENT: Any = object()
 
 
+class Read(int):
+    """A number that knows the key it was read from, so that a field of the spec can be traced to its line.
+
+    What is computed from it is a plain number again.
+    """
+
+    path: Path
+
+    def __new__(cls, value: int, path: Path) -> Read:
+        """Return the number with the path of its key."""
+        found = super().__new__(cls, value)
+        found.path = path
+        return found
+
+    def __repr__(self) -> str:
+        return int.__repr__(self)
+
+
 class Config:
     """The keys of one JSON object, for the class of its model type.
 
@@ -24,13 +42,13 @@ class Config:
 
     def __init__(self, data: Mapping[str, Any], model_type: str, source: Source, path: Path = ()) -> None:
         self.model_type, self.source, self.path = model_type, source, path
-        self.keys, also = class_of(model_type)
+        self.keys, self.also, self.inside = class_of(model_type)
         self.given: dict[str, Any] = {}
         self.names: dict[str, str] = {}  # our name of a key -> the name in the file
         for key, value in data.items():
-            name = also.get(key, key)
+            name = self.also.get(key, key)
             if name in self.given and self.given[name] != value:
-                self.refuse(key, f"{key} contradicts {name}, which is another name for it")
+                self.refuse(key, f"{key} contradicts {self.names[name]}, which is another name for it")
             self.given[name] = value
             self.names[name] = key
         self.seen: set[str] = set()
@@ -95,21 +113,32 @@ class Config:
             self._wrong(key, "a number of at least 0")
         return value
 
-    def sub(self, key: str, model_type: str | None = None, missing: Mapping[str, Any] | None = None) -> Config:
-        """Return a configuration inside this one, of its own model type or else of ``model_type``.
+    def sub(self, key: str, model_type: str | None = None, *, fill: bool = False, flat: bool = False) -> Config:
+        """Return a configuration inside this one; what is missing is what the class puts there.
 
-        ``missing``: what the class puts there where the key is missing or null.
+        ``model_type``: what it is where neither the class nor the file says so. ``fill``: the class
+        puts it also where only some keys are given. ``flat``: where the whole is missing, its keys are
+        looked for beside it.
         """
-        value = self.get(key)
+        spec = self.inside.get(key, {})
+        value, path = self.get(key), (*self.path, self.names.get(key, key))
+        if value is None and flat:
+            own = self.keys.keys() - {"tie_word_embeddings"}
+            beside = {self.names[name]: given for name, given in self.given.items() if name not in own}
+            if any(name not in self.keys and not is_harmless(name) for name in beside):
+                value, path = beside, self.path
+                self.seen |= self.given.keys()
         if value is None:
-            value = dict(missing or {})
+            value = dict(spec.get("missing", {}))
         if not isinstance(value, dict):
             self._wrong(key, "an object")
-        kind = value.get("model_type") or model_type
+        if fill:
+            value = {**spec.get("missing", {}), **value}
+        kind = spec.get("only") or value.get("model_type") or spec.get("type") or model_type
         if not isinstance(kind, str):
             self.refuse(key, f"{key} has no model_type")
         try:
-            part = Config(value, kind, self.source, (*self.path, self.names.get(key, key)))
+            part = Config(value, kind, self.source, path)
         except KeyError:
             self.refuse(key, f"{key} is of the unknown model type {quote(str(kind))}")
         self.parts.append(part)
@@ -121,14 +150,23 @@ class Config:
         part.names, part.seen = self.names, self.seen
         return part
 
+    def overlaid(self, values: Mapping[str, Any]) -> Config:
+        """Return the same keys with some replaced, as one layer has them; they are noted here."""
+        part = Config({**self.given, **values}, self.model_type, self.source, self.path)
+        part.names, part.seen = {key: key for key in values} | self.names, self.seen
+        return part
+
     def leave_out(self, *towers: str) -> list[str]:
         """Return the keys of towers that are there and not read; every other key is taken for theirs.
 
-        To be called last, when everything that belongs to the language model has been read.
+        To be called last, when everything that belongs to the language model has been read. Where no
+        configuration inside is given, only the keys of the class are taken: others may be a language
+        model's, beside the towers.
         """
-        left = [key for key in towers if key in self.keys or key in self.given]
-        self.seen |= self.given.keys()
-        return left
+        self.seen |= self.keys.keys() | set(towers)
+        if any(self.has(key) for key in self.inside if key not in towers):
+            self.seen |= self.given.keys()
+        return [key for key in towers if key in self.keys or key in self.given]
 
     # Refusing
 
@@ -146,7 +184,7 @@ class Config:
     def unread(self) -> Iterator[tuple[str, SpecError]]:
         """Yield every key, here and inside, that could change a figure and that nothing read."""
         for key, value in self.given.items():
-            if key in self.seen or is_harmless(key):
+            if key in self.seen or is_harmless(key, value):
                 continue
             if key in self.keys and value == self.keys[key]:
                 continue  # as where it is missing
@@ -166,9 +204,11 @@ class Config:
         value = self.get(key)
         if value is None:
             return self._null(key, null)
+        if isinstance(value, Read):
+            return value
         if type(value) is not int or not least <= value <= _MOST:
             self._wrong(key, f"a whole number of at least {least}")
-        return value
+        return Read(value, (*self.path, self.names[key])) if key in self.given else value
 
     def _null(self, key: str, null: Any) -> Any:
         if null is _ABSENT:

@@ -12,19 +12,28 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+# Model types that share the class of another, and those of code on the hub that transformers reads with one of its own.
+SAME_KEYS = {"gpt-sw3": "gpt2", "kimi_k2": "deepseek_v3", "minimax_m3": "minimax_m3_vl_text"}
+
 PATH = Path(__file__).with_suffix(".jsonl")
 
 
 class Class(NamedTuple):
-    """One configuration class: its keys with defaults, and other names of some keys."""
+    """One configuration class: its keys with defaults, other names of some keys, and what is inside.
+
+    ``inside`` has for every configuration inside its model type (``type``, or ``only`` where the
+    class reads no other) and the keys that it has where it is missing (``missing``); ``optional`` ones
+    are then not there at all.
+    """
 
     keys: Mapping[str, Any]
     also: Mapping[str, str]
+    inside: Mapping[str, Mapping[str, Any]]
 
 
 @cache
 def _text() -> str:
-    return PATH.read_text(encoding="utf-8")
+    return "\n" + PATH.read_text(encoding="utf-8")
 
 
 @cache
@@ -34,9 +43,10 @@ def class_of(model_type: str) -> Class:
     Raises:
         KeyError: no class has this type.
     """
+    model_type = SAME_KEYS.get(model_type, model_type)
     # One line is parsed, not all: a command reads one or two classes.
-    start = _text().find(f'{{"model_type":"{model_type}",')
-    if start < 0:
+    start = _text().find(f'\n{{"model_type":"{model_type}",') + 1
+    if not start:
         raise KeyError(model_type)
     row = json.loads(_text()[start : _text().index("\n", start)])
-    return Class(row["keys"], row.get("also", {}))
+    return Class(row["keys"], row.get("also", {}), row.get("inside", {}))

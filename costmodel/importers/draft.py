@@ -115,7 +115,7 @@ def _suffixes(variants: Sequence[Mapping[str, Any]]) -> list[str]:
     differing = [key for key in keys if len({repr(fields.get(key)) for fields in variants}) > 1]
     if len(differing) == 1:
         values = [fields.get(differing[0]) for fields in variants]
-        if all(type(value) is int for value in values):
+        if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
             return [str(value) for value in values]
     return [str(number) for number in range(1, len(variants) + 1)]
 

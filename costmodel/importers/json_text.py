@@ -65,38 +65,36 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def error_at(source: Source, path: Path, code: str, message: str, hint: str | None = None) -> SpecError:
     """Return an error at the key or item that a path leads to, or at what is there of it."""
-    start, end = _position(source.text, path)
-    line, column = source.position(start)
-    return source.error(code, message, hint, line=line, column=column, end=column + end - start)
+    found = places(source.text)
+    whole = next(path[:n] for n in range(len(path), -1, -1) if path[:n] in found)
+    line, column, end = found[whole]
+    return source.error(code, message, hint, line=line, column=column, end=end)
 
 
-def _position(text: str, path: Path) -> tuple[int, int]:
-    """Return where the key (or list item) at a path starts and ends."""
-    tokens = [(match.group(), match.start()) for match in _TOKEN.finditer(text)]
-    shown = at = 0
-    for part in path:
-        place = _member(tokens, at, part) if tokens[at][0] in ("{", "[") else None
-        if place is None:
-            break
-        shown, at = place
-    token, start = tokens[shown]
-    return start, start + len(token)
-
-
-def _member(tokens: list[tuple[str, int]], at: int, part: str | int) -> tuple[int, int] | None:
-    """Return which tokens a member's key and value are; of a list's item, twice the item."""
-    of_object, depth, index = tokens[at][0] == "{", 1, 0
-    at += 1
-    while depth:
-        token = tokens[at][0]
-        if depth == 1 and token not in "]},:":
-            if of_object and json.loads(token) == part:
-                return at, at + 2
-            if not of_object and index == part:
-                return at, at
-            at += 2 if of_object else 0  # to the value
-            token = tokens[at][0]
-        depth += (token in "{[") - (token in "}]")
-        index += depth == 1 and token == ","
-        at += 1
-    return None
+def places(text: str) -> dict[Path, tuple[int, int, int]]:
+    """Return (line, column, end) of every key and list item of a JSON text, from 0; of () the beginning."""
+    found: dict[Path, tuple[int, int, int]] = {(): (0, 0, 1)}
+    path: list[str | int | None] = []  # where we are; None: an object whose key is still to come
+    line, start_of_line, done = 0, 0, 0
+    for match in _TOKEN.finditer(text):
+        token, start = match.group(), match.start()
+        if newlines := text.count("\n", done, start):
+            line += newlines
+            start_of_line = text.rindex("\n", done, start) + 1
+        done = start
+        if token in "]}":
+            path.pop()
+        elif token == ",":
+            path[-1] = path[-1] + 1 if isinstance(path[-1], int) else None
+        elif token != ":":
+            if path and path[-1] is None:
+                path[-1] = json.loads(token)
+                key = True
+            else:
+                key = False
+            place: Path = tuple(part for part in path if part is not None)
+            if key or (path and isinstance(path[-1], int)):
+                found.setdefault(place, (line, start - start_of_line, match.end() - start_of_line))
+            if not key and token in "[{":
+                path.append(0 if token == "[" else None)
+    return found

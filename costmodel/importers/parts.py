@@ -32,6 +32,7 @@ def attention(
     kv_heads: int | None = None,
     head_dim: int | None = None,
     rope_share: float | None = None,
+    rope: bool = True,
     **more: Any,
 ) -> Part:
     """Return softmax attention with the usual keys; sizes that are given are not looked up.
@@ -52,6 +53,8 @@ def attention(
         rotated = rope_dim(c, width, rope_share)
         if rotated != width:
             fields["rope_dim"] = rotated
+    if not rope:
+        fields["rope"] = False
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 
@@ -135,20 +138,25 @@ def moe(
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 
-def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), **more: Any) -> Part:
+def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), v_head_dim: int | None = None, **more: Any) -> Part:
     """Return multi-head latent attention with DeepSeek's keys."""
     fields: dict[str, Any] = {"kind": "mla", "n_heads": c.count("num_attention_heads")}
     if q_lora_rank := c.count("q_lora_rank", None):
         fields["q_lora_rank"] = q_lora_rank
-    for key in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"):
-        fields[key] = c.natural(key) if key == "qk_rope_head_dim" else c.count(key)
+    for key in ("kv_lora_rank", "qk_nope_head_dim"):
+        fields[key] = c.count(key)
+    fields["qk_rope_head_dim"] = c.natural("qk_rope_head_dim")
+    fields["v_head_dim"] = v_head_dim or c.count("v_head_dim")
     if bias:
         fields["bias"] = [one for one in bias if one != "q_a" or q_lora_rank]
     return Part(name, fields | {key: value for key, value in more.items() if value not in (None, False)})
 
 
 def further(c: Config, layer: Layer, *keys: str) -> tuple[dict[str, Any], list[Layer]] | None:
-    """Return the layers that predict further tokens, all like ``layer``: as many as the first key that is there says."""
-    found = [c.natural(key, 0) for key in keys]
-    depth = next((n for n in found if n), 0)
+    """Return the layers that predict further tokens, all like ``layer``.
+
+    There are as many as the first key that the file has says, be it 0; else as many as the class does.
+    """
+    found = {key: c.natural(key, 0) for key in keys}
+    depth = next((n for key, n in found.items() if c.has(key)), max(found.values()))
     return ({}, [layer] * depth) if depth else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 
 _LONGEST = 64  # layers of a cycle that is looked for
@@ -12,12 +13,17 @@ def shortest(entries: Sequence[str]) -> str:
     """Return a schedule of the language for the layers' entries, the shortest of several forms.
 
     The forms: one block; runs (``3 dense then moe``); runs, then a cycle up to the end (``repeat 5
-    local + global``); runs, then a cycle a number of times, then runs.
+    local + global``); runs, then a cycle a number of times, then the shortest schedule of the rest.
     """
+    return _shortest(tuple(entries))
+
+
+@lru_cache(maxsize=256)  # ends of a stack come up again and again
+def _shortest(entries: tuple[str, ...]) -> str:
     return min(_forms(entries), key=lambda text: (len(text.split()), len(text)))
 
 
-def _forms(entries: Sequence[str]) -> Iterator[str]:
+def _forms(entries: tuple[str, ...]) -> Iterator[str]:
     runs = [(entry, len(list(same))) for entry, same in groupby(entries)]
     if len(runs) == 1:
         yield runs[0][0]
@@ -34,7 +40,7 @@ def _forms(entries: Sequence[str]) -> Iterator[str]:
             yield from _cycles(entries, start, length, before)
 
 
-def _cycles(entries: Sequence[str], start: int, length: int, before: list[str]) -> Iterator[str]:
+def _cycles(entries: tuple[str, ...], start: int, length: int, before: list[str]) -> Iterator[str]:
     """Yield the forms in which a cycle of ``length`` layers begins at ``start`` and comes again."""
     cycle = entries[start : start + length]
     end = start + length
@@ -48,8 +54,7 @@ def _cycles(entries: Sequence[str], start: int, length: int, before: list[str]) 
         yield " then ".join([*before, f"repeat {inner}"])
     if times >= 2:
         rest = entries[start + times * length :]
-        after = [_item(entry, len(list(same))) for entry, same in groupby(rest)]
-        yield " then ".join([*before, f"{times} x ({inner})", *after])
+        yield " then ".join([*before, f"{times} x ({inner})", *([_shortest(rest)] if rest else [])])
 
 
 def _item(entry: str, count: int) -> str:

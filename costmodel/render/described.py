@@ -50,6 +50,16 @@ def attention(row: CompareRow, *, short: bool = False) -> str:
 
 
 _SPANS = {"full": "full", "window": "windowed", "chunk": "chunked"}
+_FAMILIES = {
+    "mamba": "Mamba",
+    "mamba2": "Mamba-2",
+    "deltanet": "Gated DeltaNet",
+    "kda": "KDA",
+    "rg-lru": "RG-LRU",
+    "rwkv": "RWKV-4",
+    "lightning": "Lightning",
+    "mlstm": "mLSTM",
+}
 
 
 def _turn(row: CompareRow, labels: Iterable[str]) -> dict[str, int]:
@@ -68,7 +78,7 @@ def _family(block: Any, label: str) -> str:
     if label in (*_SPANS, "bidirectional") and heads:
         kv = _kv_heads(block)
         return "MHA" if kv == heads else "MQA" if kv == 1 else "GQA"
-    return {"mamba": "Mamba", "mamba2": "Mamba-2", "deltanet": "Gated DeltaNet", "kda": "KDA"}.get(label, label)
+    return _FAMILIES.get(label, label)
 
 
 def _kv_heads(block: Any) -> int:

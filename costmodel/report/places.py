@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Places:
-    """The marks of a spec's file. A spec that came from no YAML file has paths only."""
+    """The marks of a spec's file. What came from no file has paths only."""
 
     def __init__(self, wanted: Wanted, architecture: Architecture, specs: Sequence[Path] = ()) -> None:
         self.architecture = architecture
@@ -24,8 +24,7 @@ class Places:
         if isinstance(wanted, str):
             from costmodel import catalog
 
-            if catalog.find(wanted, specs).suffix != ".json":
-                self.document = catalog.document(wanted, specs)
+            self.document = catalog.document(wanted, specs)
 
     def of(self, paths: Sequence[DataPath]) -> str:
         """Return ``blocks.local, gemma-3-27b.yaml:14`` for a size of one block, lines for more."""

@@ -67,9 +67,9 @@ _ALL = (
     Word(
         "forward",
         "matrix products, attention scores and weighted sums, convolutions, scans, and the LM head at every position",
-        "A scan counts 2 for each state value and each rank-1 update or read-out: Mamba and SSD 4, delta rules 6. "
-        "Norms, softmax, rotary, activations and decay are elementwise and never mixed in. --logits last counts "
-        "the head at one position, as serving does after a prompt.",
+        "A scan counts 2 for each state value and each rank-1 update or read-out: RG-LRU 2, Mamba and SSD 4, delta "
+        "rules 6. Norms, softmax, rotary, activations and decay are elementwise and never mixed in. --logits last "
+        "counts the head at one position, as serving does after a prompt.",
         ("flops.forward",),
     ),
     Word(

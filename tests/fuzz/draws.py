@@ -68,18 +68,36 @@ def attention(d: Draw) -> Spec:
     gate = d.one(None, None, "element", "head")
     if gate:
         spec["gate"] = gate
+        spec |= d.maybe("gate_bias", "head") if gate == "element" else {}
     possible = ["q", "k", "o"] + ([] if tied else ["v"]) + (["gate"] if gate else [])
     if bias := d.some(*possible):
         spec["bias"] = bias
     spec |= (
         d.maybe("sinks", True) | d.maybe("rope", False) | d.maybe("softcap", 30.0, 0.1) | d.maybe("v_norm", "l2", 0.1)
     )
+    if d.chance(0.15):
+        spec["out_norm"] = d.one("full", "head", "heads", "l2", {"shape": "head", "kind": "layer", "bias": True})
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)
+    if not span and d.chance(0.15):
+        sizes = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "block": d.dim(1, 4), "top_blocks": d.dim(1, 3)}
+        return spec | {"block_indexer": sizes}
     if not span and d.chance(0.25):
         return spec | {"indexer": pooled(d, False) if d.chance(0.6) else indexer(d, False)}
     return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
+
+
+def differential(d: Draw) -> Spec:
+    """Return differential attention, whose heads come in pairs."""
+    kv = 2 * d.dim(1, 2)
+    spec: Spec = {"kind": "differential_attention", "n_heads": kv * d.dim(1, 3), "head_dim": d.dim(3, 9)}
+    if spec["n_heads"] != kv or d.chance():
+        spec["n_kv_heads"] = kv
+    if bias := d.some("q", "k", "v", "o"):
+        spec["bias"] = bias
+    spec |= d.maybe("norm_weight", True) | d.maybe("rope", False, 0.2)
+    return spec | d.maybe("window", d.dim(2, 7))
 
 
 def now_and_then(d: Draw) -> Spec:
@@ -176,6 +194,32 @@ def kda(d: Draw) -> Spec:
     return spec | d.maybe("gates", "full_rank")
 
 
+def rg_lru(d: Draw) -> Spec:
+    """Return Griffin's recurrent block."""
+    return {"kind": "rg_lru", "n_heads": d.dim(1, 3), "head_dim": d.dim(2, 13), "d_conv": d.dim(1, 5)}
+
+
+def rwkv4_time_mix(d: Draw) -> Spec:
+    """Return the time mix of RWKV-4."""
+    return {"kind": "rwkv4_time_mix", "d_inner": d.dim()}
+
+
+def rwkv4_channel_mix(d: Draw) -> Spec:
+    """Return the channel mix of RWKV-4."""
+    return {"kind": "rwkv4_channel_mix", "d_ff": d.dim(3, 48)}
+
+
+def lightning(d: Draw) -> Spec:
+    """Return lightning attention."""
+    spec: Spec = {"kind": "lightning", "n_heads": d.dim(1, 3), "head_dim": d.dim(3, 9)}
+    return spec | d.maybe("state_dtype", "model")
+
+
+def mlstm(d: Draw) -> Spec:
+    """Return the matrix memory of xLSTM."""
+    return {"kind": "mlstm", "n_heads": d.dim(1, 3), "qk_head_dim": d.dim(3, 9), "v_head_dim": d.dim(3, 9)}
+
+
 def short_conv(d: Draw) -> Spec:
     """Return the convolution of LFM2."""
     return {"kind": "short_conv", "d_conv": d.dim(1, 5)} | d.maybe("bias", True)
@@ -205,7 +249,8 @@ def moe(d: Draw) -> Spec:
     spec |= d.maybe("latent_norms", True) if "latent" in spec else {}
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
-        spec["shared"] = shared | d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
+        shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
+        spec["shared"] = shared | d.maybe("bias", d.one(True, False), 0.3)
     router = d.maybe("score", d.one("softmax", "sigmoid", "sqrtsoftplus")) | d.maybe("bias", True, 0.3)
     router |= d.maybe("correction_bias", True, 0.3) | d.maybe("scale", True, 0.2) | d.maybe("expert_scale", True, 0.2)
     router |= d.maybe("hash", True, 0.1)
@@ -238,13 +283,23 @@ def custom(d: Draw) -> Spec:
 MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "attention": attention,
     "mla": mla,
+    "differential_attention": differential,
     "compressed_attention": compressed,
     "mamba": mamba,
     "mamba2": mamba2,
     "gated_deltanet": gated_deltanet,
     "kda": kda,
+    "rg_lru": rg_lru,
+    "rwkv4_time_mix": rwkv4_time_mix,
+    "lightning": lightning,
+    "mlstm": mlstm,
     "short_conv": short_conv,
     "custom": custom,
     "now_and_then": now_and_then,
 }
-NETWORKS: dict[str, Callable[[Draw], Spec]] = {"ffn": ffn, "moe": moe, "sometimes": sometimes}
+NETWORKS: dict[str, Callable[[Draw], Spec]] = {
+    "ffn": ffn,
+    "moe": moe,
+    "rwkv4_channel_mix": rwkv4_channel_mix,
+    "sometimes": sometimes,
+}

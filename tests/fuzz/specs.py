@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from costmodel.verify.reference.schedules import Place, expand
+
 from .draws import MIXERS, NETWORKS, Draw, ffn, heads, qk_norm
-from .schedules import Place, expand
 
 Spec = dict[str, Any]
 
@@ -58,7 +59,7 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     """Return blocks that read another's cache or choice: reader -> source."""
     found: dict[str, Spec] = {}
     for name, spec in blocks.items():
-        if spec["kind"] == "attention" and not {"keep", "indexer"} & spec.keys() and d.chance(0.25):
+        if spec["kind"] == "attention" and not {"keep", "indexer", "block_indexer"} & spec.keys() and d.chance(0.25):
             reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "v_norm", "bias")}
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
@@ -145,8 +146,10 @@ def random_spec(seed: int) -> Spec:
     blocks = {f"{'abc'[i]}.{kind.replace('_', '-')}": MIXERS[kind](d) for i, kind in enumerate(kinds)}
     networks = {
         f"{name}-{i}": NETWORKS[name](d)
-        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 1], k=d.dim(1, 2)))
+        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
     }
+    for block in (*blocks.values(), *networks.values()):
+        block |= d.maybe("extra_norm", d.one("pre", "post", "sandwich"), 0.1)
     reading = readers(blocks, d)
     sources = {name: block.get("kv_from") or block["index_from"] for name, block in reading.items()}
     plain = list(blocks)

@@ -3,7 +3,8 @@
     python -m tests.importers.class_defaults        writes costmodel/importers/defaults.jsonl
 
 One line a model type. ``keys`` are fields of the class with their defaults, without those that change
-no figure; ``also`` are other names under which the class reads a field.
+no figure; ``also`` are other names under which the class reads a field; ``inside`` says of which
+model type a configuration inside is, and what it has where it is missing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import transformers
 from transformers import PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
 
 from costmodel.importers.defaults import PATH
 from costmodel.importers.harmless import is_harmless
@@ -26,13 +28,20 @@ MODELS = Path(transformers.__file__).parent / "models"
 
 
 def classes() -> Iterator[tuple[str, type[PreTrainedConfig]]]:
-    """Yield every configuration class with its model type, sorted by folder and name."""
+    """Yield every configuration class with its model type, sorted by folder and name.
+
+    A part that has no model type is called by its folder and the key where it stands: dbrx.ffn_config.
+    """
     for path in sorted(MODELS.glob("*/configuration_*.py")):
         module = importlib.import_module(f"transformers.models.{path.parent.name}.{path.stem}")
         for _, found in sorted(vars(module).items()):
             own = inspect.isclass(found) and found.__module__ == module.__name__
-            if own and issubclass(found, PreTrainedConfig) and found.model_type:
-                yield found.model_type, found
+            if own and issubclass(found, PreTrainedConfig) and (name := found.model_type or _place(found)):
+                yield name, found
+
+
+def _place(found: type[PreTrainedConfig]) -> str:
+    return f"{found.__module__.split('.')[-2]}.{found.base_config_key}" if found.base_config_key else ""
 
 
 def plain(value: Any) -> Any:
@@ -56,6 +65,14 @@ def fields(found: type[PreTrainedConfig]) -> dict[str, Any]:
     return keys
 
 
+def part(specs: SubConfigSpec) -> dict[str, Any]:
+    """Return what a class does about a configuration inside it."""
+    chosen = issubclass(specs.config_class, PreTrainedConfig)
+    row: dict[str, Any] = {"only" if chosen else "type": specs.model_type}
+    missing = {key: plain(value) for key, value in specs.init_kwargs.items() if not is_harmless(key)}
+    return row | ({"missing": missing} if missing else {}) | ({"optional": True} if specs.optional else {})
+
+
 def _fixed(found: type[PreTrainedConfig], name: str) -> bool:
     """Say whether an attribute is computed, so that no file can set it."""
     return isinstance(inspect.getattr_static(found, name, None), property)
@@ -70,6 +87,10 @@ def line(model_type: str, found: type[PreTrainedConfig]) -> str:
     also |= {old: new for new, old in names if new in row["keys"] and old not in row["keys"] and not _fixed(found, old)}
     if also:
         row["also"] = also
+    nameless = (pair for pair in found.sub_configs.items() if not getattr(pair[1], "model_type", "auto"))
+    inside = {key: {"only": _place(cls)} for key, cls in nameless if _place(cls)}
+    if inside := inside | {key: part(specs) for key, specs in found.sub_configs_defaults.items()}:
+        row["inside"] = inside
     return json.dumps(row, separators=(",", ":"))
 
 

@@ -24,8 +24,11 @@ ATTRIBUTES = {
     "keys": "attention",
     "values": "attention",
     "indexer_keys": "index",
+    "idx_keys": "index",
     "conv_states": "conv",
     "recurrent_states": "recurrent",
+    "linear_cache": "recurrent",
+    "rnn_state": "recurrent",
     "buffer_kv": "compressed",
     "buffer_gate": "compressed",
     "compressed_kv": "compressed",
@@ -53,5 +56,7 @@ def we_keep(
     for row in figures.cache(architecture.lower(load), recipe).rows:
         values = row.values + cache_beside(row, architecture, load, family.differences)
         dtype = "fp32" if row.kind in family.wide else row.dtype
+        if row.kind == "recurrent" and "states_of_the_model" in family.differences:
+            dtype = recipe.format("conv").name  # xLSTM computes states in fp32 and copies them to a cache in bf16
         found[KINDS.get(row.kind, row.kind), dtype] += step.batch * values
     return +found

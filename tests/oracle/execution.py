@@ -15,7 +15,7 @@ from typing import Any
 
 from costmodel.architecture import Architecture
 from costmodel.figures import CacheRow
-from costmodel.ops import Conv, Experts, Op, Scan
+from costmodel.ops import Attend, Conv, Experts, Op, Scan
 from costmodel.workload import Workload
 
 Routed = Iterable[tuple[str, Counter[int]]]
@@ -46,6 +46,15 @@ def padded_convolution(op: Conv, load: Workload) -> int:
     else:
         extra = 1
     return 2 * op.runs * op.width * op.per_group * op.d_conv * load.batch * extra
+
+
+def summed_columns(op: Conv, load: Workload) -> int:
+    """RG-LRU's convolution is padded on both sides at every step, what is cached ignored; for one token it is a sum."""
+    extra = op.d_conv - 1 if load.new_tokens > 1 else -1
+    return 2 * op.runs * op.width * op.per_group * op.d_conv * load.batch * extra
+
+
+CONVOLUTIONS: Mapping[str, Callable[[Conv, Workload], int]] = {"rg_lru": summed_columns}
 
 
 # Products of one recurrence, as (batch, m, k, n, bytes of a value): how often
@@ -106,11 +115,67 @@ def chunks_of_a_delta_rule(op: Scan, load: Workload, block: Any, _: int) -> Prod
     return sum((Counter({(*shape, FP32): op.runs}) for shape in shapes), Counter())
 
 
+def elementwise(_op: Scan, _load: Workload, _block: Any, _size: int) -> Products:
+    """Recurrences of one value a channel (RG-LRU, RWKV) go token by token and run no product at all."""
+    return Counter()
+
+
+def blocks_of_linear_attention(op: Scan, load: Workload, block: Any, size: int) -> Products:
+    """Lightning attention of a first step goes block by block, the last one as long as it is.
+
+    With a cache, every token is a product of key and value and one of query and state.
+    """
+    batch, width = load.batch * block.n_heads, block.head_dim
+    found: Products = Counter()
+    if load.cached_tokens:
+        for shape in ((batch, width, 1, width), (batch, 1, width, width)):
+            found[(*shape, size)] += op.runs * load.new_tokens
+        return found
+    for start in range(0, load.new_tokens, block.chunk_size):
+        n = min(block.chunk_size, load.new_tokens - start)
+        shapes = [
+            (batch, n, width, n),  # scores of the block
+            (batch, n, n, width),  # their weighted sums
+            (batch, n, width, width),  # what is read from the state before
+            (batch, width, n, width),  # the state that the block adds
+        ]
+        for shape in shapes:
+            found[(*shape, size)] += op.runs
+    return found
+
+
+def chunks_then_tokens(op: Scan, load: Workload, block: Any, size: int) -> Products:
+    """mLSTM: whole chunks, then the tokens that are left one after another, instead of a padded chunk.
+
+    The normaliser is read by a product of its own; what is added to it is a sum, no product.
+    """
+    batch, k, v, chunk = load.batch * block.n_heads, block.qk_head_dim, block.v_head_dim, block.chunk_size
+    chunks, rest = divmod(load.new_tokens, chunk)
+    found: Products = Counter()
+    for shape in ((batch, k, 1, v), (batch, 1, k, v), (batch, 1, k, 1)):
+        found[(*shape, size)] += op.runs * rest
+    if chunks:
+        shapes = [
+            (batch * chunks, chunk, k, chunk),  # scores
+            (batch * chunks, chunk, chunk, v),  # their weighted sums
+            (batch * chunks, chunk, k, v),  # what is read from the memory before
+            (batch * chunks, chunk, k, 1),  # and from the normaliser
+            *[(batch, k, chunk, v)] * chunks,  # what a chunk adds to the memory
+        ]
+        for shape in shapes:
+            found[(*shape, size)] += op.runs
+    return +found
+
+
 SCANS: Mapping[str, Callable[[Scan, Workload, Any, int], Products]] = {
     "mamba": read_out_of_channels,
     "mamba2": repeated_groups,
     "gated_deltanet": chunks_of_a_delta_rule,
     "kda": chunks_of_a_delta_rule,
+    "rg_lru": elementwise,
+    "rwkv4_time_mix": elementwise,
+    "lightning": blocks_of_linear_attention,
+    "mlstm": chunks_then_tokens,
 }
 
 
@@ -127,6 +192,11 @@ def products_of_scan(op: Scan, load: Workload, block: Any, size: int = FP32) -> 
 def scan_beside(op: Scan, load: Workload, block: Any) -> int:
     """Return the FLOPs that torch counts for a recurrence less ours."""
     return flops(products_of_scan(op, load, block)) - op.executed
+
+
+def two_calls(op: Attend) -> int:
+    """DiffLlama's module attends twice, once with each half of the values: scores are computed twice."""
+    return 2 * op.runs * op.batch * op.n_heads * (op.tokens // op.batch) * op.keys * op.qk_head_dim
 
 
 def every_expert_runs(op: Experts) -> int:
@@ -150,9 +220,12 @@ def flops_beside(
     total = 0
     for op in ops:
         if isinstance(op, Conv):
-            total += padded_convolution(op, load)
+            kind = getattr(architecture.blocks.get(op.path.split(".")[1]), "kind", "")
+            total += CONVOLUTIONS.get(kind, padded_convolution)(op, load)
         elif isinstance(op, Scan):
             total += scan_beside(op, load, block_of(architecture, op.path))
+        elif isinstance(op, Attend) and "two_calls" in differences:
+            total += two_calls(op)
         elif isinstance(op, Experts) and "every_expert_runs" in differences:
             total += every_expert_runs(op)
         elif isinstance(op, Experts) and "zero_experts_are_drawn" in differences:
@@ -179,6 +252,11 @@ def keys_and_values_of_every_head(row: CacheRow, architecture: Architecture) -> 
     return row.values // block.kv_heads * (block.n_heads - block.kv_heads)
 
 
+def columns_less_one(row: CacheRow, architecture: Architecture) -> int:
+    """RG-LRU's convolution keeps d_conv - 1 columns: the next token brings the last one itself."""
+    return -row.values // block_of(architecture, row.path + ".").d_conv
+
+
 def values_beside_keys(row: CacheRow, load: Workload, architecture: Architecture) -> int:
     """DeepSeek V4's layers without compression have an ordinary cache: the one key is stored as value too."""
     limit = block_of(architecture, row.path + ".").window
@@ -192,6 +270,8 @@ def cache_beside(row: CacheRow, architecture: Architecture, load: Workload, diff
         if "values_beside_keys" in differences and block_of(architecture, row.path + ".").ratio is None:
             total += values_beside_keys(row, load, architecture)
         return total
+    if row.kind == "conv" and getattr(block_of(architecture, row.path + "."), "kind", "") == "rg_lru":
+        return columns_less_one(row, architecture)
     if "keys_and_values_of_every_head" in differences:
         return keys_and_values_of_every_head(row, architecture)
     return 0

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, DynamicCache
 
 torch.set_num_threads(1)
 
@@ -106,6 +106,29 @@ def held(cache: Any, prefix: str = "", layer: int = -1, known: set[Any] | None =
             yield from held(value, path, layer, known)
 
 
+def cache_name(model: torch.nn.Module) -> str:
+    """Return what a model's forward calls its cache."""
+    names = inspect.signature(model.forward).parameters
+    return next(name for name in ("cache_params", "past_key_values", "state") if name in names)
+
+
+def first_cache(model: torch.nn.Module, batch: int) -> Any:
+    """Return the cache of a first step: None, but where the model's own modules keep states until they are told."""
+    if not hasattr(model, "_setup_cache"):
+        return None
+    model._setup_cache(model.config, batch, model.device, model.dtype)
+    return DynamicCache(config=model.config)
+
+
+def kept(model: torch.nn.Module, cache: Any) -> list[Held]:
+    """Return what is held after a step: in a cache object, in a list (RWKV), or in modules (RecurrentGemma)."""
+    if isinstance(cache, list):  # tokens before, then numerators, denominators and exponents; all layers in one
+        return list(held({"conv_states": cache[:2], "recurrent_states": cache[2:]}))
+    own = [module for module in model.modules() if hasattr(module, "conv1d_state")]
+    found = {"conv_states": [m.conv1d_state for m in own], "recurrent_states": [m.rg_lru.recurrent_states for m in own]}
+    return list(held(cache)) + list(held(found))
+
+
 def routing(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
     """Return the modules that hold routed experts, by name."""
     return {name: m for name, m in model.named_modules() if type(m).__name__.endswith("Experts")}
@@ -169,8 +192,8 @@ def steps(
     found: list[Step] = []
     generator = torch.Generator().manual_seed(SEED)
     vocab = model.config.get_text_config(decoder=True).vocab_size
-    key = "cache_params" if "cache_params" in inspect.signature(model.forward).parameters else "past_key_values"
-    past: Any = None
+    key = cache_name(model)
+    past: Any = first_cache(model, batch)
     encoded: Any = None
     chosen: list[tuple[str, Counter[int]]] = []
     hooks = [
@@ -191,12 +214,11 @@ def steps(
                     encoded = model.get_encoder()(input_ids=text, use_cache=False)
                 inputs = {"decoder_input_ids": tokens, "encoder_outputs": encoded} if source else {"input_ids": tokens}
                 out = model(**inputs, **{key: past}, use_cache=True)
-            past = out[key]
+            past = out.get(key, past)
             counts = counter.get_flop_counts()["Global"] if count else {}
             kinds = {str(op).removeprefix("aten."): flops for op, flops in counts.items()}
-            kept = list(held(past))
-            total = sum(kinds.values())
-            found.append(Step(batch, cached, new, source, total, kinds, products.seen, kept, list(chosen)))
+            total, now = sum(kinds.values()), kept(model, past)
+            found.append(Step(batch, cached, new, source, total, kinds, products.seen, now, list(chosen)))
             cached += new
     finally:
         for hook in hooks:

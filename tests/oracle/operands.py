@@ -88,13 +88,18 @@ class Expected:
     def attention(self, op: Attend) -> None:
         """Add scores and weighted sums of every query and key.
 
-        An indexer works query by query, its heads as rows, in fp32.
+        An indexer works query by query, its heads as rows, in fp32; one that picks blocks of
+        keys head by head.
         """
         for name, product in zip(("scores", "sums"), op.matmuls(), strict=True):
             if not product.n or not product.k:
                 continue
             size = self.width(name, product.role)
-            if op.variant == "index":
+            if "two_calls" in self.family.differences:  # each with half of the values
+                product = product._replace(times=2 * product.times, n=product.n // (1 if name == "scores" else 2))
+            if op.variant == "block-index":
+                size = FP32
+            elif op.variant == "index":
                 queries, heads = op.tokens, op.n_heads
                 rows = (heads, product.k) if name == "scores" else (1, heads)
                 product, size = product._replace(batch=queries, m=rows[0], k=rows[1], n=op.keys), FP32

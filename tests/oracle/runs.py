@@ -17,6 +17,9 @@ from .models import Step, build, steps
 # span, chunked prefills that cross it, and decode steps on both sides of it.
 CHAINS = (((5, 1, 1), 1), ((23, 1, 1, 1), 1), ((70, 1, 30, 1), 1), ((9, 40, 1), 2))
 SHORT_CHAIN = (30, 1)
+# transformers' RWKV adds (sequences, width) to (sequences, 1, width) where a step has one token, which makes every
+# sequence one of all sequences: steps of several sequences have two.
+NEVER_ONE_OF_SEVERAL = ("rwkv",)
 
 BY_NAME = {family.name: family for family in FAMILIES}
 IDS = tuple(BY_NAME)
@@ -33,7 +36,12 @@ def forwards(name: str) -> tuple[Step, ...]:
     """Return every step of the chains, in fp32."""
     family = BY_NAME[name]
     made = model(name)
-    return tuple(step for chain, batch in CHAINS for step in steps(made, chain, batch=batch, source=family.source))
+    found: list[Step] = []
+    for chain, batch in CHAINS:
+        if batch > 1 and name in NEVER_ONE_OF_SEVERAL:
+            chain = tuple(max(2, new) for new in chain)
+        found += steps(made, chain, batch=batch, source=family.source)
+    return tuple(found)
 
 
 @cache

@@ -11,7 +11,7 @@ from costmodel.block import Count, Impossible, Model, Natural
 from costmodel.blocks.parts.pools import Pools, pooled_pairs, selected_pairs
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size
+from costmodel.sizes import Size, minimum
 from costmodel.spans import Span
 from costmodel.steps import STEPS
 from costmodel.things import State
@@ -58,6 +58,11 @@ class Indexer(Model):
     def most(self) -> int:
         """Return the most keys that one query reads: the chosen ones, and an open group."""
         return self.top_k + (self.pool - 1 if self.pool else 0)
+
+    def limit(self, state: State, _cached: Size) -> None:
+        """Cut what a cache reads to what one query needs, since all queries may pick the same keys."""
+        state.read = minimum(state.read, self.most)
+        state.fresh = minimum(state.fresh, self.most - state.read)
 
     def lower(self, at: Site, latent: Size | None) -> Iterator[Op]:
         """Yield the operations; ``latent`` is the width of the query latent."""

@@ -44,14 +44,17 @@ def scan(
     chunk_size: Size | None = None,
     per_chunk: Size = 0,
     decays: Size = 1,
+    beside: Size = 0,
+    role: str = "state",
 ) -> Scan:
     """Return a recurrence over ``state`` values a sequence, which are kept in fp32.
 
+    ``beside``: values that are kept with them and take no product. ``role`` "conv": the model's dtype.
     With a ``chunk_size``, a step of more than one new token is executed in whole chunks of that
     many tokens of one sequence, the last one padded, at ``per_chunk`` FLOPs each; a step of one
     token is executed as the recurrence it is.
     """
-    kept: State = at.fixed("state", state, units=units)
+    kept: State = at.fixed("state", state + beside if beside else state, role=role, units=units)
     found = Scan(
         path=f"{at.path}.scan",
         component=at.component,
@@ -69,6 +72,18 @@ def scan(
         chunks = at.batch * ceil_div(at.tokens, at.batch * chunk_size)
         found.chunked = several * chunks * per_chunk + (1 - several) * (2 * products * state * at.tokens)
     return found
+
+
+def token_shift(at: Site, *names: str) -> Iterator[Op]:
+    """Yield mixtures of a token and the one before it, with a learned share for every channel.
+
+    Each takes two products and their sum. Kept: the token before, in the model's dtype.
+    """
+    for name in names:
+        mixed = at.vector(f"shift_{name}", at.width, 3, inputs=2, weights=(at.weight(f"mix_{name}", at.width),))
+        if name == names[0]:
+            mixed.states = (at.fixed("shift", at.width, kind="conv", role="conv"),)
+        yield mixed
 
 
 def gated(at: Site, width: Size) -> Op:

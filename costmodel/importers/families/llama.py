@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from costmodel.importers.config import Config
-from costmodel.importers.draft import Draft
+from costmodel.importers.draft import Draft, Part
 from costmodel.importers.parts import ALL, QKV, attention, ffn, layer_types, top
 
 
@@ -24,18 +26,16 @@ def mistral(c: Config) -> Draft:
 def qwen2(c: Config) -> Draft:
     """Read Qwen2 and Qwen2.5: biases on q, k and v; windows in the last layers where they are used."""
     c.require("attention_bias", True, None)  # no key of the class, whose biases are fixed
-    layers = [[mixer, ffn(c)] for mixer in _windows(c, bias=QKV)]
-    return Draft(top(c), layers)
+    return Draft(top(c), [[mixer, ffn(c)] for mixer in windows(c, bias=QKV)])
 
 
 def qwen3(c: Config) -> Draft:
     """Read Qwen3: norms on the heads of queries and keys."""
     bias = ALL if c.flag("attention_bias") else ()
-    layers = [[mixer, ffn(c)] for mixer in _windows(c, bias=bias, qk_norm="head")]
-    return Draft(top(c), layers)
+    return Draft(top(c), [[mixer, ffn(c)] for mixer in windows(c, bias=bias, qk_norm="head")])
 
 
-def _windows(c: Config, **fields: object) -> list[object]:
+def windows(c: Config, **fields: Any) -> list[Part]:
     """Return the attention of each layer: full below ``max_window_layers``, then windows, if those are used."""
     full = attention(c, **fields)
     window = c.count("sliding_window", None)

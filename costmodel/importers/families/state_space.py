@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from costmodel.importers.config import Config
@@ -12,7 +11,9 @@ from costmodel.importers.parts import ALL, agrees, attention, changed, ffn, laye
 
 def dt_rank(c: Config, key: str) -> int:
     """Return the width of the step size: ``auto`` is a sixteenth of the stream, rounded up."""
-    rank: int = math.ceil(c.count("hidden_size") / 16) if c.get(key) == "auto" else c.count(key)
+    if c.get(key) == "auto":
+        return -(-int(c.count("hidden_size")) // 16)
+    rank: int = c.count(key)
     return rank
 
 
@@ -230,11 +231,9 @@ def nemotron_h(c: Config) -> Draft:
         c.refuse("mlp_bias", "mlp_bias gives the shared expert biases, and the others none")
     further = _words(c, "mtp_layers_block_type", "mtp_hybrid_override_pattern", tuple(known))
     depth = c.natural("num_nextn_predict_layers", 0)
-    mtp: tuple[dict[str, Any], list[Layer]] | None = None
-    if depth:
-        mtp = {}, [[known[word] for word in further]] * depth
+    layer: Layer = [known[word] for word in further]
     c.get("num_hidden_layers")
-    return Draft(top(c), layers, mtp=mtp)
+    return Draft(top(c), layers, mtp=({}, [layer] * depth) if depth else None)
 
 
 def _older(c: Config, new: str, old: str) -> str:

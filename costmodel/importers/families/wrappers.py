@@ -2,31 +2,133 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from costmodel.importers.config import Config
-from costmodel.importers.draft import Draft
+from costmodel.importers.draft import Draft, Part, Sublayer
 from costmodel.importers.families import adapter
 
 
-def inner(c: Config, model_type: str, key: str = "text_config", *, tied: bool | None = None) -> Draft:
-    """Return the language model of a wrapper, of ``model_type`` where it says no other.
+class Rule(NamedTuple):
+    """What a wrapper's class does with the configuration of its language model.
 
-    ``tied``: whether the wrapper's class ties the tables; None leaves it to the inner configuration.
+    ``ties``: whose flag ties the tables, ``wrapper`` (or the language model's where it has none),
+    ``own`` (the wrapper's alone), ``text``, ``either``, or ``none`` (never).
+    ``key``: where the language model is. ``fill``: its defaults fill up what a file gives. ``flat``:
+    older files have its keys beside the towers. ``also``: what else is left out with the towers.
     """
-    text = c.sub(key, model_type)
+
+    ties: str = "wrapper"
+    key: str = "text_config"
+    fill: bool = False
+    flat: bool = False
+    also: tuple[str, ...] = ()
+    older: str = ""  # an older name of the wrapper's flag, which wins
+
+
+EITHER, TEXT, NEVER = Rule("either"), Rule("text"), Rule("none")
+FLAT = Rule("either", flat=True)
+SPEECH = Rule(also=("has_lora_adapter",))
+
+RULES = {
+    "audioflamingo3": NEVER,
+    "blip-2": TEXT,
+    "cosmos3_edge": NEVER,
+    "fast_vlm": EITHER,
+    "fuyu": Rule(flat=True, also=("patch_size",)),
+    "glm_image": NEVER,
+    "glm4v": EITHER,
+    "glm4v_moe": EITHER,
+    "glm_ocr": EITHER,
+    "glm5_next": Rule(flat=True),
+    "glmasr": Rule(fill=True),
+    "granite_speech": SPEECH,
+    "granite_speech_plus": SPEECH,
+    "hunyuan_vl": FLAT,
+    "instructblip": TEXT,
+    "instructblipvideo": TEXT,
+    "lfm2_vl": Rule(older="tie_embedding"),
+    "llama4": TEXT,
+    "llava": EITHER,
+    "llava_next_video": EITHER,
+    "llava_onevision": EITHER,
+    "minimax_m3_vl": EITHER,
+    "molmo2": NEVER,
+    "muse_glimmer": Rule("own"),
+    "muse_spark": NEVER,
+    "musicflamingo": NEVER,
+    "nemo_speechlm": NEVER,
+    "nemotron_h_omni": TEXT,
+    "paddleocr_vl": FLAT,
+    "qwen2_5_omni": Rule(key="thinker_config"),
+    "qwen2_5_vl": FLAT,
+    "qwen2_audio": NEVER,
+    "qwen2_vl": FLAT,
+    "qwen3_omni_moe": Rule(key="thinker_config"),
+    "shieldgemma2": EITHER,
+    "vibevoice": TEXT,
+    "vibevoice_asr": NEVER,
+    "video_llama_3": EITHER,
+    "voxtral": Rule("none", fill=True),
+}
+
+
+def wrapper(c: Config) -> Draft:
+    """Read the language model of a wrapper; every other configuration inside is a tower's.
+
+    The tables are tied by the wrapper's flag unless its rule says otherwise; where the class reads
+    none, by the language model's.
+    """
+    rule = RULES.get(c.model_type, Rule())
+    return _around(c, c.sub(rule.key, fill=rule.fill, flat=rule.flat), rule)
+
+
+def ovis2(c: Config) -> Draft:
+    """Read Ovis 2, whose head has the wrapper's sizes where the tables are not tied."""
+    draft = wrapper(c)
+    rows, width = c.count("vocab_size"), c.count("hidden_size")
+    if "tied" not in draft.fields and width != draft.fields["d_model"]:
+        c.refuse("hidden_size", f"hidden_size is {width}, and the language model's {draft.fields['d_model']}")
+    if "tied" not in draft.fields and rows != draft.fields["vocab_size"]:
+        draft.fields |= {"embedding": {"rows": draft.fields["vocab_size"]}, "vocab_size": rows}
+    return draft
+
+
+def paligemma(c: Config) -> Draft:
+    """Read PaliGemma: the tokens of a prompt see each other both ways, those written only what is before."""
+    text = c.sub("text_config")
+    both = text.flag("use_bidirectional_attention", True)
+    text.get("num_image_tokens")  # written by the class, from the tower's patches
+    draft = _around(c, text.overlaid({"use_bidirectional_attention": None}), Rule())
+    if both:
+        draft.layers = [[_both_ways(c, part) for part in layer] for layer in draft.layers]
+    return draft
+
+
+def _both_ways(c: Config, part: Sublayer) -> Sublayer:
+    if not isinstance(part, Part) or part.fields["kind"] != "attention":
+        return part
+    if part.fields.get("window"):
+        c.refuse("text_config", "windows in which the tokens of a prompt see each other both ways are not understood")
+    return Part(part.name, {**part.fields, "causal": False})
+
+
+def _around(c: Config, text: Config, rule: Rule) -> Draft:
+    """Return the language model, with tables as the wrapper ties them and the keys of its towers."""
     try:
         read = adapter(text.model_type)
     except KeyError:
         text.refuse("model_type", f"the model type {text.model_type} is not covered", code="AC404")
     draft = read(text)
-    if tied is not None:
-        draft.fields.pop("tied", None)
-        if tied:
-            draft.fields["tied"] = True
-    return draft
-
-
-def llava(c: Config) -> Draft:
-    """Read LLaVA: any language model behind CLIP; the wrapper's flag ties the tables."""
-    draft = inner(c, "llama", tied=c.flag("tie_word_embeddings"))
-    draft.left_out = c.leave_out("vision_config")
+    own, inner = c.flag("tie_word_embeddings"), "tied" in draft.fields
+    nothing = c.get("tie_word_embeddings") is None
+    if rule.older in c.given:
+        own = c.flag(rule.older)
+    ways = {"wrapper": inner if nothing else own, "own": own, "text": inner, "either": own or inner, "none": False}
+    tied = ways[rule.ties]
+    draft.fields.pop("tied", None)
+    if tied:
+        draft.fields["tied"] = True
+    towers = [key for key, spec in c.inside.items() if key != rule.key and (c.has(key) or "optional" not in spec)]
+    draft.left_out = [*draft.left_out, *c.leave_out(*towers, *(key for key in rule.also if c.get(key)))]
     return draft

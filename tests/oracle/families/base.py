@@ -11,6 +11,11 @@ from costmodel.architecture import Architecture
 from costmodel.loader import read_document, resolve
 from costmodel.validation import parse
 
+# Kinds with a scan or a convolution.
+RECURRENT = {
+    "mamba", "mamba2", "gated_deltanet", "kda", "short_conv", "rg_lru", "rwkv4_time_mix", "lightning", "mlstm",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Family:
@@ -57,7 +62,7 @@ class Family:
     @property
     def recurrent(self) -> bool:
         """Say whether a layer has a scan or a convolution, which torch runs in a form of its own."""
-        return bool(self.kinds & {"mamba", "mamba2", "gated_deltanet", "kda", "short_conv"})
+        return bool(self.kinds & RECURRENT)
 
     @property
     def windowed(self) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .base import Family
+from .linear import LINEAR
+from .more_bert import MORE_BERT
 from .more_classic import MORE_CLASSIC
 from .more_dense import MORE_DENSE
 from .more_experts import MORE_EXPERTS
@@ -16,5 +18,7 @@ MORE: tuple[Family, ...] = (
     *MORE_EXPERTS,
     *MORE_WINDOWS,
     *MORE_HYBRID,
+    *LINEAR,
     *MORE_ENCODER_DECODER,
+    *MORE_BERT,
 )

@@ -138,6 +138,21 @@ ffn: mlp
 """,
     ),
     Family(
+        "diffllama",
+        {"model_type": "diffllama", **EVEN, "head_dim": 8},
+        """
+d_model: 48
+vocab_size: 131
+n_layers: 4
+blocks:
+  attention: {kind: differential_attention, n_heads: 6, n_kv_heads: 2, head_dim: 8}
+  mlp: {kind: ffn, d_ff: 70}
+mixer: attention
+ffn: mlp
+""",
+        differences=("two_calls",),
+    ),
+    Family(
         "bitnet",
         {"model_type": "bitnet", **EVEN},
         """

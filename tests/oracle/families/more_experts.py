@@ -141,4 +141,41 @@ ffn: 1 dense then moe
 """,
         fused=("gate up",),
     ),
+    Family(
+        "minimax_m3_vl_text-sparse",
+        {
+            "model_type": "minimax_m3_vl_text",
+            **SHAPE,
+            "intermediate_size": 22,
+            "dense_intermediate_size": 70,
+            "shared_intermediate_size": 26,
+            "num_local_experts": 8,
+            "num_experts_per_tok": 3,
+            "mlp_layer_types": DENSE_FIRST,
+            "layer_types": ["full_attention"] + ["minimax_m3_sparse"] * 3,
+            "index_n_heads": 2,
+            "index_head_dim": 12,
+            "index_block_size": 4,
+            "index_topk_blocks": 3,
+        },
+        """
+d_model: 42
+vocab_size: 131
+n_layers: 4
+blocks:
+  attention: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 10, qk_norm: head}
+  sparse: {like: attention, block_indexer: {n_heads: 2, head_dim: 12, block: 4, top_blocks: 3}}
+  dense: {kind: ffn, d_ff: 70}
+  moe:
+    kind: moe
+    n_experts: 8
+    top_k: 3
+    d_ff: 22
+    shared: {d_ff: 26}
+    router: {score: sigmoid, correction_bias: true}
+mixer: 1 attention then sparse
+ffn: 1 dense then moe
+""",
+        fused=("gate up",),
+    ),
 )

@@ -114,7 +114,7 @@ vocab_size: 131
 n_layers: 4
 blocks:
   local: {kind: attention, n_heads: 8, n_kv_heads: 2, head_dim: 10, qk_norm: head, gate: head, window: 24}
-  global: {like: local, n_heads: 6, window: ~}
+  global: {like: local, n_heads: 6, window: ~, rope_dim: 5}
   dense: {kind: ffn, d_ff: 70}
   moe:
     kind: moe
@@ -162,7 +162,7 @@ d_model: 42
 vocab_size: 131
 n_layers: 4
 blocks:
-  global: {kind: attention, n_heads: 6, n_kv_heads: 1, head_dim: 10, v_head_dim: 8}
+  global: {kind: attention, n_heads: 6, n_kv_heads: 1, head_dim: 10, v_head_dim: 8, rope_dim: 3}
   local: {like: global, n_kv_heads: 2, window: 24, sinks: true}
   dense: {kind: ffn, d_ff: 70}
   moe: {kind: moe, n_experts: 8, top_k: 3, d_ff: 22, router: {score: sigmoid, correction_bias: true}}
@@ -188,7 +188,7 @@ vocab_size: 131
 n_layers: 4
 blocks:
   local: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 10, qk_norm: head, sinks: true, window: 24}
-  global: {like: local, window: ~}
+  global: {like: local, window: ~, rope: false}
   dense: {kind: ffn, d_ff: 70}
   moe: {kind: moe, n_experts: 8, top_k: 3, d_ff: 22, shared: {d_ff: 26}, router: {score: sigmoid}}
 mixer: repeat 3 local + global
@@ -246,7 +246,7 @@ d_model: 42
 vocab_size: 131
 n_layers: 5
 tied: true
-norm: {place: parallel}
+norm: {kind: layer, bias: false, place: parallel}
 blocks:
   local: {kind: attention, n_heads: 6, n_kv_heads: 2, head_dim: 10, window: 24}
   first: {like: local, window: ~}
@@ -256,5 +256,46 @@ blocks:
 mixer: 1 first then repeat 3 local + global
 ffn: 1 dense then moe
 """,
+    ),
+    Family(
+        "beam",
+        {
+            "model_type": "beam",
+            **SHAPE,
+            **SPARSE,
+            "n_group": 2,
+            "topk_group": 1,
+            "num_experts_per_tok": 3,
+            "sliding_window": 24,
+            "layer_types": LOCAL_GLOBAL,
+            "mlp_layer_types": DENSE_FIRST,
+        },
+        """
+d_model: 42
+vocab_size: 131
+n_layers: 4
+norm: {place: sandwich}
+blocks:
+  local:
+    kind: attention
+    n_heads: 6
+    n_kv_heads: 2
+    head_dim: 10
+    qk_norm: head
+    gate: element
+    gate_bias: head
+    window: 24
+  global: {like: local, window: ~, rope: false}
+  dense: {kind: ffn, d_ff: 70}
+  moe:
+    kind: moe
+    n_experts: 8
+    top_k: 3
+    d_ff: 22
+    router: {score: sigmoid, correction_bias: true, groups: 2, top_groups: 1}
+mixer: repeat 3 local + global
+ffn: 1 dense then moe
+""",
+        wide=("router",),
     ),
 )

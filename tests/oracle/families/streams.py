@@ -203,6 +203,7 @@ blocks:
     o_lora_rank: 12
     o_groups: 2
     window: 24
+    rope_dim: 6
   csa: {like: window, ratio: 4, overlap: true, indexer: {n_heads: 4, head_dim: 12, top_k: 4}}
   hca: {like: window, ratio: 13}
   moe:

@@ -69,7 +69,7 @@ class CompressedAttention(nn.Module):
                 width if index.get("queries") == "hidden" else rank, index["n_heads"] * index["head_dim"]
             )
             self.index_weights = linear(width, index["n_heads"])
-            self.index = Compressor(width, index["head_dim"], self.ratio, spec.get("overlap", False))
+            self.index = Compressor(width, index["head_dim"], self.ratio or 0, spec.get("overlap", False))
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Attend to the window and to the closed groups."""

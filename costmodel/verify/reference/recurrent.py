@@ -141,8 +141,8 @@ class GatedDeltaNet(nn.Module):
         decay = torch.exp(-torch.exp(self.a_log.float()) * F.softplus(self.a(x).float() + self.dt_bias.float()))
         state, outs = begin(slot, batch * self.nv, self.v, self.k), []
         for t in range(x.shape[1]):
-            now = [tensor[:, t].flatten(0, 1) for tensor in (q, k, v)]
-            state, out = delta_rule(state, *now, decay[:, t].reshape(-1, 1, 1), beta[:, t].reshape(-1, 1))
+            q_t, k_t, v_t = (tensor[:, t].flatten(0, 1) for tensor in (q, k, v))
+            state, out = delta_rule(state, q_t, k_t, v_t, decay[:, t].reshape(-1, 1, 1), beta[:, t].reshape(-1, 1))
             outs.append(out.unflatten(0, (batch, self.nv)))
         slot["state"] = state
         y = self.norm(torch.stack(outs, 1).to(x.dtype)).flatten(-2)
@@ -178,8 +178,8 @@ class KimiDeltaAttention(nn.Module):
         decay, beta = torch.exp(-torch.exp(self.a_log.float())[:, None] * rate), torch.sigmoid(self.b(x))
         state, outs = begin(slot, batch * self.n, self.e, self.e), []
         for t in range(x.shape[1]):
-            now = [tensor[:, t].flatten(0, 1) for tensor in (q, k, v)]
-            state, out = delta_rule(state, *now, decay[:, t].reshape(-1, 1, self.e), beta[:, t].reshape(-1, 1))
+            q_t, k_t, v_t = (tensor[:, t].flatten(0, 1) for tensor in (q, k, v))
+            state, out = delta_rule(state, q_t, k_t, v_t, decay[:, t].reshape(-1, 1, self.e), beta[:, t].reshape(-1, 1))
             outs.append(out.unflatten(0, (batch, self.n)))
         slot["state"] = state
         y = self.norm(torch.stack(outs, 1).to(x.dtype)) * torch.sigmoid(self.g(x)).unflatten(-1, (self.n, -1))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .compressed import CompressedAttention
-from .mixers import Attention, CrossAttention, LatentAttention
+from .kept import Kept
+from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
+from .mixers import Attention, CrossAttention, DifferentialAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
@@ -19,11 +22,17 @@ Spec = dict[str, Any]
 
 KINDS: dict[str, Any] = {
     "mla": LatentAttention,
+    "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
     "kda": KimiDeltaAttention,
+    "lightning": Lightning,
+    "mlstm": Mlstm,
+    "rg_lru": RgLru,
+    "rwkv4_channel_mix": RwkvChannelMix,
+    "rwkv4_time_mix": RwkvTimeMix,
     "short_conv": ShortConv,
     "ffn": FeedForward,
     "moe": MixtureOfExperts,
@@ -44,7 +53,30 @@ def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int
         return CrossAttention(spec, width, source or width)
     if spec["kind"] == "attention":
         return Attention(spec, width, table)
-    return KINDS[spec["kind"]](spec, width)
+    found: nn.Module = KINDS[spec["kind"]](spec, width)
+    return Kept(spec, width, found) if spec.get("keep") and spec["kind"] != "ffn" else found
+
+
+class Normed(nn.Module):
+    """A block with norms of its own, beside those of its sublayer: before it, after it or both."""
+
+    def __init__(self, spec: Spec, width: int, inner: nn.Module, norm: Spec) -> None:
+        super().__init__()
+        self.inner, place = inner, spec["extra_norm"]
+
+        def new() -> Norm:
+            made = Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True))
+            for parameter in made.parameters():
+                parameter.keep = Fraction(spec.get("keep", 1))
+            return made
+
+        self.before = new() if place != "post" else None
+        self.after = new() if place != "pre" else None
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Normalise, run the block, normalise."""
+        out = self.inner(x if self.before is None else self.before(x), step, key)
+        return out if self.after is None else self.after(out)
 
 
 class SharedSet(nn.Module):
@@ -83,7 +115,9 @@ class SharedSite(nn.Module):
                 kv_heads = inner.get("n_kv_heads") or inner["n_heads"]
                 outs = {"q": inner["n_heads"] * k, "k": kv_heads * k, "v": kv_heads * v}
                 d_in = 2 * width if weights.wide and i == 0 else width
-                self.adapters[str(i)] = nn.ModuleDict({n: low_rank(d_in, rank, out) for n, out in outs.items()})
+                self.adapters[str(i)] = nn.ModuleDict(
+                    {n: low_rank(d_in, spec["adapter_rank"], out) for n, out in outs.items()}
+                )
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Run the blocks one after another, without residuals."""
@@ -119,7 +153,10 @@ class Stack(nn.Module):
                 here = nn.ModuleDict()
                 for block_name in place:
                     if block_name not in shared:
-                        here[block_name.replace(".", "_")] = block(blocks[block_name], width, table, source)
+                        inner = block(blocks[block_name], width, table, source)
+                        if blocks[block_name].get("extra_norm"):
+                            inner = Normed(blocks[block_name], width, inner, self.norm)
+                        here[block_name.replace(".", "_")] = inner
                         continue
                     of = shared[block_name]
                     turn = seen[block_name] % of.get("copies", 1)
@@ -199,7 +236,7 @@ class Stack(nn.Module):
         """Run layer ``i`` with what the features do around it."""
         predicted = self.altups[i].predicted(stream) if hasattr(self, "altup") else None
         x = stream if predicted is None else predicted[0]
-        low_rank = (
+        low_rank: Any = (
             self.laurels[i](x if not hasattr(self, "connections") else x.mean(-2)) if hasattr(self, "laurels") else 0
         )
         x = self._layer(i, x, step)

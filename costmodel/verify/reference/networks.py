@@ -34,7 +34,7 @@ class FeedForward(nn.Module):
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
-                parameter.keep = self.keep  # type: ignore[attr-defined]
+                parameter.keep = self.keep
         if spec.get("keep_router"):
             self.keep_router = linear(width, 1)
 
@@ -82,7 +82,9 @@ class MixtureOfExperts(nn.Module):
         if spec.get("latent_norms"):
             self.latent_norms = nn.ModuleList([Norm("rms", inner), Norm("rms", inner)])
         if shared := spec.get("shared"):
-            self.shared = FeedForward(spec, width, shared.get("n_experts", 1) * shared["d_ff"])
+            biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
+            of_all = {name: value for name, value in biased.items() if not name.startswith("keep")}
+            self.shared = FeedForward(of_all, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)
 

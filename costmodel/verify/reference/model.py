@@ -124,8 +124,7 @@ class Reference(nn.Module):
 
 
 class Mtp(nn.Module):
-    """Multi-token prediction layers that use the embedding and the head of a model
-    (arXiv:2412.19437, section 2.2)."""
+    """Layers that predict further tokens, with a model's embedding and head (arXiv:2412.19437, section 2.2)."""
 
     def __init__(self, spec: Spec, model: Reference) -> None:
         super().__init__()
@@ -137,7 +136,7 @@ class Mtp(nn.Module):
         self.stack = Stack("mtp", part, spec, self.depth, width, {"hyper_connections": of} if of else {})
         if hasattr(self.stack, "head"):  # every prediction has a collapse of its own
             del self.stack.head
-            self.heads = nn.ModuleList(connection(of, width, head=True) for _ in range(self.depth))
+            self.heads = nn.ModuleList(connection(of or {}, width, head=True) for _ in range(self.depth))
         norm = {"kind": spec["norm"].get("kind", "rms"), "bias": spec["norm"].get("bias", True)}
         self.norms = nn.ModuleList(
             nn.ModuleList(Norm(width=width, **norm) for _ in range(3)) for _ in range(self.depth)

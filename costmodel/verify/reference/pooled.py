@@ -21,7 +21,7 @@ class PooledIndexer(nn.Module):
         self.n, self.e, self.pool = spec["n_heads"], spec["head_dim"], spec["pool"]
         self.groups = spec["top_k"] // self.pool
         self.hidden, self.mean = spec.get("queries") == "hidden", spec.get("pooling") == "mean"
-        self.q, self.k = linear(width if self.hidden else latent, self.n * self.e), linear(width, self.e)
+        self.q, self.k = linear(width if self.hidden else latent or 0, self.n * self.e), linear(width, self.e)
         if self.mean:
             self.q_norm, self.k_norm = Norm("rms", self.e), Norm("rms", self.e)
         else:
@@ -34,7 +34,7 @@ class PooledIndexer(nn.Module):
         entries = self._entries(x, step.cache.slot(key))
         closed = torch.arange(1, entries.shape[1] + 1)[None, :] * self.pool <= step.positions[:, None] + 1
         scores = F.relu((self.q_norm(q) if self.mean else q) @ entries[:, None].transpose(-1, -2))
-        weighed = scores.sum(1) if self.mean else self._weighed(x, scores)
+        weighed = scores.sum(1) if self.mean else (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
         tally(step, len(x), self.n, closed, self.e + (not self.mean), closed.numel())
         weighed = weighed.float().masked_fill(~closed, -torch.inf)
         best = weighed.topk(min(self.groups, weighed.shape[-1]), -1).indices

@@ -87,7 +87,7 @@ def matrix(*shape: int) -> nn.Parameter:
 def stack(*shape: int) -> nn.Parameter:
     """Return a stack of weights along the first axis, of which one token uses some."""
     weight = matrix(*shape)
-    weight.stacked = True  # type: ignore[attr-defined]
+    weight.stacked = True
     return weight
 
 

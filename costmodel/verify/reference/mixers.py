@@ -50,7 +50,7 @@ class Attention(nn.Module):
         d_in, biased, norm = spec.get("d_in") or width, spec.get("bias", []), spec.get("qk_norm")
         self.q = linear(d_in, self.n * self.k, "q" in biased)
         self.o = linear(self.n * self.v, width, "o" in biased)
-        self.q_norm = head_norm(norm, self.n, self.k)
+        self.q_norm, self.out_norm = head_norm(norm, self.n, self.k), head_norm(spec.get("out_norm"), self.n, self.v)
         if self.own:
             self.to_k = linear(d_in, self.g * self.k, "k" in biased)
             self.k_norm = head_norm(norm, self.g, self.k)
@@ -58,6 +58,10 @@ class Attention(nn.Module):
                 self.to_v = linear(d_in, self.g * self.v, "v" in biased)
         if gate := spec.get("gate"):
             self.gate = linear(d_in, self.n * self.v if gate == "element" else self.n, "gate" in biased)
+        if spec.get("gate_bias"):
+            self.gate_bias = nn.Parameter(torch.randn(self.n))
+        if spec.get("block_indexer"):
+            self.block_indexer = BlockIndexer(spec["block_indexer"], width)
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
         if spec.get("indexer"):
@@ -65,7 +69,7 @@ class Attention(nn.Module):
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
-                parameter.keep = self.keep  # type: ignore[attr-defined]
+                parameter.keep = self.keep
         if spec.get("keep_router"):
             self.keep_router = linear(width, 1)
         self.table = [bias_table] if bias_table is not None and bias_table.shape[1] == self.n else []
@@ -104,14 +108,20 @@ class Attention(nn.Module):
         mask = self.span.mask(step.positions, positions)
         if self.spec.get("indexer"):
             mask = mask & self.indexer(x, None, step, (*key, "indexer"))
+        if self.spec.get("block_indexer"):
+            mask = self.block_indexer(x, step, (*key, "indexer"))
         bias = None
         if self.table:
             distance = (step.positions[:, None] - positions[None, :]).abs().clamp(max=len(self.table[0]) - 1)
             bias = self.table[0][distance].permute(2, 0, 1)
         out = merged(attend(step, q, k, v, mask, sinks=getattr(self, "sinks", None), bias=bias))
         if self.spec.get("gate"):
-            gate = torch.sigmoid(self.gate(x))
-            out = (out.unflatten(-1, (self.n, -1)) * gate.unflatten(-1, (self.n, -1))).flatten(-2)
+            gate = self.gate(x).unflatten(-1, (self.n, -1))
+            if hasattr(self, "gate_bias"):
+                gate = gate + self.gate_bias[:, None]
+            out = (out.unflatten(-1, (self.n, -1)) * torch.sigmoid(gate)).flatten(-2)
+        if self.out_norm is not None:
+            out = merged(apply_norm(self.out_norm, heads(out, self.n)))
         return self.o(out)
 
     def _keys(self, x: Tensor, step: Step, key: Any, added: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -129,6 +139,60 @@ class Attention(nn.Module):
         found = both["k"].transpose(1, 2), both.get("v", both["k"]).transpose(1, 2), positions
         step.shared[key[-1]] = found
         return found
+
+
+class DifferentialAttention(nn.Module):
+    """Two softmaxes a pair of heads, one subtracted from the other (arXiv:2410.05258, section 2.1)."""
+
+    def __init__(self, spec: Spec, width: int) -> None:
+        super().__init__()
+        self.span, self.n, self.k = Span(spec), spec["n_heads"], spec["head_dim"]
+        self.g, biased = spec.get("n_kv_heads") or self.n, spec.get("bias", [])
+        self.q = linear(width, self.n * self.k, "q" in biased)
+        self.to_k = linear(width, self.g * self.k, "k" in biased)
+        self.to_v = linear(width, self.g * self.k, "v" in biased)
+        self.o = linear(self.n * self.k, width, "o" in biased)
+        self.first, self.second = (nn.Parameter(0.1 * torch.randn(2, self.k)) for _ in range(2))
+        self.norm = Norm("rms" if spec.get("norm_weight") else "none", 2 * self.k)
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Attend with every head; heads 2i and 2i + 1 are a pair, whose keys share a value of twice the width."""
+        fresh = {
+            "k": heads(self.to_k(x), self.g).transpose(1, 2),
+            "v": heads(self.to_v(x), self.g // 2).transpose(1, 2),
+        }
+        both, positions = self.span.extend(step, step.cache.slot(key), fresh)
+        k, v = both["k"].transpose(1, 2), both["v"].transpose(1, 2).repeat_interleave(2, 1)
+        share = self.n // self.g  # queries of a key: the first ones of its pair, then the second ones
+        q = heads(self.q(x), self.n)
+        out = attend(step, q, k, v, self.span.mask(step.positions, positions))
+        out = out.unflatten(1, (self.g // 2, 2, share))
+        factor = (self.first.prod(0).sum().exp() - self.second.prod(0).sum().exp() + 0.2).to(x.dtype)
+        pairs = (out[:, :, 0] - factor * out[:, :, 1]).flatten(1, 2)
+        return self.o(merged(0.8 * self.norm(pairs)))
+
+
+class BlockIndexer(nn.Module):
+    """Scores of single keys, of which the best stands for its block (transformers' minimax_m3_vl)."""
+
+    def __init__(self, spec: Spec, width: int) -> None:
+        super().__init__()
+        self.n, self.e, self.block, self.top = (spec[key] for key in ("n_heads", "head_dim", "block", "top_blocks"))
+        self.q, self.k = linear(width, self.n * self.e), linear(width, self.e)
+        self.q_norm, self.k_norm = Norm("rms", self.e), Norm("rms", self.e)
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Return the choice as a mask (B, S, keys) over all tokens so far; every head has the same."""
+        q, span = self.q_norm(heads(self.q(x), self.n)), Span({})
+        both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
+        causal = span.mask(step.positions, positions)
+        scores = (q @ both["index"][:, None].transpose(-1, -2)).amax(1).masked_fill(~causal, -torch.inf)
+        tally(step, len(x), self.n, causal, self.e, causal.numel())
+        of = positions // self.block
+        blocks = torch.stack([scores[..., of == b].amax(-1) for b in range(int(of[-1]) + 1)], -1)
+        own = (step.positions // self.block).expand(len(x), -1)[..., None]
+        best = blocks.scatter(-1, own, torch.inf).topk(min(self.top, blocks.shape[-1]), -1).indices
+        return torch.zeros_like(blocks, dtype=torch.bool).scatter_(-1, best, True)[..., of] & causal
 
 
 class CrossAttention(nn.Module):
@@ -168,7 +232,7 @@ class Indexer(nn.Module):
     From the hidden state, queries have a LayerNorm on their input (transformers' mistral_large4).
     """
 
-    def __init__(self, spec: Spec, width: int, latent: int | None) -> None:
+    def __init__(self, spec: Spec, width: int, latent: int) -> None:
         super().__init__()
         self.n, self.e, self.top_k = spec["n_heads"], spec["head_dim"], spec["top_k"]
         self.hidden = spec.get("queries") == "hidden"

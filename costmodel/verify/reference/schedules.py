@@ -38,7 +38,9 @@ def _cycle(text: str) -> list[Place]:
     """Return one turn of a cycle: split at the ``+`` outside parentheses."""
     places: list[Place] = []
     for item in _outer_split(text):
-        count, unit = re.fullmatch(r"\s*(?:(\d+)(?:\s*x(?=[\s(]))?\s*)?(.*?)\s*", item).groups()
+        match = re.fullmatch(r"\s*(?:(\d+)(?:\s*x(?=[\s(]))?\s*)?(.*?)\s*", item)
+        assert match is not None
+        count, unit = match.groups()
         inner = _cycle(unit[1:-1]) if unit.startswith("(") else [_place(unit)]
         places += inner * int(count or 1)
     return places

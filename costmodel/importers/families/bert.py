@@ -1,0 +1,136 @@
+"""BERT and what descends from it: tokens see each other both ways unless the file says ``is_decoder``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from costmodel.importers.config import Config
+from costmodel.importers.draft import Draft, Part
+from costmodel.importers.families.bart import POST, PRE
+from costmodel.importers.families.t5 import act
+from costmodel.importers.parts import ALL, ffn
+
+DENSE = {"bias": True, "dense": True, "dense_bias": True}  # the head of masked language models
+LEFT = ("pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type")
+
+
+def bert(c: Config) -> Draft:
+    """Read BERT: norms behind the sublayers and at the embedding, a dense head."""
+    return _model(c)
+
+
+def ernie(c: Config) -> Draft:
+    """Read ERNIE: BERT; a table of tasks (``use_task_id``) is one that no field of ours holds."""
+    c.require("use_task_id", False, why="adds a table of tasks to the embedding")
+    c.get("task_type_vocab_size")
+    return _model(c)
+
+
+def roberta(c: Config) -> Draft:
+    """Read RoBERTa, CamemBERT, XLM-RoBERTa and data2vec: BERT whose positions start behind the padding token's."""
+    return _model(c, padded=True)
+
+
+def roberta_prelayernorm(c: Config) -> Draft:
+    """Read RoBERTa with norms before the sublayers, one at the embedding and one at the end."""
+    return _model(c, padded=True, norms=PRE)
+
+
+def xlm_roberta_xl(c: Config) -> Draft:
+    """Read XLM-RoBERTa XL: norms before the sublayers and at the end, none at the embedding."""
+    return _model(c, padded=True, norms=PRE, norm=False)
+
+
+def megatron_bert(c: Config) -> Draft:
+    """Read Megatron's BERT: norms before the sublayers and at the end, none at the embedding."""
+    return _model(c, norms=PRE, norm=False)
+
+
+def big_bird(c: Config) -> Draft:
+    """Read BigBird with full attention: BERT; its block-sparse attention sees random blocks and is not covered."""
+    c.require("attention_type", "original_full", why="sees random blocks")
+    c.get("block_size"), c.get("num_random_blocks"), c.get("rescale_embeddings")
+    return _model(c, bias=ALL if c.flag("use_bias") else ("o",))
+
+
+def bert_generation(c: Config) -> Draft:
+    """Read BERT for generation: no token types, and a head that is one matrix."""
+    return _model(c, types=False, head={"bias": True})
+
+
+def electra(c: Config) -> Draft:
+    """Read ELECTRA: BERT where the embedding is as wide as the stream.
+
+    A narrower one has its norm, its positions and its token types at the narrow width, and a bias
+    on the projection: such a configuration is refused.
+    """
+    _same_width(c)
+    for key in ("summary_type", "summary_use_proj", "summary_activation", "summary_last_dropout"):
+        c.get(key)  # of a classifier
+    return _model(c)
+
+
+def roformer(c: Config) -> Draft:
+    """Read RoFormer: BERT that rotates queries and keys; the sines are stored, and no parameters of ours."""
+    _same_width(c)
+    c.require("rotary_value", False, why="rotates the values too")
+    return _model(c, rope=True)
+
+
+def git(c: Config) -> Draft:
+    """Read GIT: a causal BERT without token types behind an image encoder, and a head that is one matrix."""
+    draft = _model(c, types=False, head={"bias": True}, causal=True)
+    draft.left_out = c.leave_out("vision_config")
+    return draft
+
+
+def _same_width(c: Config) -> None:
+    width, stream = c.count("embedding_size", None), c.count("hidden_size")
+    if width not in (None, stream):
+        c.refuse("embedding_size", f"embedding_size {width} is not hidden_size {stream}: its norm would be narrow")
+
+
+def _model(
+    c: Config,
+    *,
+    norms: dict[str, Any] = POST,
+    norm: bool = True,
+    types: bool = True,
+    padded: bool = False,
+    rope: bool = False,
+    causal: bool = False,
+    head: dict[str, Any] = DENSE,
+    bias: Sequence[str] = ALL,
+) -> Draft:
+    """Return the one stack. ``norm``: at the embedding. ``padded``: positions start behind the padding token's.
+
+    A bidirectional model has one step; what decoding would keep of it is what its layers compute.
+    """
+    c.require("add_cross_attention", False, None, why="reads an encoder of another configuration")
+    c.require("position_embedding_type", "absolute", None)
+    for key in ("directionality", "vocab_type", "_num_labels", *LEFT):
+        c.get(key)  # of pooler and tokenizer
+    width, heads, rows = c.count("hidden_size"), c.count("num_attention_heads"), c.count("max_position_embeddings")
+    if width % heads:
+        c.refuse("num_attention_heads", f"num_attention_heads {heads} do not divide hidden_size {width}")
+    fields: dict[str, Any] = {"d_model": width, "vocab_size": c.count("vocab_size")}
+    longest = rows - ((c.natural("pad_token_id", None) or 1) + 1 if padded else 0)
+    fields |= {"max_context": longest} if longest > 0 else {}
+    if c.flag("tie_word_embeddings"):
+        fields["tied"] = True
+    fields["norm"] = norms
+    if not rope:
+        fields["positions"] = rows
+    embedding: dict[str, Any] = {"norm": "layer"} if norm else {}
+    if types and (kinds := c.natural("type_vocab_size")):
+        embedding["token_types"] = kinds
+    if embedding:
+        fields["embedding"] = embedding
+    fields["head"] = head
+    shape: dict[str, Any] = {"kind": "attention", "n_heads": heads, "head_dim": width // heads, "bias": list(bias)}
+    shape |= {} if rope else {"rope": False}
+    shape |= {} if causal or c.flag("is_decoder") else {"causal": False}
+    word = act(c.word("hidden_act", None))
+    network = ffn(c, gated=False, bias=True, activation=word)
+    return Draft(fields, [[Part("attention", shape), network]] * c.count("num_hidden_layers"))

@@ -1,0 +1,108 @@
+"""T5 and its relatives: an encoder and a decoder with relative positions, RMS norms, and no biases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from costmodel.importers.config import Config
+from costmodel.importers.draft import Draft, Layer, Part
+from costmodel.importers.parts import attention, ffn, moe, router
+
+
+def t5(c: Config) -> Draft:
+    """Read T5, T5 1.1 and mT5: the first layer of each stack has the table of relative positions, for all of them.
+
+    The class ties the tables whatever ``tie_word_embeddings`` says: checkpoints of T5 1.1 and mT5
+    say false and bring a head of their own, which transformers 5.23 does not build.
+    """
+    c.get("tie_word_embeddings"), c.get("scalable_attention")  # the second is no key of the class either
+    network = _network(c)
+    return _stacks(c, *([network] * n for n in _depths(c)))
+
+
+def umt5(c: Config) -> Draft:
+    """Read UMT5: T5 with a table of relative positions in every layer."""
+    draft = t5(c)
+    draft.fields["relative_per_layer"] = True
+    return draft
+
+
+def switch(c: Config) -> Draft:
+    """Read Switch Transformers: one expert a token in every n-th layer, counted from the second.
+
+    The numbers of sparse layers only give that n: it divides without remainder, so that 12 layers
+    of which 5 should be sparse have 6. A step of the whole depth (0 sparse layers) makes the second
+    layer sparse all the same. ``expert_capacity`` drops tokens and is no size of a batch that is known here.
+    """
+    c.require("tie_word_embeddings", True, why="needs tables of their own for encoder and decoder")
+    c.require("is_gated_act", False, None)
+    c.require("feed_forward_proj", "relu", None)
+    c.require("num_selected_experts", 1, None)
+    c.require("router_type", "tokens_masked", None)
+    for key in ("expert_capacity", "router_ignore_padding_tokens", "add_router_probs"):
+        c.get(key)  # which tokens an expert gets, and what is returned beside
+    shape: dict[str, Any] = {"d_ff": c.count("d_ff"), "gated": False, "activation": act(c.word("dense_act_fn"))}
+    dense = ffn(c, "dense", **shape)
+    experts = moe(
+        c,
+        n_experts=c.count("num_experts"),
+        top_k=1,
+        d_ff=shape["d_ff"],
+        router=router(c, bias=c.flag("router_bias")),
+        activation=shape["activation"],
+    )
+    sparse = Part("moe", {**experts.fields, "gated": False})
+    stacks = []
+    for depth, side in zip(_depths(c), ("encoder", "decoder"), strict=True):
+        wanted = c.natural(f"num_sparse_{side}_layers")
+        step = c.natural(f"{side}_sparse_step", None)
+        if step is None:
+            step = depth // wanted if wanted else depth
+        stacks.append([sparse if step == 1 or (step and index % step == 1) else dense for index in range(depth)])
+    return _stacks(c, *stacks)
+
+
+ACTIVATIONS = {
+    "gelu_new": "gelu",
+    "gelu_fast": "gelu",
+    "gelu_pytorch_tanh": "gelu",
+    "gelu_python": "gelu",
+    "swish": "silu",
+}
+
+
+def act(word: str | None) -> str | None:
+    """Return the name that the catalog has for an activation."""
+    return ACTIVATIONS.get(word, word) if word else None
+
+
+def _network(c: Config) -> Part:
+    """Return the network of ``feed_forward_proj``: ``relu``, or ``gated-gelu``."""
+    *gate, word = c.word("feed_forward_proj").split("-")
+    if gate not in ([], ["gated"]):
+        c.refuse("feed_forward_proj", "feed_forward_proj is neither an activation nor gated-activation")
+    c.require("is_gated_act", bool(gate), None, why=f"contradicts feed_forward_proj {c.get('feed_forward_proj')}")
+    c.get("dense_act_fn"), c.get("scale_decoder_outputs")  # written beside it, and follow from it
+    return ffn(c, d_ff=c.count("d_ff"), gated=None if gate else False, activation=act(word))
+
+
+def _depths(c: Config) -> tuple[int, int]:
+    """Return the layers of encoder and decoder, which are as many unless told otherwise."""
+    depth = c.count("num_layers")
+    return depth, c.count("num_decoder_layers", depth)
+
+
+def _stacks(c: Config, encoder: Sequence[Part], decoder: Sequence[Part]) -> Draft:
+    """Return the two stacks around their networks."""
+    c.get("relative_attention_max_distance"), c.get("n_positions")  # no table has so many rows
+    heads = c.count("num_heads")
+    shape: dict[str, Any] = {"n_heads": heads, "head_dim": c.count("d_kv")}
+    own = attention(c, "self", heads=heads, kv_heads=heads, head_dim=shape["head_dim"])
+    own = Part("self", {**own.fields, "rope": False})
+    both_ways = Part("encode", {**own.fields, "causal": False})
+    cross = Part("cross", {"kind": "cross_attention", **shape})
+    fields: dict[str, Any] = {"d_model": c.count("d_model"), "vocab_size": c.count("vocab_size"), "tied": True}
+    fields |= {"relative_bias": c.count("relative_attention_num_buckets"), "relative_heads": heads}
+    source: list[Layer] = [[both_ways, network] for network in encoder]
+    return Draft(fields, [[own, cross, network] for network in decoder], encoder=({}, source))

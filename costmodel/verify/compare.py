@@ -1,0 +1,263 @@
+"""Every figure of a small spec, by archcalc and by the reference model: equal, or named.
+
+Parameters and active parameters (by gradient), buffers apart; steps of prefill, chunked prefill and
+decode in every way that latent attention has: FLOPs with causal and full attention, what is kept,
+the matrix products of projections with their operands; towers and further-token layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from random import Random
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from costmodel import figures
+from costmodel.architecture import Architecture
+from costmodel.sizes import Size
+from costmodel.verify.reference.model import Mtp, Reference
+from costmodel.verify.reference.parts import Cache, Step
+from costmodel.verify.reference.towers import Tower
+from costmodel.verify.terms import Terms, flops_terms, kept_terms, parameter_terms
+from costmodel.workload import Workload
+
+# Kinds whose kernels execute chunks, where the reference goes token by token.
+CHUNKED = {"mamba2", "gated_deltanet", "kda", "lightning", "mlstm"}
+
+
+def version() -> str:
+    """Return the version of PyTorch."""
+    return str(torch.__version__)
+
+
+def on_one_thread() -> None:
+    """Run on one thread: beside tensors so small, others only wait for each other."""
+    torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class Equality:
+    """One figure, both ways. ``terms`` are those that differ, where the figure does."""
+
+    figure: str
+    at: str
+    archcalc: int
+    reference: int
+    terms: Terms = ()
+
+    @property
+    def equal(self) -> bool:
+        """Say whether both are the same integer."""
+        return self.archcalc == self.reference
+
+    def __str__(self) -> str:
+        at = f" {self.at}" if self.at else ""
+        difference = self.archcalc - self.reference
+        said = f"{self.figure}{at}: archcalc {self.archcalc}, reference {self.reference}, difference {difference}"
+        return "\n".join([said, *(f"  {term}" for term in self.terms)])
+
+
+class Comparison:
+    """The equalities of one spec, small enough to run. The same ``seed`` runs the same steps."""
+
+    def __init__(self, architecture: Architecture, spec: dict[str, Any], seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.architecture, self.spec = architecture, spec
+        self.random = Random(f"steps of {seed}")
+        self.model = Reference(spec)
+        blocks = list(spec["blocks"].values())
+        self.kinds = {block["kind"] for block in blocks}
+        shares = [Fraction(block["keep"]).denominator for block in blocks if "keep" in block]
+        by_sequence = [b["keep"] for b in blocks if "keep" in b and b["kind"] not in ("ffn", "moe")]
+        # Whole numbers of kept tokens, in every sequence and in the batch.
+        self.unit = math.lcm(*(Fraction(share).denominator for share in by_sequence))
+        self.batch = math.lcm(*shares) if shares else self.random.randint(1, 2)
+        self.source = self.random.randint(1, 5) if "encoder" in spec else 0
+
+    def run(self) -> Iterator[Equality]:
+        """Yield every comparison; the model's dtype changes on the way."""
+        yield from self._params()
+        self.model.to(torch.bfloat16)
+        first, second = self.random.randint(1, 5), self.random.randint(4, 8)
+        for lengths in ([first], [second, self.random.randint(2, 4), 1]):
+            yield from self._chain([length * self.unit for length in lengths])
+        if "mtp" in self.spec:
+            yield from self._mtp()
+        if "components" in self.spec:
+            yield from self._towers()
+
+    def _params(self) -> Iterator[Equality]:
+        """Compare total and active parameters: those that a token has a gradient of, and lookups."""
+        ours, model = figures.params(self.architecture), self.model
+        total = sum(p.numel() for p in model.parameters())
+        terms = () if total == ours.total else parameter_terms(self.architecture, model)
+        yield Equality("params.total", "", ours.total, total, terms)
+        tokens = torch.zeros(1, 1, dtype=torch.long)
+        logits = model(tokens, Step(Cache(), 1, 0, sticky=True), self._some_source(1, 1))
+        (logits * torch.randn_like(logits)).sum().backward()
+        active: Any = 0
+        for parameter in model.parameters():
+            keep = getattr(parameter, "keep", 1)
+            if not hasattr(parameter, "stacked"):
+                active += parameter.numel() * keep
+            elif parameter.grad is not None:
+                hit = int(parameter.grad.reshape(len(parameter), -1).any(1).sum())
+                active += hit * parameter[0].numel() * keep
+        lookups = model.lookups()
+        yield Equality("params.active", "", ours.active, math.floor(active))
+        yield Equality("params.active_without_lookup", "", ours.active_without_lookup, math.floor(active - lookups))
+        model.zero_grad(set_to_none=True)
+
+    def _some_source(self, batch: int, tokens: int) -> torch.Tensor | None:
+        if "encoder" not in self.spec or not tokens:
+            return None
+        return torch.randint(self.spec["vocab_size"], (batch, tokens))
+
+    def _chain(self, lengths: list[int]) -> Iterator[Equality]:
+        """Run steps one after another, in every way that latent attention has; one prefill in any of them."""
+        ways = ("absorbed", "expanded", "expanded-cached") if "mla" in self.kinds else ("expanded",)
+        if len(lengths) == 1:
+            ways = (self.random.choice(ways),)
+        last = [self.random.random() < 0.2 for _ in lengths]
+        found: dict[tuple[int, str], tuple[Workload, list[int]]] = {}
+        for way in ways:
+            cache = Cache()
+            for i, new in enumerate(lengths):
+                load, totals = yield from self._step(cache, new, way, self.source if i == 0 else 0, last=last[i])
+                found[i, way] = load, totals
+            padded = any("capacity_factor" in block for block in self.spec["blocks"].values())
+            if padded and not self.kinds & CHUNKED:
+                yield self._padded(lengths[0], way)
+        if len(ways) > 1:
+            yield from self._cheapest(found, len(lengths))
+
+    def _cheapest(self, found: dict[tuple[int, str], tuple[Workload, list[int]]], steps: int) -> Iterator[Equality]:
+        """Compare the way that is chosen for latent attention, where one block alone has the choice."""
+        used = {name for layer in self.model.stack.layout for names in layer for name in names}
+        if sum(self.spec["blocks"].get(name, {}).get("kind") == "mla" for name in used) != 1:
+            return
+        for i in range(steps):
+            load, absorbed = found[i, "absorbed"]
+            for attention, *totals in zip(("full", "causal"), absorbed, found[i, "expanded"][1], strict=True):
+                chosen = replace(load, mla="auto", attention=attention)  # type: ignore[arg-type]
+                ours = figures.flops(self.architecture.lower(chosen)).forward
+                yield Equality("flops.forward", f"the cheapest way, {_said(load)}", _int(ours), min(totals))
+
+    def _step(
+        self, cache: Cache, new: int, way: str, source: int, *, last: bool
+    ) -> Any:  # yields equalities, returns (workload, totals)
+        """Compare one step: FLOPs with full and causal attention, what is kept, products of projections."""
+        source_past = self.source - source if cache.length else 0
+        load = Workload(
+            batch=self.batch,
+            new_tokens=new,
+            cached_tokens=cache.length,
+            source_new=source,
+            source_cached=source_past,
+            logits="last" if last else "all",
+            mla=way,  # type: ignore[arg-type]
+        )
+        totals = []
+        flops, by_module, step = self._forward(cache, new, way, source, last=last)
+        for attention, theirs in (("full", step.full_pairs), ("causal", step.useful_pairs)):
+            ops = self.architecture.lower(replace(load, attention=attention))  # type: ignore[arg-type]
+            ours, at = figures.flops(ops), f"{_said(load)}, {attention}"
+            yield Equality("flops.attention", at, _int(ours.attention), math.floor(theirs))
+            totals.append(flops - step.executed_pairs + math.floor(theirs))
+            same = ours.forward == totals[-1]
+            terms = () if same or attention != "full" else flops_terms(ops, by_module)
+            yield Equality("flops.forward", at, _int(ours.forward), totals[-1], terms)
+        yield from self._kept(figures.cache(ops), cache, _said(load))
+        return load, totals
+
+    def _kept(self, ours: figures.Cache, cache: Cache, at: str) -> Iterator[Equality]:
+        """Compare the cache, the batch's."""
+        tensors, states = cache.tensors(), cache.tensors(("state", "conv"))
+        values = sum(t.numel() for t in tensors)
+        terms = () if values == ours.values * self.batch else kept_terms(ours, cache, self.batch)
+        yield Equality("cache.values", at, _int(ours.values) * self.batch, values, terms)
+        yield Equality("cache.bytes", at, _int(ours.bytes) * self.batch, _bytes(tensors))
+        yield Equality("cache.state_bytes", at, _int(ours.state_bytes) * self.batch, _bytes(states))
+
+    def _forward(
+        self, cache: Cache, new: int, way: str, source: int, *, last: bool = False, padded: bool = False
+    ) -> tuple[int, Counter[str], Step]:
+        """Run the model; return the FLOPs that torch counts, in all and by module."""
+        step = Step(cache, new, cache.length, way, padded=padded, last_only=last)
+        tokens = torch.randint(self.spec["vocab_size"], (self.batch, new))
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            self.model(tokens, step, self._some_source(self.batch, source))
+        by_module = Counter({name: sum(found.values()) for name, found in counter.get_flop_counts().items()})
+        return int(counter.get_total_flops()), by_module, step
+
+    def _padded(self, new: int, way: str) -> Equality:
+        """Compare what is executed where experts have a fixed capacity."""
+        flops, _, step = self._forward(Cache(), new, way, self.source, padded=True)
+        load = Workload(batch=self.batch, new_tokens=new, source_new=self.source, mla=way, attention="full")  # type: ignore[arg-type]
+        theirs = flops - step.executed_pairs + math.floor(step.full_pairs) - step.dropped
+        return Equality(
+            "flops.executed", _said(load), _int(figures.flops(self.architecture.lower(load)).executed), theirs
+        )
+
+    def _towers(self) -> Iterator[Equality]:
+        """Compare every tower and its projector."""
+        for name, spec in self.spec["components"].items():
+            module = Tower(spec)
+            ours = figures.params(self.architecture, [name]).total - figures.params(self.architecture).total
+            yield Equality(f"params of {name}", "", ours, sum(p.numel() for p in module.parameters()))
+            module.to(torch.bfloat16)
+            images, size = self.random.randint(1, 3), spec["image_size"]
+            pixels = torch.randn(images, spec.get("channels", 3), size, size, dtype=torch.bfloat16)
+            step = Step(Cache(), 0, 0)
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                module(pixels, step)
+            ops = self.architecture.lower_component(name, Workload(images=images, attention="full"))
+            found, at = figures.flops(ops), f"{images} images"
+            yield Equality(f"flops of {name}", at, _int(found.forward), int(counter.get_total_flops()))
+            yield Equality(f"flops.attention of {name}", at, _int(found.attention), step.executed_pairs)
+
+    def _mtp(self) -> Iterator[Equality]:
+        """Compare the layers that predict further tokens."""
+        module = Mtp(self.spec, self.model)
+        ours = figures.params(self.architecture, ["mtp"]).total - figures.params(self.architecture).total
+        yield Equality("params of mtp", "", ours, sum(p.numel() for p in module.parameters()))
+        module.to(torch.bfloat16)
+        cache, width = Cache(), self.spec["d_model"]
+        for new in (self.unit * self.random.randint(1, 6), self.unit):
+            step = Step(cache, new, cache.length)
+            hidden, embedded = (torch.randn(self.batch, new, width, dtype=torch.bfloat16) for _ in range(2))
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                module(hidden, embedded, step)
+            load = Workload(
+                batch=self.batch, new_tokens=new, cached_tokens=cache.length, mla="expanded", attention="full"
+            )
+            ops = self.architecture.lower_component("mtp", load)
+            theirs = int(counter.get_total_flops()) - step.executed_pairs + math.floor(step.full_pairs)
+            yield Equality("flops of mtp", _said(load), _int(figures.flops(ops).forward), theirs)
+            cache.length += new
+            yield from self._kept(figures.cache(ops), cache, f"mtp, {_said(load)}")
+
+
+def _bytes(tensors: list[torch.Tensor]) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _int(size: Size) -> int:
+    """Return a figure as the whole number that it is."""
+    whole: int = figures.whole(size)
+    return whole
+
+
+def _said(load: Workload) -> str:
+    """Return a step in words: ``batch 2, 8 new after 4, absorbed``."""
+    source = (
+        f", source {load.source_new} new after {load.source_cached}" if load.source_new or load.source_cached else ""
+    )
+    last = ", last logits" if load.logits == "last" else ""
+    return f"batch {load.batch}, {load.new_tokens} new after {load.cached_tokens}{source}, {load.mla}{last}"

@@ -1,0 +1,174 @@
+"""Configurations as files: what is refused, where the caret stands, what is taken over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import costmodel as cm
+from costmodel.errors import ArchcalcError, SpecError
+from costmodel.importers import import_text
+from costmodel.importers.config import Config
+from costmodel.importers.defaults import PATH
+from costmodel.importers.json_text import places
+from costmodel.importers.quantization import recipe
+from costmodel.nodes import Source
+
+from .class_defaults import text
+
+LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 96,
+    "vocab_size": 100,
+}
+
+
+def written(folder: Path, data: Any, name: str = "config.json") -> str:
+    path = folder / "tiny-model" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(data if isinstance(data, str) else json.dumps(data, indent=1), encoding="utf-8")
+    return str(path)
+
+
+def refused(folder: Path, data: Any) -> str:
+    with pytest.raises(ArchcalcError) as error:
+        cm.show(written(folder, data))
+    return str(error.value)
+
+
+def test_defaults_are_those_of_the_classes() -> None:
+    assert PATH.read_text(encoding="utf-8") == text()
+
+
+def test_a_configuration_stands_wherever_an_architecture_does(tmp_path: Path) -> None:
+    path = written(tmp_path, LLAMA)
+    shown = cm.show(path)
+    assert shown.name == "tiny-model"
+    assert (
+        shown.params.total == cm.flops(path, new=1).params.total if hasattr(cm.flops(path, new=1), "params") else True
+    )
+    spec = tmp_path / "copy.yaml"
+    spec.write_text(cm.import_(path, name="copy").yaml, encoding="utf-8")
+    assert cm.show(str(spec)).params == shown.params
+    assert [row.params.total for row in cm.compare(path, str(spec)).rows] == [shown.params.total] * 2
+
+
+def test_a_spec_in_json_is_still_a_spec(tmp_path: Path) -> None:
+    spec = yaml.safe_load(cm.import_(written(tmp_path, LLAMA)).yaml)
+    assert cm.show(written(tmp_path, spec, "spec.json")).name == "tiny-model"
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": "64"}, {"hidden_size": 64.0}, {"hidden_size": True}])
+def test_a_wrong_type_is_named(tmp_path: Path, change: dict[str, Any]) -> None:
+    said = refused(tmp_path, LLAMA | change)
+    assert "config.json:3:2: error AC403: hidden_size is" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model_type": None}, "error AC404: the configuration has no model_type"),
+        ({"model_type": "lama"}, 'error AC404: the model type "lama" is not covered'),
+        ({"hidden_size": None}, "error AC401: hidden_size is null"),
+        ({"hidden_size": 0}, "error AC403: hidden_size is 0, and should be a whole number of at least 1"),
+        ({"num_attention_heads": 3}, "error AC120: n_heads 3 is not a multiple of n_kv_heads 2"),
+        ({"kv_lora_rank": 8}, 'config.json:9:2: error AC402: "kv_lora_rank" is no key of this model type'),
+        ({"expert_layers": [1]}, "it could change a figure; --lenient leaves it out"),
+        ({"hiden_size": 8}, "did you mean hidden_size?"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    assert said in refused(tmp_path, LLAMA | change)
+
+
+def test_the_numbers_of_a_spec_point_into_the_configuration(tmp_path: Path) -> None:
+    said = refused(tmp_path, LLAMA | {"num_attention_heads": 3})
+    assert "config.json:5:2" in said
+    assert '"num_attention_heads": 3' in said
+
+
+def test_a_key_that_changes_nothing_needs_no_reader() -> None:
+    plain = {"torch_dtype": "float16", "eos_token_id": [1, 2], "rms_norm_eps": 1e-5, "use_cache": False}
+    assert (
+        import_text(json.dumps(LLAMA | plain), "m.json").document == import_text(json.dumps(LLAMA), "m.json").document
+    )
+
+
+def test_a_key_at_the_default_of_its_class_needs_no_reader() -> None:
+    config = Config({"model_type": "llama", "mlp_bias": False, "head_dim": 8}, "llama", Source("x", "{}"))
+    assert [name for name, _ in config.unread()] == ["head_dim"]
+
+
+def test_lenient_lists_what_it_ignores(tmp_path: Path) -> None:
+    found = cm.import_(written(tmp_path, LLAMA | {"mystery": 4}), lenient=True)
+    assert found.ignored == ["mystery"]
+    assert found.yaml.startswith("# ignored: mystery\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"model_type": "llama", "a": 1, "a": 2}', 'error AC011: the key "a" is there twice'),
+        ('{"model_type": "llama",}', "error AC004: this is no JSON"),
+        ("[]", "error AC005"),
+        ('{"model_type": "llama", "x": ' + "[" * 5000 + "]" * 5000 + "}", "error AC010: nested more than"),
+        ('{"model_type": "llama", "x": "' + "y" * 2**20 + '"}', "error AC010: the file is larger"),
+        ('{"model_type": "llama", "x": ' + "9" * 9999 + "}", "error AC012: a number has too many digits"),
+    ],
+)
+def test_junk_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    assert said in refused(tmp_path, content)
+
+
+def test_places_are_those_of_the_keys() -> None:
+    content = '{"a": 1,\n "b": {"c": [1, {"d": "x,]y"}], "e": {}},\n "f": []}'
+    found = places(content)
+    lines = content.split("\n")
+    marked = {path: lines[line][column:end] for path, (line, column, end) in found.items()}
+    assert marked[("a",)] == '"a"'
+    assert marked[("b", "c", 1, "d")] == '"d"'
+    assert marked[("b", "e")] == '"e"'
+    assert marked[("f",)] == '"f"'
+    assert marked[("b", "c", 0)] == "1"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, "weights=fp8"),
+        ({"quant_method": "mxfp4"}, "experts=mxfp4"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "weights=int4"),
+        ({"quant_method": "gptq", "bits": 3, "group_size": 128}, None),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, None),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "weights=nvfp4"),
+        (None, None),
+    ],
+)
+def test_how_weights_are_stored_is_a_recipe(found: Any, said: str | None) -> None:
+    assert recipe(found) == said
+
+
+def test_an_import_never_overwrites(tmp_path: Path) -> None:
+    from costmodel.cli import run
+
+    target = tmp_path / "out.yaml"
+    config = written(tmp_path, LLAMA)
+    assert run(["import", config, "-o", str(target)]) == 0
+    before = target.read_text(encoding="utf-8")
+    assert run(["import", config, "-o", str(target), "--name", "other"]) == 2
+    assert target.read_text(encoding="utf-8") == before
+    assert run(["import", config, "-o", str(target), "--name", "other", "--force"]) == 0
+    assert "name: other" in target.read_text(encoding="utf-8")
+
+
+def test_contradictory_names_of_one_key_are_refused() -> None:
+    with pytest.raises(SpecError, match="contradicts"):
+        Config({"n_routed_experts": 4, "num_local_experts": 8}, "deepseek_v3", Source("x", "{}"))

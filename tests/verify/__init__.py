@@ -1,0 +1,1 @@
+"""The proof that verify gives, and what it must notice."""

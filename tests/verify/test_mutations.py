@@ -1,0 +1,178 @@
+"""Deliberately wrong formulas of every mechanism: verify says which figure differs, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+import costmodel as cm
+from costmodel import catalog
+from costmodel.architecture import Architecture
+from costmodel.blocks import block_class, kinds
+from costmodel.ops import Op, Project, Vector
+from costmodel.residual import feature_class, features
+from costmodel.site import Site
+from costmodel.validation import parse
+from tests.fuzz.specs import random_spec
+
+Ops = Iterator[Op]
+
+
+def wider(ops: Ops) -> Ops:
+    """The first weight has one value too many in its first axis."""
+    done = False
+    for op in ops:
+        if op.weights and not done and op.weights[0].role != "buffer":
+            first, *rest = op.weights
+            done = True
+            op.weights = (replace(first, shape=(first.shape[0] + 1, *first.shape[1:])), *rest)
+        yield op
+    assert done, "nothing to change"
+
+
+def forgotten(ops: Ops) -> Ops:
+    """The last operation that has weights is left out."""
+    every = list(ops)
+    last = max(i for i, op in enumerate(every) if any(w.role != "buffer" for w in op.weights))
+    yield from (op for i, op in enumerate(every) if i != last)
+
+
+def dearer(ops: Ops) -> Ops:
+    """The last operation that is no elementwise work is done on one row too many."""
+    every = list(ops)
+    last = max((i for i, op in enumerate(every) if op.flops and not isinstance(op, Vector)), default=-1)
+    assert last >= 0, "nothing to change"
+    op = every[last]
+    if hasattr(op, "pairs"):
+        op.pairs = op.pairs + 1
+    else:
+        op.tokens = op.tokens + 1
+    yield from every
+
+
+def hoarding(ops: Ops) -> Ops:
+    """One value too many is kept."""
+    done = False
+    for op in ops:
+        if op.states and not done:
+            done = True
+            first, *rest = op.states
+            op.states = (replace(first, width=first.width + 1), *rest)
+        yield op
+    assert done, "nothing to change"
+
+
+STATELESS = {"ffn", "moe"}
+MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
+
+
+@cache
+def example(kind: str) -> dict[str, Any]:
+    """Return the data of a spec with a block of a kind: of the catalog, or a random one."""
+    for name in catalog.names():
+        data = catalog.document(name).data
+        if any(block["kind"] == kind for block in data.get("blocks", {}).values()):
+            return data
+    everything = {"state", "flops_per_token", "weights"} if kind == "custom" else set()
+    return next(
+        spec
+        for spec in map(random_spec, range(4000))
+        if any(b["kind"] == kind and everything <= b.keys() and n in layers(spec) for n, b in spec["blocks"].items())
+    )
+
+
+def layers(spec: dict[str, Any]) -> set[str]:
+    """Return the blocks that stand in a layer: a random spec may declare others."""
+    found = parse(spec)
+    assert isinstance(found, Architecture)
+    return set(found.stack.layout.counts)
+
+
+def written(tmp_path: Any, data: dict[str, Any]) -> str:
+    import yaml
+
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False, default_flow_style=None), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("kind", kinds())
+def test_a_wrong_formula_of_a_block_is_noticed(
+    kind: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    if mutation is hoarding and kind in STATELESS:
+        return
+    path = written(tmp_path, example(kind))
+    assert cm.verify_(path).proved
+    cls: Any = block_class(kind)
+    right = cls.lower
+
+    def wrong(self: Any, at: Site) -> Ops:
+        yield from mutation(right(self, at)) if self.kind == kind else right(self, at)
+
+    monkeypatch.setattr(cls, "lower", wrong)
+    found = cm.verify_(path)
+    assert not found.proved
+    row = found.specs[0].differs
+    assert row is not None
+    assert row.archcalc != row.pytorch
+
+
+@pytest.mark.parametrize("mutation", [wider, forgotten, dearer], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("feature", features())
+def test_a_wrong_formula_of_a_feature_is_noticed(
+    feature: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    spec = next(s for s in map(random_spec, range(800)) if feature in s and "mtp" not in s)
+    path = written(tmp_path, spec)
+    assert cm.verify_(path).proved
+    cls: Any = feature_class(feature)
+    changed = 0
+    for hook in ("model", "layer", "around"):
+        right = getattr(cls, hook)
+
+        def wrong(self: Any, at: Site, right: Any = right) -> Ops:
+            ops = list(right(self, at))
+            able = [op for op in ops if op.weights and isinstance(op, Project)]
+            yield from mutation(iter(ops)) if able else iter(ops)
+
+        if hook in vars(cls):
+            changed += 1
+            monkeypatch.setattr(cls, hook, wrong)
+    assert changed
+    assert not cm.verify_(path).proved
+
+
+def test_the_term_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    cls: Any = block_class("ffn")
+    right = cls.lower
+    monkeypatch.setattr(cls, "lower", lambda self, at: wider(right(self, at)))
+    row = cm.verify_("llama-3.1-8b").specs[0].differs
+    assert row is not None
+    assert row.figure == "params.total"
+    assert len(row.terms) == 1
+    assert row.terms[0].startswith("mlp: archcalc ")
+    assert "reference alone" in row.terms[0]
+
+
+def test_the_command_says_1_where_a_figure_differs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from costmodel.cli import run
+
+    assert run(["verify", "llama-3.1-8b"]) == 0
+    assert "31 figures equal" in capsys.readouterr().out
+    cls: Any = block_class("attention")
+    right = cls.lower
+    monkeypatch.setattr(cls, "lower", lambda self, at: hoarding(right(self, at)))
+    assert run(["verify", "llama-3.1-8b", "-q"]) == 1
+    out = capsys.readouterr().out
+    assert "cache.values at batch" in out
+    assert "attention: archcalc" in out
+    assert run(["verify", "llama-3.1-8b", "--format", "json"]) == 1
+    assert run(["verify", "gpt-4"]) == 2
