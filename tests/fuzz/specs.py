@@ -149,7 +149,9 @@ def random_spec(seed: int) -> Spec:
         for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
     }
     for block in (*blocks.values(), *networks.values()):
-        block |= d.maybe("extra_norm", d.one("pre", "post", "sandwich"), 0.1)
+        # What a custom block gives is one number a token, of which a norm would leave the sign.
+        places = ("pre",) if block["kind"] == "custom" else ("pre", "post", "sandwich", "plain")
+        block |= d.maybe("extra_norm", d.one(*places), 0.1)
     reading = readers(blocks, d)
     sources = {name: block.get("kv_from") or block["index_from"] for name, block in reading.items()}
     plain = list(blocks)

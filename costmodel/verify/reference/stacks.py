@@ -65,12 +65,12 @@ class Normed(nn.Module):
         self.inner, place = inner, spec["extra_norm"]
 
         def new() -> Norm:
-            made = Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True))
+            made = Norm("none" if place == "plain" else norm.get("kind", "rms"), width, bias=norm.get("bias", True))
             for parameter in made.parameters():
                 parameter.keep = Fraction(spec.get("keep", 1))
             return made
 
-        self.before = new() if place != "post" else None
+        self.before = new() if place in ("pre", "sandwich") else None
         self.after = new() if place != "pre" else None
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
