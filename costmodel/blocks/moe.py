@@ -37,7 +37,9 @@ class Router(Model):
     ``correction_bias`` is a buffer that only the choice uses. ``groups`` and ``top_groups`` limit
     the choice and change no count. ``hash``: the choice comes from a table by token id (a buffer
     of vocabulary x top_k). ``scale``: a learned vector on the router's normalised input;
-    ``expert_scale``: a learned factor of every expert.
+    ``expert_scale``: a learned factor of every expert. ``hidden``: the scores come from a network
+    of this width, a projection down, a norm and two layers with biases; ``carried``: what the
+    router of the layer before made of the token, scaled by a learned vector, is added to it.
     """
 
     score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax"
@@ -48,6 +50,14 @@ class Router(Model):
     hash: bool = False
     scale: bool = False
     expert_scale: bool = False
+    hidden: Count | None = None
+    carried: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Router:
+        if self.carried and self.hidden is None:
+            raise Impossible("carried adds to hidden values, and there are none", "carried", "add hidden")
+        return self
 
 
 class MixtureOfExperts(Block):
@@ -195,7 +205,10 @@ class MixtureOfExperts(Block):
         outputs = self.n_experts + self.zero_experts
         if self.router.scale:
             yield at.norm("scale", at.width)
-        yield at.project("scores", bias=self.router.bias, router=outputs)
+        width = self.router.hidden or at.width
+        if self.router.hidden:
+            yield from _hidden(at, width, carried=self.router.carried)
+        yield at.project("scores", d_in=width, bias=self.router.bias, router=outputs)
         extra: tuple[Weight, ...] = ()
         if self.router.expert_scale:
             extra += (at.weight("expert_scale", self.n_experts),)
@@ -213,6 +226,18 @@ class MixtureOfExperts(Block):
         share = self.capacity_factor if self.expert_choice else self.capacity_factor * self.top_k
         rows = at.tokens * share.numerator
         return self.n_experts * ceil_div(rows, share.denominator * self.n_experts)
+
+
+def _hidden(at: Site, width: int, *, carried: bool) -> Iterator[Op]:
+    """Yield what a router with a network of its own does before the scores."""
+    yield at.project("down", bias=True, down=width)
+    if carried:
+        scale = at.weight("carried", width)
+        yield at.vector("carried", width, STEPS["gate"] + STEPS["add"], inputs=2, weights=(scale,))
+    yield at.norm("norm", width)
+    for name in ("first", "second"):
+        yield at.project(name, d_in=width, bias=True, hidden=width)
+        yield at.vector(f"{name}_activation", width, STEPS["activation"])
 
 
 def _whole(value: Fraction) -> Size:

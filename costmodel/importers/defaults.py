@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 # Model types that share the class of another, and those of code on the hub that transformers reads with one of its own.
-SAME_KEYS = {"gpt-sw3": "gpt2", "kimi_k2": "deepseek_v3", "minimax_m3": "minimax_m3_vl_text"}
+SAME_KEYS = {
+    "gpt-sw3": "gpt2",
+    "kimi_k2": "deepseek_v3",
+    "minimax_m1": "minimax",
+    "minimax_m3": "minimax_m3_vl_text",
+    "minimax_text_01": "minimax",
+}
 
 PATH = Path(__file__).with_suffix(".jsonl")
 

@@ -15,6 +15,7 @@ ROWS = {
     "mixer.differential_attention": "attention",
     "mixer.mla": "attention",
     "mixer.compressed_attention": "attention",
+    "mixer.cca": "attention",
     "mixer.cross_attention": "cross-attention",
     "mixer.relative_bias": "attention",
     "mixer.mamba": "mamba",

@@ -33,6 +33,7 @@ _AT_MOST = {
     "n_streams": 3,
     "streams": 3,
     "d_conv": 4,
+    "d_conv_heads": 3,
     "depth": 2,
     "channels": 3,
     "scalars": 3,

@@ -300,6 +300,8 @@ def test_the_token_before_is_read_and_written_by_a_kernel(fused: bool) -> None:
     model = spec(blocks={"t": TIME, "c": CHANNEL}, mixer="t", ffn="c")
     device = Device(Machine("made-up", {"bf16": 1.0}, 1.0, 1), Plan(), BF16, fused=fused)
     found = device.kernels(model.lower(Workload(batch=3, new_tokens=1, cached_tokens=9)), 3)
+    kept = [op.path for op in block(TIME) for state in op.states if state.name == "shift"]
+    assert kept == ["layers.it.shift_k"]  # once, where the first mixture is made
     # A sequence: 18 values in fp32, and two tokens of 10 values in bf16.
     assert sum(kernel.state_bytes for kernel in found) == 3 * (18 * 4 + 2 * 10 * 2)
     assert sum(kernel.written_bytes for kernel in found) == 3 * (18 * 4 + 2 * 10 * 2)

@@ -160,6 +160,14 @@ def compressed(d: Draw) -> Spec:
     return spec | d.maybe("sinks", False, 0.3)
 
 
+def cca(d: Draw) -> Spec:
+    """Return attention with convolved queries and keys."""
+    groups = d.one(1, 2, 3)
+    spec: Spec = {"kind": "cca", "n_heads": groups * d.one(1, 2), "n_kv_heads": groups, "head_dim": d.dim(3, 9)}
+    spec |= {"d_conv": d.dim(1, 4), "d_conv_heads": d.dim(1, 4)}
+    return spec | d.maybe("bias", True) | d.maybe("window", d.dim(2, 7)) | d.maybe("rope_dim", 2, 0.2)
+
+
 def mamba(d: Draw) -> Spec:
     """Return Mamba."""
     spec: Spec = {
@@ -254,6 +262,8 @@ def moe(d: Draw) -> Spec:
     router = d.maybe("score", d.one("softmax", "sigmoid", "sqrtsoftplus")) | d.maybe("bias", True, 0.3)
     router |= d.maybe("correction_bias", True, 0.3) | d.maybe("scale", True, 0.2) | d.maybe("expert_scale", True, 0.2)
     router |= d.maybe("hash", True, 0.1)
+    if d.chance(0.15):
+        router |= {"hidden": d.dim(3, 20)} | d.maybe("carried", True, 0.6)
     if router:
         spec["router"] = router
     way = d.one(None, None, "zero", "capacity", "choice")
@@ -285,6 +295,7 @@ MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "mla": mla,
     "differential_attention": differential,
     "compressed_attention": compressed,
+    "cca": cca,
     "mamba": mamba,
     "mamba2": mamba2,
     "gated_deltanet": gated_deltanet,

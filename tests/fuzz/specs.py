@@ -12,7 +12,7 @@ Spec = dict[str, Any]
 
 
 # What these do around the layers that predict further tokens is nowhere published.
-UNSAID = {"altup", "laurel", "ple", "residual_gate"}
+UNSAID = {"altup", "laurel", "ple", "residual_gate", "residual_scale"}
 
 
 def schedule(d: Draw, names: list[str], n: int) -> str | list[str]:
@@ -132,7 +132,8 @@ def features(d: Draw, n_layers: int) -> Spec:
         found["ngrams"] = {"rows": rows, "width": n_heads * d.dim(2, 5), "heads": n_heads, "d_conv": d.dim(2, 4)}
         found["ngrams"] |= {"streams": streams} | d.maybe("dilation", d.dim(1, 3))
     if way is None:
-        found |= d.maybe("residual_gate", {})
+        scale = d.maybe("bias", False) | d.maybe("embedding", False)
+        found |= d.one({"residual_gate": {}}, {"residual_scale": scale}, {})
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 

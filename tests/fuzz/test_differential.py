@@ -34,6 +34,7 @@ OPTIONS = (
     "ngrams",
     "residual_gate",
     "hyper_connections",
+    "residual_scale",
     "relative_bias",
 )
 

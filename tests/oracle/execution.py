@@ -15,7 +15,7 @@ from typing import Any
 
 from costmodel.architecture import Architecture
 from costmodel.figures import CacheRow
-from costmodel.ops import Attend, Conv, Experts, Op, Scan
+from costmodel.ops import Attend, Conv, Experts, Op, Project, Scan
 from costmodel.workload import Workload
 
 Routed = Iterable[tuple[str, Counter[int]]]
@@ -48,13 +48,23 @@ def padded_convolution(op: Conv, load: Workload) -> int:
     return 2 * op.runs * op.width * op.per_group * op.d_conv * load.batch * extra
 
 
-def summed_columns(op: Conv, load: Workload) -> int:
+def columns_again(op: Conv, _load: Workload, block: Any) -> int:
+    """CCA keeps columns before both convolutions, and computes the first one again for what the second one sees."""
+    return 2 * op.runs * op.width * op.d_conv * _load.batch * (block.d_conv_heads - 1) if op.per_group == 1 else 0
+
+
+def summed_columns(op: Conv, load: Workload, _block: Any) -> int:
     """RG-LRU's convolution is padded on both sides at every step, what is cached ignored; for one token it is a sum."""
     extra = op.d_conv - 1 if load.new_tokens > 1 else -1
     return 2 * op.runs * op.width * op.per_group * op.d_conv * load.batch * extra
 
 
-CONVOLUTIONS: Mapping[str, Callable[[Conv, Workload], int]] = {"rg_lru": summed_columns}
+CONVOLUTIONS: Mapping[str, Callable[[Conv, Workload, Any], int]] = {"rg_lru": summed_columns, "cca": columns_again}
+
+
+def value_of_nothing(op: Project, load: Workload, block: Any) -> int:
+    """Return the rows of a first step of CCA, which projects zeros to the late half of the first token's value."""
+    return load.batch if block.kind == "cca" and op.path.endswith(".kv") and not load.cached_tokens else 0
 
 
 # Products of one recurrence, as (batch, m, k, n, bytes of a value): how often
@@ -204,32 +214,39 @@ def every_expert_runs(op: Experts) -> int:
     return op.executed * op.n_experts // op.chosen - op.executed
 
 
-def drawn_experts(op: Experts, routed: Routed) -> int:
+def drawn_experts(ops: Iterable[Op], routed: Routed) -> int:
     """Where zero experts may be drawn, a router decides how many products there are.
 
-    We count the expectation; this counts the rows that the router of this run sent to real experts.
+    We count the expectation; this counts the rows that the routers of this run sent to real experts
+    (zaya sends those of its zero expert to the first one, and multiplies the result by zero).
     """
-    rows = sum(n for _, counts in routed for expert, n in counts.items() if expert < op.n_experts)
-    return 2 * op.d_in * op.d_out * rows - op.executed
+    found = [op for op in ops if isinstance(op, Experts)]
+    shapes = {(op.path.rpartition(".")[2], op.d_in, op.d_out, op.n_experts) for op in found}
+    rows = {n_experts: sum(n for _, c in routed for e, n in c.items() if e < n_experts) for *_, n_experts in shapes}
+    return sum(2 * d_in * d_out * rows[n] for _, d_in, d_out, n in shapes) - sum(op.executed for op in found)
 
 
 def flops_beside(
     architecture: Architecture, ops: Iterable[Op], load: Workload, differences: Iterable[str], routed: Routed
 ) -> int:
     """Return what torch counts in one forward less what we say is executed."""
-    total = 0
+    total, ops = 0, list(ops)
     for op in ops:
         if isinstance(op, Conv):
-            kind = getattr(architecture.blocks.get(op.path.split(".")[1]), "kind", "")
-            total += CONVOLUTIONS.get(kind, padded_convolution)(op, load)
+            block = block_of(architecture, op.path)
+            own = CONVOLUTIONS.get(block.kind)
+            total += padded_convolution(op, load) if own is None else own(op, load, block)
+        elif isinstance(op, Project) and op.path.startswith("layers.") and op.path.endswith(".kv"):
+            rows = value_of_nothing(op, load, block_of(architecture, op.path))
+            total += 2 * op.runs * op.d_in * op.weights[-1].shape[0] * rows
         elif isinstance(op, Scan):
             total += scan_beside(op, load, block_of(architecture, op.path))
         elif isinstance(op, Attend) and "two_calls" in differences:
             total += two_calls(op)
         elif isinstance(op, Experts) and "every_expert_runs" in differences:
             total += every_expert_runs(op)
-        elif isinstance(op, Experts) and "zero_experts_are_drawn" in differences:
-            total += drawn_experts(op, routed)
+    if "zero_experts_are_drawn" in differences:
+        total += drawn_experts(ops, routed)
     return total
 
 
@@ -253,8 +270,9 @@ def keys_and_values_of_every_head(row: CacheRow, architecture: Architecture) -> 
 
 
 def columns_less_one(row: CacheRow, architecture: Architecture) -> int:
-    """RG-LRU's convolution keeps d_conv - 1 columns: the next token brings the last one itself."""
-    return -row.values // block_of(architecture, row.path + ".").d_conv
+    """Convolutions of RG-LRU and CCA keep d_conv - 1 columns: the next token brings the last one itself."""
+    block = block_of(architecture, row.path + ".")
+    return -row.values // (block.d_conv_heads if row.state.name == "conv_heads" else block.d_conv)
 
 
 def values_beside_keys(row: CacheRow, load: Workload, architecture: Architecture) -> int:
@@ -270,7 +288,7 @@ def cache_beside(row: CacheRow, architecture: Architecture, load: Workload, diff
         if "values_beside_keys" in differences and block_of(architecture, row.path + ".").ratio is None:
             total += values_beside_keys(row, load, architecture)
         return total
-    if row.kind == "conv" and getattr(block_of(architecture, row.path + "."), "kind", "") == "rg_lru":
+    if row.kind == "conv" and block_of(architecture, row.path + ".").kind in ("rg_lru", "cca"):
         return columns_less_one(row, architecture)
     if "keys_and_values_of_every_head" in differences:
         return keys_and_values_of_every_head(row, architecture)

@@ -9,7 +9,7 @@ from costmodel.architecture import Architecture
 from costmodel.ops import Attend, Experts, Op, Project, Scan
 from costmodel.things import Matmul, Weight
 
-from .execution import FP32, Products, block_of, products_of_scan
+from .execution import FP32, Products, block_of, products_of_scan, value_of_nothing
 from .families import Family
 from .models import Step
 from .runs import workload
@@ -72,6 +72,9 @@ class Expected:
             if group is not None:
                 self.joined.setdefault((path, group), []).append(product)
                 continue
+            if weight.name == "v_delayed":
+                rows = value_of_nothing(op, workload(self.step), block_of(self.architecture, op.path))
+                self.found += Counter({noted(product._replace(m=rows), self.size): product.times * bool(rows)})
             if op.path in self.family.apart:  # one module a matrix of a stack
                 product = product._replace(times=product.times * product.batch, batch=1)
             product = self.turned(op.path, product)

@@ -13,6 +13,7 @@ from costmodel.residual.ngrams import NGramTables
 from costmodel.residual.parts.mixing import Mix
 from costmodel.residual.ple import PerLayerEmbeddings
 from costmodel.residual.residual_gate import ResidualGate
+from costmodel.residual.residual_scale import ResidualScale
 
 
 def sums(ops) -> tuple[int, int, int]:
@@ -62,6 +63,19 @@ def test_per_layer_embeddings_are_made_once_when_the_stack_loops(site) -> None:
     ops = list(PerLayerEmbeddings(vocab_size=11, width=3).layer(at))
     # The table and its projection as before; the gates twice.
     assert sums(ops)[:2] == (165 + 93 + 42 * 5, (180 + 72 * 10) * 3)
+
+
+def test_residual_scale_around_3_sublayers_on_5_tokens(site) -> None:
+    # d 4: a factor and a summand for the stream and the output, 16; a sum and a product each, 16 steps.
+    assert sums(ResidualScale().around(site(4, 3, 5))) == (16 * 3, 0, 16 * 15)
+    assert sums(ResidualScale(bias=False).around(site(4, 3, 5))) == (8 * 3, 0, 8 * 15)
+    assert sums(ResidualScale().layer(site(4, 3, 5))) == (0, 0, 0)
+
+
+def test_residual_scale_of_the_embedding(site) -> None:
+    assert sums(ResidualScale().model(site(4, 1, 5))) == (8, 0, 8 * 5)
+    assert sums(ResidualScale(bias=False).model(site(4, 1, 5))) == (4, 0, 4 * 5)
+    assert sums(ResidualScale(embedding=False).model(site(4, 1, 5))) == (0, 0, 0)
 
 
 def test_mhc_around_3_sublayers_on_5_tokens(site) -> None:

@@ -67,7 +67,7 @@ def hoarding(ops: Ops) -> Ops:
 
 
 STATELESS = {"ffn", "moe"}
-WITHOUT_PRODUCTS = {"residual_gate"}
+WITHOUT_PRODUCTS = {"residual_gate", "residual_scale"}
 MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
 
 
@@ -141,7 +141,7 @@ def test_a_wrong_formula_of_a_feature_is_noticed(
 
         def wrong(self: Any, at: Site, right: Any = right) -> Ops:
             ops = list(right(self, at))
-            able = [op for op in ops if op.weights and (isinstance(op, Project) or feature in WITHOUT_PRODUCTS)]
+            able = [op for op in ops if op.weights and (isinstance(op, Project) or mutation is not dearer)]
             yield from mutation(iter(ops)) if able else iter(ops)
 
         if hook in vars(cls):

@@ -11,13 +11,16 @@ from costmodel.steps import STEPS
 from costmodel.things import State, Weight
 
 
-def conv(at: Site, name: str, channels: Size, d_conv: Size, *, bias: bool = False, units: Size) -> Conv:
-    """Return a depthwise causal convolution of ``d_conv`` taps on each of ``channels``.
+def conv(
+    at: Site, name: str, channels: Size, d_conv: Size, *, bias: bool = False, units: Size, per_group: Size = 1
+) -> Conv:
+    """Return a causal convolution of ``d_conv`` taps on each of ``channels``, by itself or in groups.
 
     Kept: the last ``d_conv`` columns, in the model's dtype. The next output needs one less; what
     is kept is what transformers and mamba_ssm allocate.
     """
-    weights: tuple[Weight, ...] = (at.weight(name, channels, d_conv, split="out", units=units),)
+    shape = (channels, d_conv) if per_group == 1 else (channels, per_group, d_conv)
+    weights: tuple[Weight, ...] = (at.weight(name, *shape, split="out", units=units),)
     if bias:
         weights += (at.weight(f"{name}.bias", channels, split="out", units=units),)
     return Conv(
@@ -29,6 +32,7 @@ def conv(at: Site, name: str, channels: Size, d_conv: Size, *, bias: bool = Fals
         states=(at.fixed(name, channels * d_conv, kind="conv", role="conv", units=units),),
         width=channels,
         d_conv=d_conv,
+        per_group=per_group,
         biased=bias,
     )
 

@@ -187,10 +187,12 @@ TABLE = MappingProxyType(
         "minicpmv4_6": "wrappers:wrapper",
         "minicpmv4_7": "wrappers:wrapper",
         "minimax": "linear:minimax",
+        "minimax_m1": "linear:minimax",
         "minimax_m2": "sigmoid_experts:minimax_m2",
         "minimax_m3": "minimax_m3:minimax_m3",
         "minimax_m3_vl": "wrappers:wrapper",
         "minimax_m3_vl_text": "minimax_m3:minimax_m3",
+        "minimax_text_01": "linear:minimax",
         "ministral": "llama_like:ministral",
         "ministral3": "llama:mistral",
         "mistral": "llama:mistral",
@@ -298,6 +300,7 @@ TABLE = MappingProxyType(
         "youtu": "latent:youtu",
         "zamba": "zamba:zamba",
         "zamba2": "zamba:zamba2",
+        "zaya": "linear:zaya",
     }
 )
 

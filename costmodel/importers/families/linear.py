@@ -1,4 +1,4 @@
-"""Families with a gated linear recurrence, RWKV, lightning attention or a matrix memory."""
+"""Families with a gated linear recurrence, RWKV, lightning attention, a matrix memory, or convolved attention."""
 
 from __future__ import annotations
 
@@ -62,11 +62,12 @@ def rwkv(c: Config) -> Draft:
 
 
 def minimax(c: Config) -> Draft:
-    """Read MiniMax-Text-01: layers take turns from a full attention on; the state has the model's dtype.
+    """Read MiniMax-Text-01 and M1: layers take turns from a full attention on; the state has the model's dtype.
 
     The files of the vendor say ``attn_type_list`` (0: lightning) and ``layernorm_*`` for what the class of
     transformers calls ``layer_types`` and ``*_factor``; these are constants of the residual stream, as
-    ``postnorm`` is which of two values passes by. ``rotary_dim`` is theirs too.
+    ``postnorm`` is which of two values passes by. ``rotary_dim`` is theirs too. Their types have no turns
+    where a file says nothing.
     """
     for kind, other in (("full_attn", "full_attention"), ("linear_attn", "linear_attention"), ("mlp", "mlp")):
         for factor in ("alpha", "beta"):
@@ -84,10 +85,50 @@ def minimax(c: Config) -> Draft:
     fields: dict[str, Any] = {"kind": "lightning", "n_heads": heads, "head_dim": head_dim, "state_dtype": "model"}
     linear = Part("linear", fields | ({"chunk_size": size} if size != _LIGHTNING_CHUNK else {}))
     listed = c.list_of(int, "attn_type_list", n, None)
-    turns = [full if of == 1 else linear for of in (listed or [1 - index % 2 for index in range(n)])]
+    if listed is None and c.model_type != "minimax":
+        c.refuse("attn_type_list", f"attn_type_list is missing, and {c.model_type} has no default for it")
+    if wrong := [of for of in listed or () if of not in (0, 1)]:
+        c.refuse("attn_type_list", f"attn_type_list has {wrong[0]}", "known: 0 (lightning), 1 (full)")
+    turns = [full if of else linear for of in (listed or [1 - index % 2 for index in range(n)])]
     mixers = layer_types(c, {"full_attention": full, "linear_attention": linear}, turns)
     experts = moe(c, n_experts=c.count("num_local_experts"), d_ff=c.count("intermediate_size"))
     return Draft(top(c), [[mixer, experts] for mixer in mixers])
+
+
+def zaya(c: Config) -> Draft:
+    """Read ZAYA1: the first layer's router has no state of a router before it; one of the experts does nothing.
+
+    Windows and what is rotated are told layer by layer: by words of ``layer_types``, and of ``rope_parameters``.
+    """
+    n, width = c.count("num_hidden_layers"), c.count("head_dim")
+    heads, groups = c.count("num_attention_heads"), c.count("num_key_value_heads")
+    if groups * width % 2:
+        c.refuse("head_dim", f"head_dim {width} gives values that have no half")
+    taps = {"d_conv": c.count("cca_time0"), "d_conv_heads": c.count("cca_time1")}
+    found = {"kind": "cca", "n_heads": heads, "n_kv_heads": groups, "head_dim": width} | taps
+    if c.flag("attention_bias"):
+        found["bias"] = True
+    window, rope = c.count("sliding_window", None), c.get("rope_parameters")
+    mixers = {}
+    for word, name in (("hybrid", "attention"), ("hybrid_sliding", "local")):
+        of = rope.get(word, rope) if isinstance(rope, dict) else {}
+        share = of.get("partial_rotary_factor", 0.5 if rope is None else 1) if isinstance(of, dict) else None
+        if not isinstance(share, (int, float)) or not 0 < share <= 1:
+            c.refuse("rope_parameters", f"rope_parameters of {word} do not say which share of a head is rotated")
+        fields = found | ({"rope_dim": rotated} if (rotated := int(width * share)) != width else {})
+        mixers[word] = Part(name, fields | ({"window": window} if word == "hybrid_sliding" else {}))
+    order = layer_types(c, mixers, [mixers["hybrid"]] * n)
+    if window is None and mixers["hybrid_sliding"] in order:
+        c.refuse("sliding_window", "sliding_window is null, and there are layers of hybrid_sliding")
+    c.require("num_experts_per_tok", 1)
+    router = {"hidden": c.count("router_hidden_size"), "correction_bias": True}
+    first, others = (
+        moe(c, name, zero_experts=1, router=router | more)
+        for name, more in (("first_moe", {}), ("moe", {"carried": True}))
+    )
+    fields = top(c) | ({"head": {"bias": True}} if c.flag("lm_head_bias") else {})
+    layers = [[mixer, others if index else first] for index, mixer in enumerate(order)]
+    return Draft(fields, layers, more={"residual_scale": {}})
 
 
 def xlstm(c: Config) -> Draft:

@@ -121,6 +121,7 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
         text.refuse("model_type", f"the model type {text.model_type} is not covered", code="AC404")
     draft = read(text)
     own, inner = c.flag("tie_word_embeddings"), "tied" in draft.fields
+    own = c.flag("tie_embedding") if "tie_embedding" in c.given else own  # Liquid's older name of it, which wins
     nothing = c.get("tie_word_embeddings") is None
     if rule.older in c.given:
         own = c.flag(rule.older)

@@ -64,7 +64,14 @@ class MixtureOfExperts(nn.Module):
         self.spec, self.n, self.k = spec, spec["n_experts"], spec["top_k"]
         inner, d_ff, route = spec.get("latent") or width, spec["d_ff"], spec.get("router", {})
         outputs = self.n + spec.get("zero_experts", 0)
-        self.router = linear(width, outputs, route.get("bias", False))
+        hidden = route.get("hidden")
+        self.router = linear(hidden or width, outputs, route.get("bias", False))
+        if hidden:
+            self.router_down = linear(width, hidden, True)
+            self.router_norm = Norm("rms", hidden)
+            self.router_layers = nn.ModuleList([linear(hidden, hidden, True) for _ in range(2)])
+        if route.get("carried"):
+            self.carried = nn.Parameter(torch.ones(hidden))
         if route.get("scale"):
             self.scale = nn.Parameter(torch.ones(width))
         if route.get("expert_scale"):
@@ -118,7 +125,7 @@ class MixtureOfExperts(nn.Module):
         """Route every token, compute its rows, add them up."""
         shape, flat = x.shape, x.flatten(0, 1)
         routed = Norm("none", flat.shape[-1])(flat) * self.scale if hasattr(self, "scale") else flat
-        scores = self.router(routed)
+        scores = self.router(self._hidden(routed, step) if hasattr(self, "router_down") else routed)
         score = self.spec.get("router", {}).get("score", "softmax")
         scores = {"softmax": lambda s: s.softmax(-1), "sigmoid": torch.sigmoid}.get(
             score, lambda s: F.softplus(s).sqrt()
@@ -139,6 +146,19 @@ class MixtureOfExperts(nn.Module):
             shared = self.shared(flat, step, key)
             total = total + (shared * torch.sigmoid(self.shared_gate(flat)) if hasattr(self, "shared_gate") else shared)
         return total.reshape(shape)
+
+    def _hidden(self, x: Tensor, step: Step) -> Tensor:
+        """Return what scores are made of: a network on the token and on what the last router made of it."""
+        x = self.router_down(x)
+        before = step.shared.get("router")
+        if hasattr(self, "carried"):
+            fits = before is not None and before.shape == x.shape
+            x = x + self.carried * (before if fits else torch.ones_like(x))  # nothing stood before it
+        step.shared["router"] = x
+        x = self.router_norm(x)
+        for layer in self.router_layers:
+            x = silu(layer(x))
+        return x
 
     def _experts(self, rows: Tensor, expert: Tensor) -> Tensor:
         """Return what each row's expert makes of it."""

@@ -8,15 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .attention import Attention, CrossAttention
 from .compressed import CompressedAttention
+from .convolved import ConvolvedAttention
+from .differential import DifferentialAttention
 from .kept import Kept
+from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
-from .mixers import Attention, CrossAttention, DifferentialAttention, LatentAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
-from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, connection
+from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, Scaled, connection
 
 Spec = dict[str, Any]
 
@@ -24,6 +27,7 @@ KINDS: dict[str, Any] = {
     "mla": LatentAttention,
     "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
+    "cca": ConvolvedAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
@@ -200,6 +204,13 @@ class Stack(nn.Module):
         places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
         if features.get("residual_gate") is not None:
             self.residual_gates = nn.ParameterDict({p: nn.Parameter(torch.randn(width)) for p in places})
+        if (of := features.get("residual_scale")) is not None:
+            bias = of.get("bias", True)
+            if of.get("embedding", True):
+                self.scaled = Scaled(width, bias=bias)
+            self.scales = nn.ModuleDict(
+                {place: nn.ModuleList(Scaled(width, bias=bias) for _ in range(2)) for place in places}
+            )
         if (of := features.get("hyper_connections")) is not None:
             self.connections = nn.ModuleDict({place: connection(of, width) for place in places})
             if of.get("head", "learned") == "learned":
@@ -208,7 +219,7 @@ class Stack(nn.Module):
     def forward(self, x: Tensor, step: Step, tokens: Tensor | None = None, loops: int = 1) -> Tensor:
         """Run all layers, ``loops`` times over the same weights."""
         pieces = self.inputs(tokens, x) if hasattr(self, "inputs") else None
-        stream = x
+        stream = self.scaled(x) if hasattr(self, "scaled") else x
         if hasattr(self, "altup"):
             stream = self.altup.split(x)
         if hasattr(self, "connections"):
@@ -282,5 +293,7 @@ class Stack(nn.Module):
             if hasattr(self, "residual_gates"):  # muse_spark, without its temperature and floor
                 gate = torch.sigmoid(self.residual_gates[place])
                 total, out = (1 - gate * gate).sqrt() * total, gate * out
+            if hasattr(self, "scales"):
+                total, out = self.scales[place][0](total), self.scales[place][1](out)
             total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total

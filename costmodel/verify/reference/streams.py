@@ -69,6 +69,19 @@ class Laurel(nn.Module):
         return x + self.norm(self.right(self.left(x)))
 
 
+class Scaled(nn.Module):
+    """A learned factor and summand for every value (as zaya has them)."""
+
+    def __init__(self, width: int, *, bias: bool) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(width))
+        self.summand = nn.Parameter(torch.zeros(width)) if bias else 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add, then multiply."""
+        return (x + self.summand) * self.factor
+
+
 class PerLayerInputs(nn.Module):
     """What every layer gets beside the stream: a table row and a projected embedding (Gemma 3n)."""
 

@@ -79,6 +79,38 @@ ffn: moe
         fused=("linear: q k v",),
     ),
     Family(
+        "zaya",
+        {
+            "model_type": "zaya",
+            **{k: v for k, v in SHAPE.items() if k != "intermediate_size"},
+            "num_hidden_layers": 5,
+            "layer_types": ["hybrid", "hybrid_sliding", "hybrid", "hybrid_sliding", "hybrid"],
+            "sliding_window": 24,
+            "cca_time0": 3,
+            "cca_time1": 2,
+            "num_experts": 5,
+            "num_experts_per_tok": 1,
+            "moe_intermediate_size": 22,
+            "router_hidden_size": 14,
+            "lm_head_bias": True,
+        },
+        """
+d_model: 42
+vocab_size: 131
+n_layers: 5
+head: {bias: true}
+residual_scale: {}
+blocks:
+  full: {kind: cca, n_heads: 6, n_kv_heads: 2, head_dim: 10, d_conv: 3, d_conv_heads: 2, rope_dim: 5}
+  local: {like: full, window: 24}
+  first: {kind: moe, n_experts: 5, top_k: 1, zero_experts: 1, d_ff: 22, router: {hidden: 14, correction_bias: true}}
+  moe: {like: first, router: {hidden: 14, carried: true, correction_bias: true}}
+mixer: repeat full + local
+ffn: 1 first then moe
+""",
+        differences=("zero_experts_are_drawn",),
+    ),
+    Family(
         "xlstm",
         {
             "model_type": "xlstm",
