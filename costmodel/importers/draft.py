@@ -70,6 +70,8 @@ def _drop_short_context(fields: dict[str, Any], stacks: Sequence[tuple[str, Sequ
         del fields["max_context"]
 
 
+_MIXERS = frozenset(("attention", "mla", "mamba", "mamba2"))  # that stand second in some family
+
 Names: TypeAlias = dict[tuple[str, str], tuple[str, Mapping[str, Any]]]
 
 
@@ -119,13 +121,16 @@ def _suffixes(variants: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _schedules(layers: Sequence[Layer], names: Names) -> dict[str, Any]:
-    """Return the schedules of a stack: mixer and ffn where layers have two sublayers, else layer."""
+    """Return the schedules of a stack: mixer and ffn where the second of two sublayers is a network, else layer."""
     depth = max(len(layer) for layer in layers)
     columns = [
         shortest([_entry(layer[index] if index < len(layer) else None, names) for layer in layers])
         for index in range(depth)
     ]
-    return dict(zip(("mixer", "ffn"), columns, strict=True)) if depth == 2 else {"layer": columns}
+    second = [part for layer in layers for part in _together(layer[1] if len(layer) > 1 else None)]
+    if depth == 2 and not any(part.fields.get("kind") in _MIXERS for part in second):
+        return dict(zip(("mixer", "ffn"), columns, strict=True))
+    return {"layer": columns}
 
 
 def _entry(sublayer: Sublayer, names: Names) -> str:

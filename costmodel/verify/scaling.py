@@ -121,10 +121,8 @@ class _Scale:
             return self._tower(fields, path)
         if path and path[-1] in ("indexer", "block_indexer"):
             return self._indexer(fields, path)
-        if path and path[-1] == "ngrams":  # the width is shared by the heads
-            heads, width = min(fields["heads"], 2), self.widths[fields["width"]]
-            rest = {key: value for key, value in fields.items() if key not in ("heads", "width")}
-            return self._mapping(rest, path[:-1]) | {"heads": heads, "width": heads * width}
+        if path == ("ngrams",):
+            return self._tables(fields, path)
         return {key: self._value(key, value, path) for key, value in fields.items()}
 
     def _value(self, key: str, value: Any, path: tuple[str, ...]) -> Any:
@@ -137,7 +135,7 @@ class _Scale:
             ]
         if isinstance(value, bool) or not isinstance(value, int):
             return value
-        if key in _AS_THEY_ARE:
+        if key in _AS_THEY_ARE or value == 0:
             return value
         if key in _HEADS:
             return self.heads[value]
@@ -184,6 +182,14 @@ class _Scale:
             picked["pool"] = min(group, 3)
         picked |= {key: min(fields[key], most) for key, most in (("block", 3), ("top_blocks", 2)) if key in fields}
         return {key: picked[key] if key in picked else self._value(key, value, path) for key, value in fields.items()}
+
+    def _tables(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
+        """Return small tables of n-grams, in no more layers than are left."""
+        heads = min(fields["heads"], 3)
+        layers, _ = _few(self.given, self.given["n_layers"])
+        rows = [_FIRST_ROWS + 2 * index for index in range(min(len(fields["rows"]), layers))]
+        found = {key: self._value(key, value, path) for key, value in fields.items()}
+        return found | {"rows": rows, "heads": heads, "width": 5 * heads, "dilation": min(fields.get("dilation", 1), 3)}
 
     def _custom(self, fields: Mapping[str, Any]) -> Spec:
         """Return declared costs of small weights; costs themselves become small numbers."""

@@ -154,7 +154,9 @@ def random_spec(seed: int) -> Spec:
         for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
     }
     for block in (*blocks.values(), *networks.values()):
-        block |= d.maybe("extra_norm", d.one("pre", "post", "sandwich", "plain"), 0.1)
+        # What a custom block gives is one number a token, of which a norm would leave the sign.
+        places = ("pre",) if block["kind"] == "custom" else ("pre", "post", "sandwich", "plain")
+        block |= d.maybe("extra_norm", d.one(*places), 0.1)
         if "keep" not in block and block["kind"] != "custom" and d.chance(0.06):
             block["input_gate"] = d.dim(2, 7)
     reading = readers(blocks, d)

@@ -12,7 +12,8 @@ from costmodel.importers.families import adapter
 class Rule(NamedTuple):
     """What a wrapper's class does with the configuration of its language model.
 
-    ``ties``: whose flag ties the tables, ``wrapper``, ``text``, ``either``, or ``none`` (never).
+    ``ties``: whose flag ties the tables, ``wrapper`` (or the language model's where it has none),
+    ``own`` (the wrapper's alone), ``text``, ``either``, or ``none`` (never).
     ``key``: where the language model is. ``fill``: its defaults fill up what a file gives. ``flat``:
     older files have its keys beside the towers. ``also``: what else is left out with the towers.
     """
@@ -22,6 +23,7 @@ class Rule(NamedTuple):
     fill: bool = False
     flat: bool = False
     also: tuple[str, ...] = ()
+    older: str = ""  # an older name of the wrapper's flag, which wins
 
 
 EITHER, TEXT, NEVER = Rule("either"), Rule("text"), Rule("none")
@@ -38,18 +40,22 @@ RULES = {
     "glm4v": EITHER,
     "glm4v_moe": EITHER,
     "glm_ocr": EITHER,
+    "glm5_next": Rule(flat=True),
     "glmasr": Rule(fill=True),
     "granite_speech": SPEECH,
     "granite_speech_plus": SPEECH,
     "hunyuan_vl": FLAT,
     "instructblip": TEXT,
     "instructblipvideo": TEXT,
+    "lfm2_vl": Rule(older="tie_embedding"),
     "llama4": TEXT,
     "llava": EITHER,
     "llava_next_video": EITHER,
     "llava_onevision": EITHER,
     "minimax_m3_vl": EITHER,
     "molmo2": NEVER,
+    "muse_glimmer": Rule("own"),
+    "muse_spark": NEVER,
     "musicflamingo": NEVER,
     "nemo_speechlm": NEVER,
     "nemotron_h_omni": TEXT,
@@ -117,7 +123,10 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
     own, inner = c.flag("tie_word_embeddings"), "tied" in draft.fields
     own = c.flag("tie_embedding") if "tie_embedding" in c.given else own  # Liquid's older name of it, which wins
     nothing = c.get("tie_word_embeddings") is None
-    tied = {"wrapper": inner if nothing else own, "text": inner, "either": own or inner, "none": False}[rule.ties]
+    if rule.older in c.given:
+        own = c.flag(rule.older)
+    ways = {"wrapper": inner if nothing else own, "own": own, "text": inner, "either": own or inner, "none": False}
+    tied = ways[rule.ties]
     draft.fields.pop("tied", None)
     if tied:
         draft.fields["tied"] = True

@@ -75,7 +75,7 @@ class Normed(nn.Module):
         self.inner, place = inner, spec["extra_norm"]
 
         def new() -> Norm:
-            made = Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True))
+            made = Norm("none" if place == "plain" else norm.get("kind", "rms"), width, bias=norm.get("bias", True))
             for parameter in made.parameters():
                 parameter.keep = Fraction(spec.get("keep", 1))
             return made
