@@ -65,8 +65,9 @@ class Block(Model):
     ``keep`` is the share of tokens that enter the block at all (Mixture of Depths,
     arXiv:2404.02258; token merging); ``keep_router`` adds the d_model -> 1 router that picks them.
     ``extra_norm``: norms of the block's own, of the stack's kind, beside those of its sublayer: one
-    before it (``pre``), one after it (``post``) or both (``sandwich``). ``input_gate``: the input is
-    multiplied by a sigmoid that comes from it through a bottleneck of that width (transformers' axk2).
+    before it (``pre``), one after it (``post``), both (``sandwich``), or one after it that has no
+    weights (``plain``). ``input_gate``: the input is multiplied by a sigmoid that comes from it
+    through a bottleneck of that width (transformers' axk2).
     """
 
     component: ClassVar[str]  # the line of a report that its weights belong to
@@ -78,7 +79,7 @@ class Block(Model):
     kind: str
     keep: Share | None = None
     keep_router: bool = False
-    extra_norm: Literal["pre", "post", "sandwich"] | None = None
+    extra_norm: Literal["pre", "post", "sandwich", "plain"] | None = None
     input_gate: Count | None = None
 
     @model_validator(mode="after")

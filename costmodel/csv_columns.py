@@ -29,6 +29,8 @@ def columns_of(path: Path, where: str) -> Columns:
 
 def _text(path: Path, where: str) -> str:
     check_confined(path, where)
+    if path.is_fifo():  # opening it would wait for its writer
+        raise UsageError(f"{where} is no regular file")
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"

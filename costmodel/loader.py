@@ -6,11 +6,7 @@ model finds wrong gets its place here. No model is known to this module.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -22,13 +18,13 @@ from costmodel.errors import (
     UnknownSpecError,
     count_of,
     one_of,
-    plain,
     quote,
 )
 from costmodel.merging import NAMED, derive_blocks, inherit
-from costmodel.nodes import Mapping, Node, Scalar, Sequence, Source, is_null, to_data
+from costmodel.nodes import Mapping, Node, Scalar, Sequence, is_null, to_data
 from costmodel.problems import from_pydantic
-from costmodel.yaml_events import MAX_BYTES, parse, too_large
+from costmodel.reading import check_confined, confined, read_bytes, to_text
+from costmodel.yaml_events import parse
 
 __all__ = [
     "Document",
@@ -110,82 +106,6 @@ def read_document(source: str | bytes | Path, where: str | None = None, *, follo
         source = read_bytes(source, where, follow=follow)
     text = to_text(source, where) if isinstance(source, bytes) else source
     return Document(parse(text, where), where)
-
-
-_FOLDERS: ContextVar[tuple[Path, ...] | None] = ContextVar("folders", default=None)
-
-
-@contextmanager
-def confined(*folders: Path) -> Iterator[None]:
-    """Read nothing but files in some folders, wherever links lead, while this lasts."""
-    token = _FOLDERS.set(tuple(folder.resolve() for folder in folders))
-    try:
-        yield
-    finally:
-        _FOLDERS.reset(token)
-
-
-def check_confined(path: Path, where: str) -> None:
-    """Raise SpecError for a file that lies outside of the folders that may be read."""
-    folders = _FOLDERS.get()
-    if folders is not None and not any(path.resolve().is_relative_to(folder) for folder in folders):
-        raise SpecError("the file lies outside of what may be read here", "AC305", where)
-
-
-def read_bytes(path: Path, where: str | None = None, *, follow: bool = True) -> bytes:
-    """Read a regular file of at most 1 MiB. ``follow=False`` refuses a symbolic link.
-
-    Raises:
-        UnknownSpecError: no such file.
-        SpecError: no regular file, too large, or not readable.
-    """
-    where = plain(where or str(path))
-    check_confined(path, where)
-    # O_NONBLOCK: opening a pipe must not wait for its writer.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if not follow:
-        flags |= getattr(os, "O_NOFOLLOW", 0)
-    try:
-        if not follow and path.is_symlink():  # systems without O_NOFOLLOW, and a clear message
-            raise SpecError("the file is a symbolic link", "AC001", where, "name the file itself")
-        descriptor = os.open(path, flags)
-        try:
-            kind = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(kind):
-                what = "a folder" if stat.S_ISDIR(kind) else "no regular file"
-                raise SpecError(f"this is {what}", "AC001", where, "name a spec file")
-            with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(MAX_BYTES + 1)
-        finally:
-            os.close(descriptor)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UnknownSpecError("there is no such file", "AC001", where) from None
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise SpecError(f"the file cannot be read: {reason}", "AC001", where) from None
-    except ValueError:  # a NUL in the name
-        raise UnknownSpecError("this is no name of a file", "AC001", where) from None
-    if len(content) > MAX_BYTES:
-        raise too_large(where)
-    return content
-
-
-def to_text(content: bytes, where: str) -> str:
-    """Decode UTF-8, with or without a byte order mark.
-
-    Raises:
-        SpecError: UTF-16, UTF-32, or bytes that are no UTF-8.
-    """
-    hint = "save the file as UTF-8"
-    if content.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
-        raise SpecError("the file is UTF-16 or UTF-32, not UTF-8", "AC002", plain(where), hint)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        source = Source(where, content.decode("latin-1"))
-        line, column = source.position(error.start)
-        message = f"byte 0x{content[error.start]:02X} is not UTF-8"
-        raise source.error("AC002", message, hint, line=line, column=column, end=column + 1) from None
 
 
 def resolve(document: Document, find_base: Callable[[str], Document]) -> Document:

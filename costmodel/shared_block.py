@@ -23,10 +23,11 @@ class SharedBlock(Block):
     There are ``copies`` weight sets (fewer where there are fewer places); each place works and
     caches for itself. ``concat_embedding``: the first block, an attention, reads the residual
     stream beside the embedding (2 x d_model). ``site_linear``: a d_model x d_model matrix at every
-    place follows. ``adapter_rank``: every place has a low-rank adapter of its own on the inputs of
-    the feed-forward (gate and up together) and, with ``attention_adapters``, on q, k and v each.
+    place follows. ``norm: none``: the norms have no weights. ``adapter_rank``: every place has a
+    low-rank adapter of its own on the inputs of the feed-forward (gate and up together) and, with
+    ``attention_adapters``, on q, k and v each.
     Source: arXiv:2405.16712, figure 2 (Zamba); arXiv:2411.15242, figure 2 (Zamba2: adapters,
-    two sets in turn); as transformers 5.23 runs them in zamba and zamba2.
+    two sets in turn); as transformers 5.23 runs them in zamba and zamba2; ``norm``: hrm_text.
     """
 
     component: ClassVar[str] = "mixer.shared"
@@ -37,6 +38,7 @@ class SharedBlock(Block):
     kind: Literal["shared"] = "shared"
     copies: Count = 1
     of: Annotated[list[str], Field(min_length=1)]
+    norm: Literal["rms", "none"] = "rms"
     concat_embedding: bool = False
     site_linear: bool = False
     adapter_rank: Count | None = None
@@ -101,7 +103,7 @@ class SharedBlock(Block):
             d_in = 2 * at.width if widened else at.width
             if widened and isinstance(inner, Attention):
                 inner = self._widened(inner, d_in, index)
-            yield replace(at, stored=copies, component="norms").norm(f"{name}_norm", d_in)
+            yield replace(at, stored=copies, component="norms").norm(f"{name}_norm", d_in, kind=self.norm)
             yield from lower_block(inner, replace(site, stored=copies))
             yield from self._adapters(inner, site, d_in)
         if self.site_linear:

@@ -22,12 +22,12 @@ class Norm(Model):
     ``kind`` rms, layer (mean subtracted; ``bias`` unless told otherwise) or none (no weights).
     ``place``: ``pre`` one before each sublayer; ``post`` one after it, inside the residual;
     ``sandwich`` both; ``parallel`` one for all sublayers of a layer, which then work side by side
-    (``separate``: one each). ``final``: one after the last layer.
+    (``separate``: one each); ``none`` none around sublayers. ``final``: one after the last layer.
     """
 
     kind: Literal["rms", "layer", "none"] = "rms"
     bias: bool = True
-    place: Literal["pre", "post", "sandwich", "parallel"] = "pre"
+    place: Literal["pre", "post", "sandwich", "parallel", "none"] = "pre"
     separate: bool = False
     final: bool = True
 
@@ -200,7 +200,8 @@ class Stack:
         at = self.site(load, new, cached, path, norms)
         if block.keep is not None:
             at = at.kept_share(block.keep)
-        return at.norm("extra_norm", kind=self.norm.kind, bias=self.norm.bias)
+        kind = "none" if block.extra_norm == "plain" else self.norm.kind
+        return at.norm("extra_norm", kind=kind, bias=self.norm.bias)
 
     def _between(self, load: Workload, new: Size, cached: Size) -> Iterator[Op]:
         """Yield the norms of the layers, their residual adds, relative position biases."""
@@ -208,6 +209,7 @@ class Stack:
             "pre": self.layout.normed,
             "post": self.layout.normed,
             "sandwich": 2 * self.layout.normed,
+            "none": 0,
             "parallel": self.layout.normed if self.norm.separate else self.layout.normed_layers,
         }
         if norms := counts[self.norm.place]:

@@ -65,9 +65,9 @@ def parse(text: str, name: str) -> Mapping:
         raise source.error("AC004", f"this is not YAML: {plain(str(error))[:80]}") from None
 
 
-def too_large(name: str) -> SpecError:
+def too_large(name: str, most: int = MAX_BYTES) -> SpecError:
     """Return the error for a file above the limit."""
-    message = f"the file is larger than {MAX_BYTES:,} bytes"
+    message = f"the file is larger than {most:,} bytes"
     return SpecError(message, "AC010", plain(name), "a spec takes a few thousand bytes")
 
 

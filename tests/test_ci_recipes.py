@@ -200,6 +200,14 @@ def test_a_proposal_over_its_budget(runner: Runner, project: Path) -> None:
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "designs/wide%20one/wide.yaml"
 
 
+def test_a_spec_that_cannot_be_read_is_in_the_comment(runner: Runner, project: Path) -> None:
+    (project / "designs" / "broken.yaml").write_text("base: gpt2\nname: broken\nn_heads: 3\n", encoding="utf-8")
+    commit(project)
+    job = runner.job(project, paths="designs", base="HEAD^1")
+    assert (job.status, "nothing was compared" in job.log) == (1, False)
+    assert "`designs/broken.yaml` cannot be read" in Path(job.outputs["comment"]).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("inputs", "status", "said"),
     [

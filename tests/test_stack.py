@@ -112,6 +112,7 @@ def test_a_shared_block_brings_its_own_norms() -> None:
         ({"extra_norm": "pre"}, (30, 0, 240)),  # 3 norms of 10; 4 steps * 30 * 2 tokens
         ({"extra_norm": "post"}, (30, 0, 240)),
         ({"extra_norm": "sandwich"}, (60, 0, 480)),
+        ({"extra_norm": "plain"}, (0, 0, 180)),  # 3 steps * 30 * 2 tokens
         ({"extra_norm": "post", "keep": "1/2"}, (30, 0, 120)),  # of the tokens that enter
     ],
     ids=str,

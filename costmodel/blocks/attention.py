@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
@@ -272,13 +272,10 @@ class Attention(Block):
         attention, pick = at.load.attention, self.block_indexer or self.indexer
         if pick is not None:
             pick.limit(cache, at.cached)
+        seen = pick.selected if pick and attention != "full" else partial(self.span.pairs, attention=attention)
         return at.attend(
             "attend",
-            at.pairs(
-                pick.selected
-                if pick is not None and attention != "full"
-                else lambda new, cached: self.span.pairs(new, cached, attention)
-            ),
+            at.pairs(seen),
             at.resident(self.span),
             n_heads=heads,
             n_kv_heads=kv_heads,

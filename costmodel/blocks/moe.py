@@ -55,7 +55,8 @@ class MixtureOfExperts(Block):
 
     ``zero_experts`` can be chosen too and do nothing; ``expected_top_k`` is then how many real ones
     a token uses (default: as if the choice were uniform). ``latent``: experts work at a smaller
-    width, behind two projections. ``capacity_factor``: experts work on a fixed number of rows,
+    width, behind two projections, and with ``latent_norms`` between two norms of that width: one
+    before them, one on what each of the chosen gives. ``capacity_factor``: experts work on a fixed number of rows,
     ceil(factor x tokens x top_k / experts), filled or not. ``expert_choice``: experts choose
     ``capacity_factor`` times their share of tokens, so a token uses that many in expectation.
     ``output_bias``: one of the model's width on the sum of the routed experts (transformers' jetmoe).
@@ -77,6 +78,7 @@ class MixtureOfExperts(Block):
     shared: Shared | None = None
     router: Router = Router()
     latent: Count | None = None
+    latent_norms: bool = False
     capacity_factor: Expected | None = None
     expert_choice: bool = False
     output_bias: bool = False
@@ -105,6 +107,8 @@ class MixtureOfExperts(Block):
                 "capacity_factor",
                 f"at most {self.n_experts}",
             )
+        if self.latent_norms and self.latent is None:
+            raise Impossible("latent_norms stand around a latent, and there is none", "latent_norms", "add latent")
         groups, top_groups = self.router.groups, self.router.top_groups
         if groups and self.n_experts % groups:
             raise Impossible(f"n_experts {self.n_experts} is not a multiple of router.groups {groups}", "n_experts")
@@ -163,6 +167,8 @@ class MixtureOfExperts(Block):
         experts = at.sub("experts")
         if self.latent:
             yield at.sub("latent", "moe.latent").project("down", down=width)
+        if self.latent_norms:
+            yield at.sub("latent", "moe.latent").norm("norm", width)
         chosen = self.chosen if isinstance(self.chosen, int) else at.expectation(self.chosen)
         spread = (self.least, self.most) if self.least != self.most else None
         common: dict[str, Any] = {"n_experts": self.n_experts, "chosen": chosen, "slots": self._slots(at)}
@@ -172,6 +178,8 @@ class MixtureOfExperts(Block):
         steps = STEPS["activation"] + (STEPS["gate"] if self.gated else 0)
         yield experts.vector("activation", self.d_ff, steps, inputs=2, tokens=at.tokens * chosen)
         yield experts.experts("down", d_in=self.d_ff, bias=self.bias, **common, down=width)
+        if self.latent_norms:
+            yield at.sub("latent", "moe.latent").norm("expert_norm", width, tokens=at.tokens * chosen)
         # Each chosen expert's output is scaled and added to the sum.
         yield experts.vector("combine", width, 2, tokens=at.tokens * chosen)
         if self.latent:

@@ -19,10 +19,9 @@ class Command(TyperCommand):
     """A command whose help is plain text, as docs/commands.md shows it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a command that tells revisions from paths the ``--`` between them; options may stand on both sides."""
+        """Give a command that tells revisions from paths the ``--`` between them; no option stands behind it."""
         if getattr(self.callback, "keeps_dashes", False) and "--" in args:
-            at = args.index("--")
-            args = [*args[:at], DASHES, *args[at + 1 :]]
+            args.insert(args.index("--"), DASHES)
         return super().parse_args(ctx, args)
 
     def get_help(self, ctx: Any) -> str:

@@ -54,11 +54,15 @@ def check(
     unless --skip-others left out all that was named: so hooks pass every YAML file that changed.
     """
     from costmodel.gate.check import check as answer
+    from costmodel.reading import recorded
     from costmodel.render.findings import deliver_check
 
-    found = answer(
-        *wanted or [], budgets=budgets, lock=lock, hardware=hardware, fail_on=fail_on, select=names(select),
-        ignore=names(ignore), specs=specs or [], skip_others=skip_others,
-    )  # fmt: skip
-    deliver_check(found, output_format, output or [], out=out, quiet=quiet, verbose=verbose, ascii_only=ascii_only)
+    with recorded() as files:
+        found = answer(
+            *wanted or [], budgets=budgets, lock=lock, hardware=hardware, fail_on=fail_on, select=names(select),
+            ignore=names(ignore), specs=specs or [], skip_others=skip_others,
+        )  # fmt: skip
+    deliver_check(
+        found, output_format, output or [], files, out=out, quiet=quiet, verbose=verbose, ascii_only=ascii_only
+    )
     return int(found.failed)

@@ -39,6 +39,7 @@ def diff(
 
     A cause is applied after those on the lines above it: together they add up to the change.
     """
+    from costmodel.cli import say
     from costmodel.errors import UsageError
     from costmodel.gate.diff import diff as answer
     from costmodel.render.changes import deliver_diff
@@ -55,7 +56,9 @@ def diff(
         fail_if=fail_if or (), specs=specs or (),
     )  # fmt: skip
     deliver_diff(found, output_format, out=out, quiet=quiet, verbose=verbose, ascii_only=ascii_only)
-    if found.broken:  # said on the page; the others are compared
+    for text in found.unknown:
+        say(f"error: {text} cannot be told: the base cannot be read")
+    if found.broken or found.unknown:  # the others are compared
         return 2
     return int(bool(found.failed) or (exit_code and found.differs))
 

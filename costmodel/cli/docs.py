@@ -64,6 +64,8 @@ def _write(found: Docs, filled: list[Filled]) -> None:
     for document, blocks in filled:
         if document.name in found.written:
             write_file(rewritten(document.text, document.fences, blocks), str(document.path), document.name)
-    for one in found.stale:
-        if one.reason == "edited":
-            say(f"{one.file}:{one.line}: warning AC301 edited by hand: the table was written again, the edit is lost")
+    for one in filter(lambda stale: stale.loses, found.stale):
+        what = "edited by hand: the table was written again, the edit is lost"
+        if one.reason == "new":
+            what = "written by hand: the text that stood there is lost"
+        say(f"{one.file}:{one.line}: warning AC301 {what}")

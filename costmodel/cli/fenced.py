@@ -203,6 +203,8 @@ def _output(words: list[str], place: _Place) -> str:
         with chdir(root), _environment(), confined(root, spec_root()), redirect_stdout(out), redirect_stderr(err):
             status = dispatch(words)
     except ArchcalcError as failed:
+        if isinstance(failed, UsageError) and failed.code == "AC305":  # revisions, which only diff knows from names
+            raise place.error("AC305", failed.message, hint=failed.hint) from None
         raise place.failed(str(failed)) from None
     except Exception as failed:
         if not hasattr(failed, "format_message"):  # typer's own are the user's mistakes

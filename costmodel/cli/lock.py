@@ -23,8 +23,8 @@ def lock(
 ) -> int:
     """Write the baseline that relative limits and diff compare with: specs and their figures.
 
-    SPEC is a file, a folder or a catalog name; without any, the specs that the lock file holds, or
-    the current folder.
+    SPEC is a file, a folder or a catalog name: locked beside what the lock file holds. Without any, the
+    specs that it holds are locked again, or those of the current folder.
 
     Examples:
         archcalc lock designs

@@ -7,75 +7,96 @@ from typing import Literal
 
 Markup = Literal["markdown", "rst", "latex"]
 
-_OPENS = re.compile(r"[ \t]*(?:>[ \t]*|(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(?P<ticks>`{3,}|~{3,})(?P<info>.*)")
-_ITEM = re.compile(r"[ \t]*(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]+|$)")
-_RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
-_CODE_INDENT = 4  # columns that make code of a line
+_QUOTE = re.compile(r" {0,3}> ?")
+_FENCE = re.compile(r" {0,3}(?P<ticks>`{3,}(?=[^`]*$)|~{3,})")
+_COMMENT = re.compile(r" {0,3}<!--")
+_UNDERLINE = re.compile(r" {0,3}(?:=+|-+) *$")
+_RULE = re.compile(r" {0,3}([-*_])(?: *\1){2,} *$")
+_HEADING = re.compile(r" {0,3}#{1,6}(?: |$)")
+_ITEM = re.compile(r" {0,3}(?:[-*+]|(?P<number>[0-9]{1,9})[.)])(?P<gap> {1,4}(?! |$)| |$)")
+_DEEPEST = 100  # quotations and items around a block
 _ENVIRONMENT = re.compile(
     r"(?:[^%\\]|\\.)*?\\begin\{(?P<name>(?:verbatim|Verbatim|lstlisting|minted|comment|filecontents)\*?)\}"
 )
+_INLINE = re.compile(r"\\(?:verb|lstinline)\*?([^A-Za-z*\s{\[]).*?\1")
 _DIRECTIVE = re.compile(r"[ \t]*\.\. (?P<name>[A-Za-z][\w:+.-]*)::")
 _LITERAL = ("code", "code-block", "sourcecode", "parsed-literal", "raw", "math", "literalinclude", "highlight")
 
 
 class Ticks:
-    """Fenced code blocks of Markdown: closed by as many ticks or tildes, or more, or with what holds them.
+    """Fenced code blocks of Markdown, as CommonMark has them: each ends with what holds it.
 
-    A block in a list item ends where a line is indented less than the item, one in a quotation where
-    a line is not quoted. What lies in a comment opens no block.
+    Followed are quotations and list items, paragraphs, which go on with less indent, and comments, which
+    open no block; no other HTML.
     """
 
     def __init__(self) -> None:
-        self.open = ""
-        self.quoted = self.comment = self.paragraph = False
-        self.item = 0  # columns that the item which holds the block is indented by
-        self.items: list[int] = []  # the same of the items around the last line
+        self.around: list[int] = []  # columns that an item is indented by, 0: a quotation
+        self.leaf = ""  # what goes on in them: a paragraph, a comment, or the ticks of a code block
+        self.empty = False  # the last item holds nothing yet
 
     def inside(self, text: str) -> bool:
         """Say whether a line is in a code block, or opens or closes one."""
-        if self.open and self._holds(text):
-            bare = text.strip(" \t>" if self.quoted else " \t")
-            indented = not self.quoted and _indent(text) - self.item >= _CODE_INDENT
-            if len(bare) >= len(self.open) and not bare.strip(self.open[0]) and not indented:
-                self.open = ""
+        line, held = self._held(text.expandtabs(4))
+        whole = held == len(self.around)
+        if whole and self.leaf == "comment":
+            self.leaf = "" if "-->" in line else "comment"
+            return False
+        if whole and self.leaf[:1] in ("`", "~"):
+            bare = line.strip(" ")
+            if len(bare) >= len(self.leaf) and not bare.strip(self.leaf[0]) and not _is_indented(line):
+                self.leaf = ""
             return True
-        self.open = ""
-        if self.comment or re.match(r" {0,3}<!--", text):
-            self.comment = "-->" not in text
-            return False
-        return self._opens(text)
+        return self._opens(line, held)
 
-    def _holds(self, text: str) -> bool:
-        """Say whether a line still lies in what holds the block."""
-        if self.quoted:
-            return text.lstrip(" ").startswith(">")
-        return not text.strip() or _indent(text) >= self.item
+    def _held(self, line: str) -> tuple[str, int]:
+        """Return what of a line lies in the quotations and items that hold it, and how many these are."""
+        for depth, width in enumerate(self.around):
+            if width == 0:
+                quote = _QUOTE.match(line)
+                if quote is None:
+                    return line, depth
+                line = line[quote.end() :]
+            elif line.strip(" "):
+                if not line.startswith(" " * width):
+                    return line, depth
+                line = line[width:]
+            elif self.empty and depth == len(self.around) - 1:
+                return line, depth
+        return line, len(self.around)
 
-    def _opens(self, text: str) -> bool:
-        """Say whether a line opens a block; follow the list items that hold it."""
-        if not text.strip():
-            self.paragraph = False
+    def _opens(self, line: str, held: int) -> bool:
+        """Say whether a line opens a code block, after the quotations and items that it opens itself."""
+        around, self.empty = self.around[:held], False
+        paragraph = self.leaf == "paragraph"
+        goes_on = paragraph and held == len(self.around)  # without being lazy
+        if goes_on and _UNDERLINE.match(line):
+            self.leaf = ""
             return False
-        match, rule = _OPENS.match(text), _RULE.match(text)
-        if match and match["ticks"][0] == "`" and "`" in match["info"]:
-            match = None
-        item = None if rule else _ITEM.match(text)
-        starts = match or rule or item or text.lstrip().startswith(("#", ">"))
-        while self.items and _indent(text) < self.items[-1] and (starts or not self.paragraph):
-            self.items.pop()  # a paragraph goes on with less indent
-        self.paragraph = not (match or rule)
-        outer = self.items[-1] if self.items else 0
-        while item:
-            self.items.append(_columns(text[: item.end()]) + (item.end() == len(text) and not item[0].endswith(" ")))
-            item = _ITEM.match(text, item.end()) if item.end() < len(text) else None
-        if match is None:
+        while len(around) < _DEEPEST and not _RULE.match(line):
+            quote, item = _QUOTE.match(line), _ITEM.match(line)
+            if quote:
+                around.append(0)
+                line = line[quote.end() :]
+            elif item and not (goes_on and _is_text(item)):
+                around.append(item.end() + (not item["gap"]))
+                line = line[item.end() :]
+                self.empty = not line.strip(" ")
+            else:
+                break
+            paragraph = goes_on = False
+        fence, comment = _FENCE.match(line), _COMMENT.match(line)
+        starts = fence or comment or _RULE.match(line) or _HEADING.match(line)
+        if paragraph and line.strip(" ") and not starts:
             return False
-        before = text[: match.start("ticks")]
-        if not before.strip() and _indent(text) - outer >= _CODE_INDENT:
-            return False  # code by its indent, which ticks do not close
-        self.open, self.quoted = match["ticks"], ">" in before
-        self.item = self.items[-1] if self.items else 0
-        return True
+        self.around, self.leaf = around, ""
+        if fence:
+            self.leaf = fence["ticks"]
+        elif comment:
+            self.leaf = "" if "-->" in line else "comment"
+        elif line.strip(" ") and not starts and not _is_indented(line):
+            self.leaf = "paragraph"
+        return fence is not None
 
 
 class Indented:
@@ -109,7 +130,7 @@ class Verbatim:
             if self.end in text:
                 self.end = ""
             return True
-        match = _ENVIRONMENT.match(text)
+        match = _ENVIRONMENT.match(_INLINE.sub("", text))
         if match is None:
             return False
         end = f"\\end{{{match['name']}}}"
@@ -120,10 +141,11 @@ class Verbatim:
 CODE: dict[Markup, type[Ticks | Indented | Verbatim]] = {"markdown": Ticks, "rst": Indented, "latex": Verbatim}
 
 
-def _indent(text: str) -> int:
-    """Return the columns before the first character of a line; tabs stop at every fourth."""
-    return _columns(text[: len(text) - len(text.lstrip(" \t"))])
+def _is_indented(line: str) -> bool:
+    """Say whether a line is code by its indent."""
+    return line.startswith("    ")
 
 
-def _columns(text: str) -> int:
-    return len(text.expandtabs(4))
+def _is_text(item: re.Match[str]) -> bool:
+    """Say whether what begins an item is text where a paragraph goes on: it is empty, or does not count from 1."""
+    return not item.string[item.end() :].strip(" ") or int(item["number"] or 1) != 1

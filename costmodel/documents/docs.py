@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher, unified_diff
+from pathlib import Path
 from typing import Literal
 
 from costmodel.documents.blocks import is_fresh, rewritten
@@ -31,6 +33,12 @@ class StaleTable:
     command: str
     reason: Literal["new", "edited", "stale"]
     diff: list[str]
+
+    @property
+    def loses(self) -> bool:
+        """Say whether writing it loses what somebody wrote: an edit, or a text where no table was yet."""
+        gone = any(row.startswith("-") and row[1:].strip() for row in self.diff)
+        return self.reason == "edited" or (self.reason == "new" and gone)
 
 
 @dataclass(slots=True)
@@ -78,10 +86,21 @@ def patch(filled: Sequence[Filled]) -> list[str]:
     out: list[str] = []
     for document, blocks in filled:
         after = rewritten(document.text, document.fences, blocks)
-        tab = "\t" if " " in document.name else ""  # which ends a name for patch
-        rows = unified_diff(_rows(document.text), _rows(after), f"a/{document.name}{tab}", f"b/{document.name}{tab}")
+        name = _patched(document)
+        tab = "\t" if " " in name else ""  # which ends a name for patch
+        rows = unified_diff(_rows(document.text), _rows(after), f"a/{name}{tab}", f"b/{name}{tab}")
         out += [part for row in rows for part in _marked(row)]
     return out
+
+
+def _patched(document: Document) -> str:
+    """Return a document's path from the current folder, or where it lies elsewhere, from the top of its repository."""
+    here = Path.cwd()
+    whole = Path(os.path.normpath(here / document.name))
+    if whole.is_relative_to(here):
+        return whole.relative_to(here).as_posix()
+    top = document.root if document.path.is_relative_to(document.root) else document.path.anchor
+    return document.path.relative_to(top).as_posix()
 
 
 def _rows(text: str) -> list[str]:

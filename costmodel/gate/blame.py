@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +16,7 @@ from costmodel.gate import causes
 from costmodel.gate.causes import ABSENT, Cause
 from costmodel.gate.files import Subject, base_of
 from costmodel.gate.findings import CauseRow, Finding, amount, excerpt_of, plain_value
-from costmodel.gate.lock import Lock, Locked
+from costmodel.gate.lock_file import NAME, Lock, Locked
 from costmodel.gate.names import Figures
 from costmodel.gate.workloads import Load
 from costmodel.loader import Mark
@@ -27,10 +28,11 @@ _LINES = 2  # source lines of an excerpt
 
 @dataclass(slots=True)
 class Origin:
-    """What a spec is compared with: its fields, and what to call it."""
+    """What a spec is compared with: its fields, and what to call it. ``key`` tells it from others of its name."""
 
     data: Mapping[str, Any]
     name: str
+    key: str
 
 
 class Blame:
@@ -52,7 +54,9 @@ class Blame:
             raise UsageError("there is no lock file to compare with", "AC213", hint="archcalc lock writes one")
         found = self.lock.of(self.subject)
         if found is None:
-            raise UsageError(f"{self.lock.path.name} has no such spec", "AC213", hint="archcalc lock adds it")
+            words = ["archcalc", "lock", self.subject.key]
+            words += [] if self.lock.path == Path(NAME) else ["--lock", str(self.lock.path)]
+            raise UsageError(f"{self.lock.path.name} has no such spec", "AC213", hint=f"{shlex.join(words)} adds it")
         return found
 
     @cached_property
@@ -78,12 +82,12 @@ class Blame:
         """Yield what the spec was: what ``vs`` names, else the lock file's where it differs, then its base."""
         if vs not in (None, "baseline", "base"):
             other = self.other(str(vs))
-            yield Origin(other.document.data, other.name)
+            yield Origin(other.document.data, other.name, other.key)
         locked = self.lock.of(self.subject) if self.lock else None
         if vs in (None, "baseline") and locked is not None:
-            yield Origin(locked.spec, "the lock")
+            yield Origin(locked.spec, "the lock", "")
         if vs in (None, "base") and self.subject.document.bases:
-            yield Origin(self.base.document.data, self.base.name)
+            yield Origin(self.base.document.data, self.base.name, self.base.key)
 
     def moving(self, name: str, load: Load | None, *, up: bool | None, vs: str | None = None) -> Moved:
         """Return the lines that moved a figure up (or down, or either way: None), those that moved it most first.
@@ -103,10 +107,10 @@ class Blame:
 
     def _causes(self, origin: Origin, name: str, load: Load | None) -> list[Cause]:
         """Return what each change did to a figure; the changes are applied once for all figures."""
-        if origin.name not in self._steps:
-            self._steps[origin.name] = list(causes.steps(origin.data, self.subject, causes.figures_of))
+        if origin.key not in self._steps:
+            self._steps[origin.key] = list(causes.steps(origin.data, self.subject, causes.figures_of))
         try:
-            return causes.moved([(cause, [figures(name, load)]) for cause, figures in self._steps[origin.name]])
+            return causes.moved([(cause, [figures(name, load)]) for cause, figures in self._steps[origin.key]])
         except ArchcalcError:  # a step has no such figure: its change counts with a later one
             return causes.causes(origin.data, self.subject, [(name, load)])
 

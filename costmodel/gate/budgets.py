@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from costmodel import catalog
+from costmodel import catalog, nodes
 from costmodel.errors import (
     ArchcalcError,
     InvalidSpec,
@@ -50,6 +50,9 @@ def read_budgets(path: Path, folders: Sequence[Path] = ()) -> Budgets:
     """
     file, document = read_model(path, File, "a budget file")
     reader = _Reader(file, document, partial(named, budgets=path, folders=folders))
+    for place in _nulls((), document.root):
+        hint = "give it one, or leave it out"
+        reader.problems.append(Problem(place, f"{place[-1]} has no value", "AC103", hint))
     for name, load in file.workloads.items():
         reader.check_workload(name, load)
     groups = [reader.group(index, budget) for index, budget in enumerate(file.budgets)]
@@ -76,6 +79,16 @@ def named(name: str, budgets: Path, folders: Sequence[Path] = ()) -> Path:
     if not path.is_file():
         raise UnknownSpecError(f"there is no file {quote(shown(str(path)))}", "AC001")
     return path
+
+
+def _nulls(path: tuple[str | int, ...], node: nodes.Node) -> Iterator[tuple[str | int, ...]]:
+    """Yield what has no value: elsewhere that is the default, of a limit it would be none at all."""
+    if isinstance(node, nodes.Mapping):
+        for name, (_, child) in node.entries.items():
+            yield from [(*path, name)] if nodes.is_null(child) else _nulls((*path, name), child)
+    elif isinstance(node, nodes.Sequence):
+        for index, child in enumerate(node.items):
+            yield from _nulls((*path, index), child)
 
 
 def _starts(path: Path) -> list[Path]:

@@ -15,9 +15,10 @@ from costmodel.gate import causes, names
 from costmodel.gate.conditions import Condition
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import plain_value
-from costmodel.gate.lock import Lock, Locked, moved
+from costmodel.gate.lock_file import Lock, Locked, moved
 from costmodel.gate.names import Figures
-from costmodel.gate.sides import Side, between, two
+from costmodel.gate.pairs import fields_of, pairs
+from costmodel.gate.sides import Entry, between, two
 from costmodel.gate.workloads import Load
 from costmodel.report.choices import CONTEXTS, Choices
 from costmodel.report.conventions import Conventions, conventions
@@ -94,7 +95,10 @@ class SpecDiff:
 
 @dataclass(slots=True)
 class Diff:
-    """What ``archcalc diff`` prints. ``failed``: the conditions of ``fail_if`` that are true, by spec."""
+    """What ``archcalc diff`` prints. ``failed``: the conditions of ``fail_if`` that are true, by spec.
+
+    ``unknown``: those that nobody can tell, since the base of the spec cannot be read.
+    """
 
     base: str
     head: str
@@ -105,6 +109,7 @@ class Diff:
     equal: int
     contexts: list[int]
     failed: list[str]
+    unknown: list[str]
     conventions: Conventions = field(default_factory=Conventions)
     topic: str = field(default="", metadata=PRIVATE)
     command: str = "diff"
@@ -160,11 +165,14 @@ def diff(
         else:
             old, new = two(base, head, folders, stack)
             topic = head
-        found = [_pair(key, one, other, choices, old.lock) for key, one, other in _pairs(old, new)]
+        found = [_pair(key, one, other, choices, old.lock) for key, one, other in pairs(old, new)]
     if not found:
         raise UsageError("there is no spec to compare", hint="name specs, folders that hold some, or a revision")
     if old.single and old.error is not None:
         raise old.error
+    if old.single and new.single and found[0].problem:  # nothing was compared: raise why
+        for entry in (*old.specs.values(), *new.specs.values()):
+            _figures(entry, choices)
     counts = {status: sum(one.status == status for one in found) for status in ("changed", "added", "removed", "equal")}
     known = [one for one in found if one.values]
     for condition in conditions:
@@ -176,12 +184,20 @@ def diff(
         for condition in conditions
         if (text := condition.met(one.figures, one.values))
     ]
+    unknown = [
+        f"{one.key}: --fail-if {condition.text}"
+        for one in known
+        if one.problem  # of its base
+        for condition in conditions
+        if condition.kind != "value"
+    ]
     return Diff(
         base=old.label,
         head=new.label,
         specs=found,
         contexts=list(choices.contexts),
         failed=failed,
+        unknown=unknown,
         conventions=conventions(choices),
         topic=topic,
         changed=counts["changed"],
@@ -189,32 +205,6 @@ def diff(
         removed=counts["removed"],
         equal=counts["equal"],
     )
-
-
-Entry = Subject | Locked | ArchcalcError
-
-
-def _pairs(old: Side, new: Side) -> list[tuple[str, Entry | None, Entry | None]]:
-    """Return what to compare with what: by path; what moved, by name; two single specs in any case."""
-    if old.single and new.single:
-        (one,), ((key, other),) = old.specs.values(), new.specs.items()
-        return [(key, one, other)]
-    gone = {_name(one): key for key, one in old.specs.items() if key not in new.specs}
-    found: list[tuple[str, Entry | None, Entry | None]] = []
-    moved = set()
-    for key, other in new.specs.items():
-        before = key if key in old.specs else gone.pop(_name(other), None)
-        if before is not None:
-            moved.add(before)
-        if before is not None or old.covers(key):
-            found.append((key, old.specs[before] if before is not None else None, other))
-    if old.lock is None or new.whole:
-        found += [(key, one, None) for key, one in old.specs.items() if key not in moved and new.covers(key)]
-    return found
-
-
-def _name(entry: Entry) -> str:
-    return "" if isinstance(entry, ArchcalcError) else entry.name
 
 
 def _pair(key: str, old: Entry | None, new: Entry | None, choices: Choices, lock: Lock | None) -> SpecDiff:
@@ -285,11 +275,6 @@ def _load(context: int, choices: Choices) -> Load:
     return Load(context=context, dtype=choices.recipe.text)
 
 
-def _data(entry: Entry) -> Mapping[str, Any]:
-    assert not isinstance(entry, ArchcalcError)
-    return entry.document.data if isinstance(entry, Subject) else entry.spec
-
-
 def _causes(old: Entry, head: Subject, found: SpecDiff, choices: Choices) -> list[CauseDiff]:
     """Return the lines that changed, with what each did to the figures that a page shows first."""
     same_base = isinstance(old, Subject) and old.document.bases[:1] == head.document.bases[:1]
@@ -303,7 +288,7 @@ def _causes(old: Entry, head: Subject, found: SpecDiff, choices: Choices) -> lis
     loads = dict(zip(contexts, choices.contexts, strict=True))
     wanted = [(name, _load(loads[at], choices) if at else None) for name, _, at in (key.partition("@") for key in keys)]
     rows = []
-    for one in causes.causes(_data(old), head, wanted, same_base=same_base):
+    for one in causes.causes(fields_of(old), head, wanted, same_base=same_base):
         change = one.first
         values = (None if value is causes.ABSENT else value for value in (change.before, change.after))
         was, now = (plain_value(value) if isinstance(value, (dict, list)) else value for value in values)

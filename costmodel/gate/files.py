@@ -131,7 +131,11 @@ class Subject:
         """The model. Raises UnknownSpecError where its architecture is not published."""
         from costmodel.report.source import architecture_of
 
-        return architecture_of(self.model)
+        try:
+            return architecture_of(self.model)
+        except UnknownSpecError as error:
+            error.where = self.key
+            raise
 
     @cached_property
     def figures(self) -> Figures:
@@ -177,14 +181,18 @@ class Subject:
 
 
 def shown(file: str, copied: Copy | None = None) -> str:
-    """Return a path as outputs show it: with ``/``, relative where it lies below the current folder."""
+    """Return a path as outputs show it: with ``/``, relative below the current folder.
+
+    So is what ships, unless a file here is called so.
+    """
     path, here = Path(file), Path.cwd()
     if copied is not None and path.is_relative_to(copied.root):
         return Path(os.path.relpath(path, copied.here)).as_posix()
-    whole = here / path
-    for folder in (here, catalog.spec_root()):
-        if whole.is_relative_to(folder):
-            return whole.relative_to(folder).as_posix()
+    whole, ships = here / path, catalog.spec_root()
+    if whole.is_relative_to(here):
+        return whole.relative_to(here).as_posix()
+    if whole.is_relative_to(ships) and not (here / (inside := whole.relative_to(ships))).exists():
+        return inside.as_posix()
     return path.as_posix()
 
 

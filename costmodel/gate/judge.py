@@ -13,7 +13,7 @@ from costmodel.gate.blame import Blame
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import Finding, amount, change_text, found_at, number, signed
 from costmodel.gate.limits import Rule
-from costmodel.gate.lock import Lock, moved
+from costmodel.gate.lock_file import Lock, moved
 from costmodel.gate.numbers import NUMBER
 from costmodel.gate.policy import Policy
 from costmodel.gate.rules import RULES
@@ -55,8 +55,11 @@ class Judge:
         self.blame = Blame(subject, lock, other, folders)
         self.unlocked = False
 
-    def judge(self, rule: Rule) -> tuple[Result, Finding | None]:
-        """Return the result of a rule, and what it found where it does not hold."""
+    def judge(self, rule: Rule) -> tuple[Result | None, Finding | None]:
+        """Return the result of a rule, and what it found where it does not hold.
+
+        There is no result where it cannot be judged, and that is not looked at.
+        """
         try:
             if rule.kind == "assert":
                 return self._assertion(rule)
@@ -64,6 +67,8 @@ class Judge:
                 return self._fits(rule)
             return self._limit(rule)
         except ArchcalcError as error:
+            if not self.policy.active("AC213" if error.code == "AC213" else "AC207"):
+                return None, None
             result = self._result(rule, None, None, passed=False)
             if error.code == "AC213":
                 return result, self._unlocked(error)

@@ -10,25 +10,27 @@ from costmodel import catalog
 
 
 def key_of(path: Path, folder: Path) -> str:
-    """Return how a file names a spec: its path from the file's folder, with ``/``; what ships has one of its own."""
-    return key_within(path.resolve(), folder.resolve())
+    """Return how a lock file names a spec: its path from the file's folder, with ``/``; what ships by its name."""
+    whole, start = path.resolve(), folder.resolve()
+    if not whole.is_relative_to(start) and whole == shipped(whole.stem):
+        return whole.stem  # a path ends in .yaml, so that no file is called so
+    return key_within(whole, start)
 
 
 def key_within(path: Path, folder: Path) -> str:
-    """Return the same of paths that are resolved."""
-    if path.is_relative_to(folder):
-        return path.relative_to(folder).as_posix()
-    ships = _ships()
-    return (
-        path.relative_to(ships).as_posix()
-        if path.is_relative_to(ships)
-        else Path(os.path.relpath(path, folder)).as_posix()
-    )
+    """Return how patterns of budgets call a spec: from a folder, or where specs ship. The paths are resolved."""
+    for start in (folder, _ships()):
+        if path.is_relative_to(start):
+            return path.relative_to(start).as_posix()
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
-def ships(key: str) -> bool:
-    """Say whether a name is that of a spec that ships."""
-    return key.partition("/")[0] in catalog.ARCHITECTURES.ships and (_ships() / key).is_file()
+def shipped(key: str) -> Path | None:
+    """Return the file of a spec that ships by the name that a lock file has for it; None for a path."""
+    if "/" in key:
+        return None
+    found = (_ships() / folder / f"{key}.yaml" for folder in catalog.ARCHITECTURES.ships)
+    return next((path for path in found if path.is_file()), None)
 
 
 @cache

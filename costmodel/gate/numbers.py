@@ -12,7 +12,7 @@ Amount = int | float | str
 LONGEST = 400  # characters of a number or an expression
 # A word of the language behind a number is no unit of it.
 NUMBER = (
-    r"(?P<number>[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]{1,2})?)"
+    r"(?P<number>[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?)"
     r"(?:(?P<gap> ?)(?P<unit>%|(?!(?:and|or|not)\b)[A-Za-z]+))?"
 )
 SECONDS = {"s": Fraction(1), "ms": Fraction(1, 10**3), "us": Fraction(1, 10**6), "ns": Fraction(1, 10**9)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 
 from costmodel.errors import UsageError, quote
 
@@ -32,23 +31,31 @@ def matches(patterns: Sequence[str], paths: Sequence[str], name: str) -> bool:
 
 
 def _matches(pattern: str, path: str, name: str) -> bool:
-    glob = _glob(pattern)
-    if glob.fullmatch(path):
-        return True
-    return "/" not in pattern and bool(glob.fullmatch(name) or glob.fullmatch(path.rpartition("/")[2]))
+    tokens = re.findall(r"\*\*/|\*\*|.", pattern, re.DOTALL)
+    file = path.rpartition("/")[2]
+    return any(_is_of(tokens, text) for text in ([path] if "/" in pattern else [path, name, file]))
 
 
-@cache
-def _glob(pattern: str) -> re.Pattern[str]:
-    """Return a glob as a regular expression: ``**/`` any folders, ``*`` and ``?`` within one name."""
-    text, at = "", 0
-    while at < len(pattern):
-        if pattern.startswith("**/", at):
-            text, at = text + "(?:[^/]+/)*", at + 3
-        elif pattern.startswith("**", at):
-            text, at = text + ".*", at + 2
-        elif pattern[at] in "*?":
-            text, at = text + ("[^/]*" if pattern[at] == "*" else "[^/]"), at + 1
+def _is_of(tokens: Sequence[str], text: str) -> bool:
+    """Say whether a text is of a glob: ``**/`` any folders, ``**`` anything, ``*`` and ``?`` within one name.
+
+    Followed are all places that the tokens so far can reach: a regular expression would try each way there.
+    """
+    places = {0}
+    for token in tokens:
+        if token in ("**/", "**"):
+            behind = range(min(places), len(text) + 1)
+            places |= {at for at in behind if token == "**" or text[at - 1 : at] == "/"}
+        elif token == "*":
+            for at in range(1, len(text) + 1):
+                if at - 1 in places and text[at - 1] != "/":
+                    places.add(at)
         else:
-            text, at = text + re.escape(pattern[at]), at + 1
-    return re.compile(text)
+            places = {at + 1 for at in places if _is_one(token, text[at : at + 1])}
+        if not places:
+            return False
+    return len(text) in places
+
+
+def _is_one(token: str, character: str) -> bool:
+    return character == token or (token == "?" and character not in ("", "/"))

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from costmodel.errors import UsageError, quote
 from costmodel.gate.rules import RULES
 
+# What keeps a rule from being looked at: --select of that rule does not hide it.
+_BESIDE = frozenset({"AC100", "AC207", "AC213"})
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -29,7 +32,7 @@ class Policy:
         ids = frozenset(rule for rule in RULES if (not select or rule in select) and rule not in ignore)
         if not ids:
             raise UsageError("no rule is left to look at", hint="--select and --ignore name the same rules")
-        return cls(ids, stated)
+        return cls(ids | (_BESIDE - set(ignore)), stated)
 
     def severity(self, rule: str, own: str | None = None, seen: str | None = None) -> str:
         """Return how severe a finding is: what its budget says of it, the file of the rule, the rule of this case."""

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from costmodel.errors import UsageError, plain, quote
 from costmodel.gate.files import Copy
+from costmodel.reading import is_confined
 from costmodel.yaml_events import MAX_BYTES
 
 _MOST = 10_000  # files of a revision
@@ -61,20 +62,49 @@ def from_here(path: str) -> str:
 
 
 def ignored(paths: Sequence[Path]) -> set[Path]:
-    """Return the files of the working tree that git is told to ignore."""
-    if not paths:
-        return set()
-    asked = b"\0".join(os.fsencode(path) for path in paths)
+    """Return the files of the working tree that git is told to ignore, or that are another repository's."""
+    modules = _submodules() if paths else []
+    others = {path for path in paths if any(path.resolve().is_relative_to(module) for module in modules)}
+    asked = b"\0".join(os.fsencode(path) for path in paths if path not in others)
+    if not asked:
+        return others
     found = _git("check-ignore", "-z", "--stdin", wrong="git check-ignore failed", given=asked, fine=(0, 1))
-    return {Path(os.fsdecode(name)) for name in found.split(b"\0") if name}
+    return others | {Path(os.fsdecode(name)) for name in found.split(b"\0") if name}
+
+
+def _submodules() -> list[Path]:
+    """Return the folders of submodules, whose files git knows nothing of."""
+    root = repository()
+    listed = _git("-C", str(root), "ls-files", "--stage", "-z", wrong="git ls-files failed").split(b"\0")
+    return [root / os.fsdecode(entry.partition(b"\t")[2]) for entry in listed if entry.startswith(b"160000 ")]
 
 
 def folder_there(folder: Path, top: Path) -> Path:
     """Return a folder of the repository in the copy whose current folder is ``top``; one outside stays."""
-    whole = Path(os.path.normpath(Path.cwd().resolve() / folder))
+    whole = folder.resolve()
     if not whole.is_relative_to(repository()):
         return folder
     return Path(os.path.normpath(top / os.path.relpath(whole, Path.cwd().resolve())))
+
+
+def check_link(revision: str, path: str) -> None:
+    """Raise UsageError where links of the path led elsewhere in a revision than in the working tree."""
+    root, whole = repository(), Path(os.path.normpath(Path.cwd().resolve() / path))
+    now = Path(path).resolve()
+    if not whole.is_relative_to(root) or not now.is_relative_to(root):
+        return  # no link that git knows
+    then, today = (_followed(commit(revision), one.relative_to(root).as_posix()) for one in (whole, now))
+    if then != today and not then.endswith(b" missing") and not then.startswith(b"notdir "):
+        hint = f"name what they lead to, as in archcalc diff {revision}:FILE {os.path.relpath(now)}"
+        raise UsageError(f"the links of {quote(path)} led elsewhere in {quote(revision)}", hint=hint)
+
+
+def _followed(whole: str, path: str) -> bytes:
+    """Return what git says of a path in a commit, links followed: hash, kind and size, or why there is nothing."""
+    asked = os.fsencode(f"{whole}:{path}\n")
+    return _git("cat-file", "--batch-check", "--follow-symlinks", wrong="git cat-file failed", given=asked).split(
+        b"\n"
+    )[0]
 
 
 @contextmanager
@@ -89,7 +119,7 @@ def copied(revision: str, paths: Iterable[str], folders: Sequence[Path] = ()) ->
     whole = commit(revision)
     root = repository()
     here = Path.cwd().resolve().relative_to(root)
-    folders = [one for one in folders if Path(os.path.normpath(Path.cwd().resolve() / one)).is_relative_to(root)]
+    folders = [one.resolve() for one in folders if one.resolve().is_relative_to(root)]
     asked = [_inside(root, Path(path)) for path in (*paths, *map(str, folders))]
     with TemporaryDirectory(prefix=".archcalc-") as name:
         top = Path(name).resolve()
@@ -157,6 +187,8 @@ def _git(
 
     ``fine`` are the statuses of success; ``hint`` is the way out where git says nothing.
     """
+    if is_confined():
+        raise UsageError("a document may not read revisions", "AC305", hint="compare files or names")
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(

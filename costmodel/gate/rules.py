@@ -98,7 +98,9 @@ _ALL = (
     About("AC210", "waiver gives no reason", "error", "Write why: # archcalc: ignore[AC201] reason."),
     About("AC211", "waiver is not used", "warning", "Nothing was found there that it would waive: take it out."),
     About("AC212", "waiver names no rule", "error", "A waiver that is misspelt would waive nothing in silence."),
-    About("AC213", "not in the lock file", "warning", "Relative limits have no baseline yet: archcalc lock adds it."),
+    About(
+        "AC213", "not in the lock file", "warning", "Relative limits have no baseline yet: archcalc lock SPEC adds it."
+    ),
 )
 RULES = MappingProxyType({rule.id: rule for rule in _ALL})
 # A file that cannot be read has no waivers; a budget and a waiver are not waived.

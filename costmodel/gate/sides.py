@@ -12,8 +12,8 @@ from pathlib import Path
 from costmodel.errors import ArchcalcError, UnknownSpecError, UsageError, quote
 from costmodel.gate import revisions
 from costmodel.gate.files import Copy, Subject, find, read, shown
-from costmodel.gate.keys import key_of, ships
-from costmodel.gate.lock import Lock, Locked, read_lock
+from costmodel.gate.keys import key_of, shipped
+from costmodel.gate.lock_file import Lock, Locked, read_lock
 
 Entry = Subject | Locked | ArchcalcError
 
@@ -43,7 +43,7 @@ class Side:
         """Say whether the side would hold a spec, if there were one: it is not elsewhere, and does not ship."""
         if self.within is None:
             return True
-        return key.startswith(f"{self.within}/") if self.within else not (key.startswith("../") or ships(key))
+        return key.startswith(f"{self.within}/") if self.within else not (key.startswith("../") or shipped(key))
 
     @classmethod
     def at(cls, revision: str, paths: Sequence[str], folders: Sequence[Path], stack: ExitStack, *, label: str) -> Side:
@@ -155,7 +155,7 @@ def between(
     Raises:
         UsageError: a revision or path that does not exist.
     """
-    paths = [_from_here(path) for path in paths or ["."]]
+    named, paths = paths or ["."], [_from_here(path) for path in paths or ["."]]
     if head is None and ".." not in base and not revisions.is_revision(base):
         revisions.repository()  # where there is none, that is what is wrong
         raise UsageError(f"there is no revision {quote(base)}", hint="diff takes two specs, or a revision before --")
@@ -171,11 +171,15 @@ def between(
         first, dots, last = base.partition("..")
         label = first = first or "HEAD"
         last = (last or "HEAD") if dots else (head or "")
+    for revision in filter(None, (first, last)):
+        for path in (*named, *map(str, folders)):
+            revisions.check_link(revision, path)
     old = Side.at(first, paths, folders, stack, label=label)
     new = Side.at(last, paths, folders, stack, label=last) if last else Side.here(paths, folders)
     missing = [path for path in paths if path not in {*old.paths, *new.paths}]
     if missing:
-        raise UsageError(f"{quote(missing[0])} is in neither revision")
+        hint = "options stand before --" if missing[0].startswith("-") else None
+        raise UsageError(f"{quote(missing[0])} is in neither revision", hint=hint)
     return old, new, " ".join(paths)
 
 

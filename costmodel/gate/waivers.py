@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from bisect import bisect
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from costmodel.errors import ArchcalcError, one_of, quote
+from costmodel.errors import one_of, quote
 from costmodel.gate.files import Subject
 from costmodel.gate.findings import Finding, found_at
 from costmodel.gate.policy import Policy
 from costmodel.gate.rules import RULES
-from costmodel.loader import Mark, read_document
+from costmodel.loader import Mark
 
+Place = tuple[int, int]  # line and column, from 0
 _WAIVER = re.compile(
     r"(?P<before>.*?)#\s*archcalc:\s*(?P<what>ignore(?P<file>-file)?)\s*(?:\[(?P<ids>[^\]]*)\])?(?P<reason>.*)"
 )
@@ -38,20 +40,19 @@ class Waiver:
 def read_waivers(lines: Sequence[str]) -> list[Waiver]:
     """Return the waivers of a file's lines, the malformed ones too: without ids or reason."""
     found = []
-    for index, text in enumerate(lines):
+    below = None  # the next line that holds something
+    for number in range(len(lines), 0, -1):
+        text = lines[number - 1]
         match = _WAIVER.fullmatch(text) if "archcalc:" in text else None
-        if match is None:
-            continue
-        ids = tuple(one.strip() for one in (match["ids"] or "").split(",") if one.strip())
-        covers: int | None = index + 1
-        if match["file"]:
-            covers = None
-        elif not match["before"].strip():  # alone on its line: for the next one that holds something
-            rest = range(index + 1, len(lines))
-            covers = 1 + next((i for i in rest if lines[i].strip() and not lines[i].lstrip().startswith("#")), index)
-        start = match.start("what") + 1
-        found.append(Waiver(ids, match["reason"].strip(" \t:-"), index + 1, start, len(text.rstrip()) + 1, covers))
-    return found
+        if match is not None:
+            ids = tuple(one.strip() for one in (match["ids"] or "").split(",") if one.strip())
+            alone = not match["before"].strip()
+            covers = None if match["file"] else below or number if alone else number
+            start = match.start("what") + 1
+            found.append(Waiver(ids, match["reason"].strip(" \t:-"), number, start, len(text.rstrip()) + 1, covers))
+        if text.strip() and not text.lstrip().startswith("#"):
+            below = number
+    return found[::-1]
 
 
 def apply(subject: Subject, found: list[Finding], looked: Collection[str], policy: Policy) -> list[Finding]:
@@ -77,22 +78,30 @@ def apply(subject: Subject, found: list[Finding], looked: Collection[str], polic
 
 
 def comments(subject: Subject, waivers: list[Waiver]) -> list[Waiver]:
-    """Return the waivers that are comments: without them the fields are the same. In a text one is text."""
-    if not waivers or _is_same(subject, waivers):
-        return waivers
-    return [one for one in waivers if _is_same(subject, [one])]
-
-
-def _is_same(subject: Subject, without: Sequence[Waiver]) -> bool:
+    """Return the waivers that are comments; in a text one is text."""
+    if not waivers:
+        return []
     source = subject.document.root.source
-    lines = list(source.lines)
-    for waiver in without:
-        text = lines[waiver.line - 1]
-        lines[waiver.line - 1] = text[: text.rindex("#", 0, waiver.column)]
-    try:
-        return read_document("\n".join(lines)).data == read_document(source.text).data
-    except ArchcalcError:
-        return False
+    texts = list(_texts(source.text))
+    starts = [start for start, _ in texts]
+
+    def is_comment(waiver: Waiver) -> bool:
+        place = (waiver.line - 1, source.lines[waiver.line - 1].rindex("#", 0, waiver.column))
+        before = bisect(starts, place)
+        return before == 0 or texts[before - 1][1] <= place
+
+    return [one for one in waivers if is_comment(one)]
+
+
+def _texts(text: str) -> Iterator[tuple[Place, Place]]:
+    """Yield where each scalar of a file begins and ends, in order; behind ``|`` and ``>`` a comment may stand."""
+    import yaml  # start-up: most specs have no waiver
+
+    for token in yaml.scan(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(token, yaml.ScalarToken):
+            start, end = token.start_mark, token.end_mark
+            begins = (start.line + 1, 0) if token.style in ("|", ">") else (start.line, start.column)
+            yield begins, (end.line, end.column)
 
 
 def _problem(waiver: Waiver, looked: Collection[str]) -> tuple[str, str] | None:

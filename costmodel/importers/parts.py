@@ -143,8 +143,9 @@ def mla(c: Config, name: str = "mla", *, bias: Sequence[str] = (), v_head_dim: i
     fields: dict[str, Any] = {"kind": "mla", "n_heads": c.count("num_attention_heads")}
     if q_lora_rank := c.count("q_lora_rank", None):
         fields["q_lora_rank"] = q_lora_rank
-    for key in ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim"):
+    for key in ("kv_lora_rank", "qk_nope_head_dim"):
         fields[key] = c.count(key)
+    fields["qk_rope_head_dim"] = c.natural("qk_rope_head_dim")
     fields["v_head_dim"] = v_head_dim or c.count("v_head_dim")
     if bias:
         fields["bias"] = [one for one in bias if one != "q_a" or q_lora_rank]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -130,14 +131,20 @@ def contexts_of(picked: Sequence[Picked]) -> list[int]:
 
 
 def sort(compare: Compare, picked: Picked, *, reverse: bool) -> None:
-    """Sort the rows: costs and names upwards, sizes downwards; ``reverse`` turns it round."""
+    """Sort the rows: costs and names upwards, sizes downwards, or the ``reverse``; what is missing comes last."""
 
-    def key(row: CompareRow) -> tuple[bool, Any]:
+    def key(row: CompareRow) -> Any:
         value = picked.of(row, compare.contexts)
-        return value is None, "" if value is None else value
+        if isinstance(value, str):  # the numbers in it as numbers: 64, 128, 192 (v 128)
+            return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", value)]
+        return value
 
-    down = picked.kind in _BIGGEST_FIRST
-    compare.rows.sort(key=key, reverse=down != reverse)
+    def is_missing(row: CompareRow) -> bool:
+        return picked.of(row, compare.contexts) in (None, "-")
+
+    known = [row for row in compare.rows if not is_missing(row)]
+    known.sort(key=key, reverse=(picked.kind in _BIGGEST_FIRST) != reverse)
+    compare.rows[:] = [*known, *filter(is_missing, compare.rows)]
 
 
 def grid(compare: Compare, picked: Sequence[Picked], view: View, digits: int | None = None) -> Grid:

@@ -55,6 +55,10 @@ def ask(names: Sequence[str], choices: dict[str, Any], *, columns: str | None, s
     picked = by.pick(columns) if columns else []
     key = sort.removeprefix("-") if sort else ""
     order = by.pick(key, "sort") if key else []
+    if len(order) > 1:
+        raise UsageError(f"--sort takes one key, not {len(order)}", hint=f"--sort {key.partition(',')[0]}")
+    if order and order[0].kind == "time" and len(choices["hardware"] or ()) != 1:
+        raise UsageError("--sort has a time, and not one device is named", hint="--hardware h200-sxm")
     needed = by.contexts_of([*picked, *order])
     shown = needed if columns else [*(choices["context"] or CONTEXTS), *needed]
     if needed and (columns or not set(needed) <= set(CONTEXTS) or choices["context"]):
@@ -100,6 +104,8 @@ class Comparison:
         shown = any(one.kind == "time" for one in by.pick(self.columns)) if self.columns else self.style == "full"
         if self.columns and shown and not timed:
             raise UsageError("--columns has a time, and no device is named", hint="add --hardware h200-sxm")
+        if shown and (self.columns or self.form not in ("table", "json")) and len(self.answer.rows[0].time or {}) > 1:
+            raise UsageError("a table has times on one --hardware", hint="name one of them; the page has all")
         if timed and not shown and self.form != "json":
             what = "--columns has none" if self.columns else f"--style {self.style} shows none"
             raise UsageError(f"times on --hardware: {what}", hint="--columns total,active,expected@128Ki")
@@ -153,17 +159,20 @@ class Comparison:
 
     def _full(self, view: View) -> list[Grid]:
         from costmodel.render import columns as by
-        from costmodel.render.compare import beyond, counted
+        from costmodel.render.compare import counted
 
+        about = [f"{row.name}: {row.confidence}" for row in self.answer.rows if row.confidence != "published"]
         if self.columns:
-            return [by.grid(self.answer, by.pick(self.columns), view, self.digits)]
+            wanted = by.pick(self.columns)
+            table = by.grid(self.answer, wanted, view, self.digits)
+            table.notes = [*self._beyond([one.at for one in wanted]), *about]
+            return [table]
         sizes = by.grid(self.answer, by.pick(_COLUMNS), view)
         names = [f"{cost}@{context}" for cost in ("cache", "prefill", "decode") for context in self.answer.contexts]
         costs = by.grid(self.answer, by.pick(",".join(names)), view)
         costs.label, costs.caption = "costs", "Cache of one sequence; FLOPs per token."
         costs.notes = [f"Cache: {self.answer.conventions.dtype}, ideal. {counted(self.answer)}"]
-        if names_ := beyond(self.answer, self.answer.contexts):
-            costs.notes.append(f"Beyond the longest context of {names_} figures are arithmetic.")
+        costs.notes += self._beyond(self.answer.contexts)
         if self.answer.rows[0].time:
             timed = [f"{cost}@{context}" for cost in ("floor", "expected") for context in self.answer.contexts]
             times = by.grid(self.answer, by.pick(",".join(timed)), view)
@@ -173,6 +182,12 @@ class Comparison:
             others = [times]
         else:
             others = []
-        about = [f"{row.name}: {row.confidence}" for row in self.answer.rows if row.confidence != "published"]
         sizes.notes = ["Active: values one token passes through, embedding and head included.", *about]
         return [sizes, costs, *others]
+
+    def _beyond(self, contexts: Sequence[int | None]) -> list[str]:
+        """Return the note on figures beyond the longest context of a model, if there are some."""
+        from costmodel.render.compare import beyond
+
+        names = beyond(self.answer, contexts)
+        return [f"Beyond the longest context of {names} figures are arithmetic."] if names else []

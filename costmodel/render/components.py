@@ -29,6 +29,7 @@ ROWS = {
     "mixer.shared": "shared block",
     "embedding": "input embedding",
     "embedding.ple": "layer embeddings",
+    "embedding.ngrams": "n-gram tables",
     "lm_head": "lm head",
     "moe.router": "router, norms",
     "norms": "router, norms",

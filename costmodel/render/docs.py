@@ -48,7 +48,8 @@ def _stale(one: StaleTable, *, quiet: bool) -> Page:
     if one.reason == "edited":
         out += paragraph(_EDITED, _WIDTH, indent="  ")
     elif one.reason == "new":
-        out.append(line("  new: it has no digest, so it was never written."))
+        lost = " The text that stands there is lost on the next run." if one.loses else ""
+        out += paragraph(f"new: it has no digest, so it was never written.{lost}", _WIDTH, indent="  ")
     else:
         out.append(line("  not edited: the command prints this now."))
     return [*out, line()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from costmodel.errors import UsageError, one_of, quote
@@ -18,13 +18,14 @@ def deliver_check(
     found: Check,
     form: str,
     others: Sequence[str],
+    read: Collection[Path],
     *,
     out: str | None = None,
     quiet: bool = False,
     verbose: int = 0,
     ascii_only: bool = False,
 ) -> None:
-    """Write a check to stdout or ``out``, and to each ``FORMAT:FILE`` of ``others``.
+    """Write a check to stdout or ``out``, and to each ``FORMAT:FILE`` of ``others``; over no file that was ``read``.
 
     Raises:
         UsageError: there is no such format, or a file cannot be written; nothing is printed then.
@@ -36,7 +37,7 @@ def deliver_check(
     files = [(path, WRITERS[name](found), f"--output {name}:{path}") for name, path in each]
     if out is not None:
         files.append((out, WRITERS[form](found), f"--out {out}"))
-    _check_targets([path for path, _, _ in files], [*found.specs, *filter(None, (found.budgets, found.lock))])
+    _check_targets([path for path, _, _ in files], read)
     for path, text, option in files:
         write_file(text, path, option)
     if out is not None:
@@ -48,11 +49,10 @@ def deliver_check(
         write_text(json_text(found, ascii_only=ascii_only) if form == "json" else WRITERS[form](found), sys.stdout)
 
 
-def _check_targets(paths: Sequence[str], read: Sequence[str]) -> None:
+def _check_targets(paths: Sequence[str], read: Collection[Path]) -> None:
     """Raise UsageError where a file cannot be written, was read or is named twice, before any is written."""
-    inputs = {Path(one).resolve() for one in read}
     for number, path in enumerate(paths):
-        if Path(path).resolve() in inputs:
+        if Path(path).resolve() in read:
             raise UsageError(f"{quote(path)} is what is checked, and would be overwritten", hint="name another file")
         if Path(path).is_dir() or not Path(path).absolute().parent.is_dir():
             reason = "is a directory" if Path(path).is_dir() else "no such file or directory"

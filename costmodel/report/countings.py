@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -39,18 +40,23 @@ def countings(
 
 def _params(name: str, found: figures.Params) -> list[Counting]:
     if name == "total":
-        tables = found.components.get("embedding", 0) + found.components.get("embedding.ple", 0)
+        tables = _tables(found.components)
         more = [(f"with {extra}", found.total + values) for extra, values in found.not_in_total.items()]
         rows = [("without embedding and head", found.total - tables - found.components.get("lm_head", 0))]
         rows += [("without input embedding", found.total - tables), *more]
     else:
         head = found.active_components.get("lm_head", 0)
-        tables = found.active_components.get("embedding", 0) + found.active_components.get("embedding.ple", 0)
+        tables = _tables(found.active_components)
         rows = [("without embedding and head", found.active - tables - head)]
         rows += [("at least, as routing decides", found.active_min), ("at most, as routing decides", found.active_max)]
         if name == "active":
             rows.insert(0, ("without lookup tables", found.active_without_lookup))
     return _differing(rows, getattr(found, name))
+
+
+def _tables(components: Mapping[str, int]) -> int:
+    """Return the parameters of tables that tokens look up."""
+    return sum(values for name, values in components.items() if name.partition(".")[0] == "embedding")
 
 
 def _flops(architecture: Architecture, load: Workload, choices: Choices) -> list[Counting]:

@@ -46,7 +46,18 @@ _AT_MOST = {
     "state": 7,
 }
 _BY_BLOCK = frozenset(
-    ("n_layers", "n_experts", "top_k", "zero_experts", "expected_top_k", "groups", "top_groups", "capacity_factor")
+    [
+        "n_layers",
+        "n_experts",
+        "top_k",
+        "zero_experts",
+        "expected_top_k",
+        "groups",
+        "top_groups",
+        "capacity_factor",
+        "block",
+        "top_blocks",
+    ]
 )
 _AS_THEY_ARE = frozenset(("keep", "kv_copies", "pool", "merge", "image_size", "patch_size"))
 _OF_THE_ENTRY = frozenset(("claims", "source", "title", "aliases", "confidence", "max_context", "format"))
@@ -107,9 +118,8 @@ class _Scale:
             return self._custom(fields)
         if "patch_size" in fields:
             return self._tower(fields, path)
-        if "top_k" in fields and "head_dim" in fields:  # an indexer: how many keys it picks is a span
-            rest = {key: value for key, value in fields.items() if key != "top_k"}
-            return self._mapping(rest, path) | {"top_k": min(fields["top_k"], 4)}
+        if path and path[-1] in ("indexer", "block_indexer"):
+            return self._indexer(fields, path)
         return {key: self._value(key, value, path) for key, value in fields.items()}
 
     def _value(self, key: str, value: Any, path: tuple[str, ...]) -> Any:
@@ -118,6 +128,8 @@ class _Scale:
         if isinstance(value, list):
             return [self._mapping(item, (*path, key)) if isinstance(item, Mapping) else item for item in value]
         if isinstance(value, bool) or not isinstance(value, int):
+            return value
+        if key in _AS_THEY_ARE:
             return value
         if key in _HEADS:
             return self.heads[value]
@@ -154,6 +166,16 @@ class _Scale:
         if fields.get("capacity_factor") is not None and fields.get("expert_choice"):
             found["capacity_factor"] = min(fields["capacity_factor"], experts)
         return found
+
+    def _indexer(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
+        """Return an indexer that picks few keys, or few groups of few keys."""
+        group, picked = fields.get("pool") or 1, {}
+        if "top_k" in fields:
+            picked["top_k"] = min(group, 3) * min(fields["top_k"] // group, 2 if group > 1 else 4)
+        if fields.get("pool"):
+            picked["pool"] = min(group, 3)
+        picked |= {key: min(fields[key], most) for key, most in (("block", 3), ("top_blocks", 2)) if key in fields}
+        return {key: picked[key] if key in picked else self._value(key, value, path) for key, value in fields.items()}
 
     def _custom(self, fields: Mapping[str, Any]) -> Spec:
         """Return declared costs of small weights; costs themselves become small numbers."""

@@ -106,6 +106,31 @@ def test_patch_reads_the_changes(end: str, last: str, here: Path, archcalc) -> N
     assert archcalc("docs", "--check", "a.md").status == 0
 
 
+@pytest.mark.parametrize("how", ["../a b.md", "./a b.md", "absolute", "around"])
+def test_patch_applies_however_a_document_is_named(how: str, here: Path, archcalc, monkeypatch) -> None:
+    page = write(here / "a b.md", fence("list gpt2"))
+    subprocess.run(["git", "init", "-q", "."], cwd=here, check=True)
+    (here / "below").mkdir()
+    if how == "../a b.md":
+        monkeypatch.chdir(here / "below")
+    path = {"absolute": str(page), "around": "below/../a b.md"}.get(how, how)
+    patch = archcalc("docs", "--diff", path).out
+    subprocess.run(["git", "apply", "-"], input=patch.encode(), cwd=here, check=True)
+    assert archcalc("docs", "--check", path).status == 0
+
+
+def test_a_text_that_stood_where_no_table_was_yet_is_not_lost_in_silence(here: Path, archcalc) -> None:
+    write(here / "a.md", fence("list gpt2").replace("<!-- archcalc:end", "by hand\n<!-- archcalc:end"))
+    write(here / "b.md", fence("list gpt2").replace("<!-- archcalc:end", "\n<!-- archcalc:end"))
+    said = archcalc("docs", "--check", "a.md").out
+    assert "  new: it has no digest, so it was never written. The text that stands there is" in said
+    assert "lost" not in archcalc("docs", "--check", "b.md").out
+    answer = archcalc("docs", ".")
+    assert (answer.status, answer.err) == (
+        0, "a.md:1: warning AC301 written by hand: the text that stood there is lost\n",
+    )  # fmt: skip
+
+
 def test_json_says_the_same(here: Path, archcalc) -> None:
     page = write(here / "a.md", f"{fence(LIST)}{fence('list phi-4 --format csv')}")
     archcalc("docs", "a.md")
@@ -233,6 +258,9 @@ MISTAKES = {
     "roofline gpt2 -qqqqqqqqqqqqH/etc/passwd": (35, "AC305", '"-qqqqqqqqqqqqH/etc/passwd" leaves', "name a file"),
     "check gpt2 --output json:x": (32, "AC305", "a document may not write files\n", "take --output out\n"),
     "diff HEAD -- docs": (31, "AC305", "a document may not read revisions\n", "compare files or names"),
+    "diff HEAD": (21, "AC305", "a document may not read revisions\n", "compare files or names"),
+    "diff --format json main": (21, "AC305", "a document may not read revisions\n", "compare files or names"),
+    "table pipe.csv": (21, "AC306", f"{AC306}\n", "error: pipe.csv is no regular file\n"),
     "diff HEAD:a.yaml gpt2": (26, "AC305", "a document may not read revisions\n", "compare files or names"),
     "list --specs linked": (34, "AC305", '"linked" leaves', "name a file"),
     "list --specs circle": (34, "AC305", '"circle" leaves', "name a file"),
@@ -255,6 +283,7 @@ def test_a_mistake_names_its_fence_and_nothing_is_written(command: str, here: Pa
     (here / "circle").symlink_to(here / "circle")
     write(here / "bad.yaml", "nam: x\n")
     write(here / "ragged.csv", "a,b\n1\n")
+    os.mkfifo(here / "pipe.csv")
     first = write(here / "a.md", fence("list gpt2"))
     page = write(here / "b.md", f"text\n{fence(command)}")
     answer = archcalc("docs", ".")
@@ -267,7 +296,7 @@ def test_a_mistake_names_its_fence_and_nothing_is_written(command: str, here: Pa
     assert first.read_text(encoding="utf-8") == fence("list gpt2")
     assert page.read_text(encoding="utf-8") == f"text\n{fence(command)}"
     assert sorted(one.name for one in here.iterdir()) == [
-        ".git", "a.md", "b.md", "bad.yaml", "circle", "linked", "out", "ragged.csv",
+        ".git", "a.md", "b.md", "bad.yaml", "circle", "linked", "out", "pipe.csv", "ragged.csv",
     ]  # fmt: skip
 
 

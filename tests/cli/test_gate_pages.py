@@ -99,7 +99,7 @@ def test_several_outputs_at_once(folder: Path, archcalc) -> None:
         (("--select", "AC999"), 'error: there is no rule "AC999"'),
         (("--hardware", "h300"), 'error: no hardware "h300"'),
         (("--budgets", "nosuch.yaml"), "nosuch.yaml: error AC001: there is no such file"),
-        (("--lock", "nosuch.json"), "nosuch.json: error AC001: the file cannot be read: no such file or directory"),
+        (("--lock", "nosuch.json"), "nosuch.json: error AC001: there is no such file"),
     ],
 )
 @pytest.mark.usefixtures("folder")
@@ -107,6 +107,18 @@ def test_mistakes_of_check(arguments: tuple[str, ...], message: str, archcalc) -
     answer = archcalc("check", "designs", *arguments)
     assert (answer.status, answer.out) == (2, "")
     assert answer.err.splitlines()[0] == message
+
+
+def test_no_file_that_was_read_is_written_over(folder: Path, archcalc) -> None:
+    (folder / "parent.yaml").write_text("base: gpt2\nname: parent\n")
+    (folder / "child.yaml").write_text("base: parent\nname: child\n")
+    (folder / "rival.yaml").write_text("base: gpt2\nname: rival\n")
+    (folder / "archcalc.budgets.yaml").write_text(
+        "budgets: [{rules: {params.total: {max_increase: 1%, vs: rival.yaml}}}]\n"
+    )
+    for name in ("parent", "child", "rival"):
+        answer = archcalc("check", "child.yaml", "--output", f"json:{name}.yaml")
+        assert (answer.status, "would be overwritten" in answer.err) == (2, True), name
 
 
 @pytest.mark.usefixtures("folder")
@@ -174,6 +186,9 @@ def test_status_of_diff(archcalc) -> None:
     assert archcalc("diff", "deepseek-v3", "deepseek-v3", "--exit-code").status == 0
     assert archcalc("diff", *pair, "--fail-if", "params.active > +1%", "--fail-if", "params.total > +9%").status == 1
     assert archcalc("diff", "deepseek-v3").status == 2
+    for names in (("gpt-4", "gpt2"), ("gpt2", "gpt-4")):
+        assert "gpt-4 is not published" in archcalc("diff", *names).err
+        assert archcalc("diff", *names).status == 2  # nothing was compared
     assert archcalc("diff", "deepseek-v3", "nosuch").status == 2
     assert archcalc("diff", *pair, "--format", "pdf").status == 2
     three = archcalc("diff", "a", "b", "c")
@@ -236,10 +251,21 @@ def test_a_proposal_that_is_too_large_in_a_repository(folder: Path, archcalc) ->
         "active is 38.98B, the lock has 37.86B: +2.95%25, allowed +1%25 (archcalc.budgets.yaml:4)%0A"
         "largest d_ff within the limit: 2351"
     ]
-    after = archcalc("diff", "HEAD~2...HEAD", "--", "designs/", "--format", "markdown")
-    before = archcalc("diff", "--format", "markdown", "HEAD~2...HEAD", "--", "designs/")
-    assert (after.status, after.out) == (before.status, before.out)
-    assert len(after.out.splitlines()) < 15
-    assert "Caused by `moe.shared.d_ff` 2048 → 2944 (line 6: active +1.12B)." in after.out
-    tree = archcalc("diff", "HEAD~2", "--", "designs/v3-wide-shared.yaml", "-q").out
+    comment = archcalc("diff", "HEAD~2...HEAD", "--format", "markdown", "--", "designs/")
+    assert len(comment.out.splitlines()) < 15
+    assert "Caused by `moe.shared.d_ff` 2048 → 2944 (line 6: active +1.12B)." in comment.out
+    tree = archcalc("diff", "HEAD~2", "-q", "--", "designs/v3-wide-shared.yaml").out
     assert tree.startswith("designs/v3-wide-shared.yaml (HEAD~2 -> the working tree)   active +3.0%\n")
+    # what stands behind -- is a path, as a script passes it on, and never an option that writes a file
+    before = path.read_text()
+    wrong = archcalc("diff", "HEAD~2", "--", "designs", "--out=designs/v3-wide-shared.yaml")
+    assert (wrong.status, path.read_text()) == (2, before)
+    assert "options stand before --" in wrong.err
+    # a condition that nobody can tell has not passed
+    path.write_text("base: nosuch\nname: v3-wide-shared\n")
+    git("commit", "-q", "-am", "broken")
+    path.write_text(WIDE)
+    for condition, status in (("params.total > +1%", 2), ("params.total > 900B", 0), ("params.total > 1B", 1)):
+        answer = archcalc("diff", "HEAD", "--fail-if", condition, "--format", "markdown", "--", "designs")
+        assert answer.status == status, condition
+        assert ("cannot be told: the base cannot be read" in answer.err) is (status == 2)

@@ -143,6 +143,21 @@ def test_sorted_and_turned(archcalc) -> None:
     assert [row[0] for row in turned] == ["Model", "DeepSeek-V3", "Phi-4", "GPT-2 124M"]
 
 
+@pytest.mark.parametrize(
+    ("key", "order"),
+    [
+        ("head_dim", ["gpt2", "phi-4", "deepseek-v3", "falcon-mamba-7b"]),  # 64, 128, 192 (v 128), none
+        ("-head_dim", ["deepseek-v3", "phi-4", "gpt2", "falcon-mamba-7b"]),
+        ("max_context", ["deepseek-v3", "phi-4", "gpt2", "falcon-mamba-7b"]),
+        ("-max_context", ["gpt2", "phi-4", "deepseek-v3", "falcon-mamba-7b"]),
+    ],
+)
+def test_numbers_are_sorted_as_numbers_and_what_is_missing_comes_last(key: str, order: list[str], archcalc) -> None:
+    names = ("phi-4", "falcon-mamba-7b", "deepseek-v3", "gpt2")
+    out = archcalc("compare", *names, "--columns", "name", "--sort", key, "--format", "csv").out
+    assert [row.partition(",")[0] for row in out.splitlines()[1:]] == order
+
+
 def test_columns_are_turned_on_a_terminal_too(archcalc) -> None:
     call = ("compare", "deepseek-v3", "qwen3-8b", "--columns", "total,kb_per_token", "--transpose")
     assert archcalc(*call).out.splitlines() == [
@@ -159,6 +174,10 @@ def test_columns_are_turned_on_a_terminal_too(archcalc) -> None:
     [
         (("--columns", "expected@4Ki"), "error: --columns has a time, and no device is named\n  add --hardware"),
         (("--style", "paper", "--format", "csv", "-H", "l40s"), "error: times on --hardware: --style paper shows none"),
+        (("--sort", "floor@8Ki"), "error: --sort has a time, and not one device is named\n  --hardware h200-sxm"),
+        (("--sort", "total,active"), "error: --sort takes one key, not 2\n  --sort total\n"),
+        (("--columns", "total,expected@8Ki", "-H", "l40s", "-H", "h200-sxm"), "error: a table has times on one --har"),
+        (("--format", "csv", "-H", "l40s", "-H", "h200-sxm"), "error: a table has times on one --hardware\n  name one"),
         (("--columns", "total", "-H", "l40s"), "error: times on --hardware: --columns has none\n  --columns total,act"),
     ],
 )
@@ -177,7 +196,9 @@ def test_figures_beyond_the_longest_context_are_said_to_be(archcalc) -> None:
         for style in ("paper", "gallery", "card"):
             out = archcalc(*call, "--style", style, "--format", form).out
             assert "Beyond the longest context of qwen3-8b (40Ki)." in out or "Qwen3 8B (40Ki)." in out
-        assert "Beyond the longest context of qwen3-8b (40Ki) figures are" in archcalc(*call, "--format", form).out
+        for more in ((), ("--columns", "total,cache@64Ki")):
+            out = archcalc(*call, *more, "--format", form).out
+            assert "Beyond the longest context of qwen3-8b (40Ki) figures are" in out
     assert "arithmetic" not in archcalc(*call, "--columns", "total,cache@32Ki").out
 
 

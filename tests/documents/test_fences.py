@@ -102,6 +102,7 @@ def test_the_block_of_an_indented_fence_is_indented(indent: str) -> None:
         ("latex", "\\begin{{verbatim}}\n{0}\n\\end{{verbatim}}\n"),
         ("latex", "\\begin{{lstlisting}}[x]\n{0}\n\\end{{lstlisting}}\n"),
         ("latex", "text {0}\n"),
+        ("latex", "\\verb|x| \\begin{{verbatim}}\n{0}\n\\end{{verbatim}}\n"),
         ("latex", "see \\begin{{verbatim}}\n{0}\n\\end{{verbatim}}\n"),
         ("latex", "\\begin{{filecontents}}{{a.tex}}\n{0}\n\\end{{filecontents}}\n"),
     ],
@@ -117,6 +118,8 @@ LINES = (
     "text", "", "- item", "  - item", "   - item", "-   wide", "+ a", "1. one", "10) b", "  text", "     text",
     "\ttext", "    code", "```", "  ```", "   ```", "    ```", "      ```", "\t```", "- ```sh", "1. ```", "````",
     "``` a`b", "~~~", "~~~~ sh", "> q", ">", "> ```", "<!-- c", "-->", "# head", "  # head", "* * *", "---",
+    "-", "*", "1.", "01) one", "2. two", "-  ", "=", "   -", "<!-- x -->", "  <!-- x -->", "- <!-- c", "    - deep",
+    "> - a", "- > ```", "- - ```", ">     x", "-     code", "-\t```", ">\t```", " > ```", "~~~ a`b", "#no", "* *", "-x",
 )  # fmt: skip
 
 
@@ -129,6 +132,24 @@ def test_what_a_code_block_is_agrees_with_commonmark(before: list[str], after: l
     line = len(before)
     shown = any(first <= line < last for first, last in filter(None, code))
     assert [fence.line for fence in parse(text, "markdown", "d")] == ([] if shown else [line + 1])
+
+
+@pytest.mark.parametrize("before", ["- item\n<!-- c -->\n  ```", "-\n\n  ```", "para\n-\n  ```"])
+def test_what_ended_above_a_code_block_does_not_hold_it(before: str) -> None:
+    assert parse(f"{before}\n{BEGIN['markdown'].format('show gpt2')}\n```\n", "markdown", "d") == []
+
+
+def test_an_environment_that_is_only_named_opens_nothing() -> None:
+    for text in (
+        r"\verb|\begin{verbatim}| prints",
+        r"as \verb*!\begin{lstlisting}! and",
+        r"\lstinline+\begin{minted}+",
+    ):
+        assert only(f"{text}\n{document('latex')}", "latex").words == "show gpt2"
+
+
+def test_a_line_of_many_items_is_read_at_once() -> None:
+    assert only("* " * 100_000 + "x\n" + "\n" * 100_000 + document("markdown"), "markdown").words == "show gpt2"
 
 
 def test_ticks_inside_a_line_open_nothing() -> None:

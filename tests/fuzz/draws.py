@@ -75,6 +75,8 @@ def attention(d: Draw) -> Spec:
     spec |= (
         d.maybe("sinks", True) | d.maybe("rope", False) | d.maybe("softcap", 30.0, 0.1) | d.maybe("v_norm", "l2", 0.1)
     )
+    if d.chance(0.15):
+        spec["out_norm"] = d.one("full", "head", "heads", "l2", {"shape": "head", "kind": "layer", "bias": True})
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)
@@ -257,6 +259,7 @@ def moe(d: Draw) -> Spec:
     n = d.dim(2, 9)
     spec: Spec = {"kind": "moe", "n_experts": n, "top_k": d.dim(1, n), "d_ff": d.dim(3, 24)}
     spec |= d.maybe("gated", False) | d.maybe("bias", True, 0.3) | d.maybe("latent", d.dim(3, 20), 0.25)
+    spec |= d.maybe("latent_norms", True) if "latent" in spec else {}
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
         shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)

@@ -12,7 +12,7 @@ Spec = dict[str, Any]
 
 
 # What these do around the layers that predict further tokens is nowhere published.
-UNSAID = {"altup", "laurel", "ple"}
+UNSAID = {"altup", "laurel", "ple", "residual_gate"}
 
 
 def schedule(d: Draw, names: list[str], n: int) -> str | list[str]:
@@ -120,14 +120,23 @@ def norm(d: Draw) -> Spec:
     return found | (d.maybe("separate", True) if place == "parallel" else {})
 
 
-def features(d: Draw) -> Spec:
+def features(d: Draw, n_layers: int) -> Spec:
     """Return features of the residual stream."""
     found: Spec = {}
     way = d.one("altup", "hyper_connections", None)
     if way == "altup":
         found["altup"] = {"n_streams": d.dim(2, 4)}
     elif way:
-        found["hyper_connections"] = {"n_streams": d.dim(2, 4)} | d.maybe("kind", "hc") | d.maybe("head", "mean")
+        found["hyper_connections"] = {"n_streams": d.dim(2, 4)} | d.maybe("head", "mean")
+        kind = d.one("mhc", "hc", "gated")
+        found["hyper_connections"] |= {"kind": kind} | ({"rank": d.dim(2, 9)} if kind == "gated" else {})
+    if way != "altup" and d.chance():
+        streams = found["hyper_connections"]["n_streams"] if way else 1
+        n_heads, rows = d.dim(1, 3), [d.dim(5, 30) for _ in range(d.dim(1, n_layers))]
+        found["ngrams"] = {"rows": rows, "width": n_heads * d.dim(2, 5), "heads": n_heads, "d_conv": d.dim(2, 4)}
+        found["ngrams"] |= {"streams": streams} | d.maybe("dilation", d.dim(1, 3))
+    if way is None:
+        found |= d.maybe("residual_gate", {})
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 
@@ -143,9 +152,10 @@ def random_spec(seed: int) -> Spec:
         f"{name}-{i}": NETWORKS[name](d)
         for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
     }
-    for block in [*blocks.values(), *networks.values()]:
-        if "keep" not in block and block["kind"] != "custom" and d.chance(0.06):
-            block["input_gate"] = d.dim(2, 7)
+    for block in (*blocks.values(), *networks.values()):
+        block |= d.maybe("extra_norm", d.one("pre", "post", "sandwich"), 0.1)
+        if "keep" not in block and block["kind"] != "custom":
+            block |= d.maybe("input_gate", d.dim(2, 7), 0.06)
     reading = readers(blocks, d)
     sources = {name: block.get("kv_from") or block["index_from"] for name, block in reading.items()}
     plain = list(blocks)
@@ -193,7 +203,9 @@ def _frame(d: Draw, spec: Spec) -> None:
     if d.chance(0.7):
         spec["norm"] = norm(d)
     if d.chance(0.3):
-        spec |= features(d) if spec.get("norm", {}).get("place") != "parallel" else {}
+        spec |= features(d, spec["n_layers"]) if spec.get("norm", {}).get("place") != "parallel" else {}
+    if spec.get("hyper_connections", {}).get("kind") == "gated" and d.chance():  # they have norms of their own
+        spec["norm"] = spec.get("norm", {}) | {"place": "none"}
     spec |= d.maybe("tied", True) | d.maybe("positions", d.dim(20, 50), 0.25) | d.maybe("loops", d.dim(2, 3), 0.15)
     head = d.maybe("bias", True, 0.2) | (d.maybe("dense", True, 0.15) and {"dense": True} | d.maybe("dense_bias", True))
     spec |= {"head": head} if head else {}
@@ -234,7 +246,7 @@ def _shared(d: Draw, spec: Spec) -> list[str]:
     inner = {"kind": "attention"} | heads(d) | d.maybe("window", d.dim(2, 7))
     spec["blocks"] |= {"s-attention": inner, "s-mlp": ffn(d)}
     of = ["s-attention", "s-mlp"] if wide or d.chance() else d.one(["s-mlp"], ["s-mlp", "s-attention"])
-    shared: Spec = {"of": of} | d.maybe("copies", d.dim(1, 3)) | d.maybe("site_linear", True)
+    shared: Spec = {"of": of} | d.maybe("copies", d.dim(1, 3)) | d.maybe("site_linear", True) | d.maybe("norm", "none")
     shared |= {"concat_embedding": True} if wide else {}
     if "s-mlp" in of and d.chance():
         shared |= {"adapter_rank": d.dim(2, 7)} | (d.maybe("attention_adapters", True))

@@ -31,6 +31,8 @@ OPTIONS = (
     "altup",
     "laurel",
     "ple",
+    "ngrams",
+    "residual_gate",
     "hyper_connections",
     "relative_bias",
 )

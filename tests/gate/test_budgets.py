@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from costmodel.errors import ArchcalcError, UsageError
@@ -105,6 +107,8 @@ def test_every_rule_is_read_with_its_line(tmp_path: Path) -> None:
         (("{max: 38B}", "{max: 38B, tolerance: 1%}"), "8:33", "AC120: tolerance is of equals, and there is none", ""),
         (("{max: 38B}", "{max: 38B, vs: base}"), "8:33", "vs is of max_increase or max_decrease", "leave it out"),
         (("batch: 2}", "batch: 0}"), "3:33", "AC106", ""),
+        (("params.active: {max: 38B}", "params.active:"), "8:7", "error AC103: params.active has no value", "give it"),
+        (("{max: 38B}", "{max: , min: 1M}"), "8:23", "error AC103: max has no value", "leave it out"),
         (("max: 38B", "max: 38b"), "8:28", 'there is no unit "b"', "did you mean B?"),
         (("vs: base, at", "vs: bsae, at"), "12:47", 'AC001: no spec "bsae" in the catalog', "did you mean base?"),
         (("params.active / params.total", "params.active / nosuch:params.total"), "15:9", 'no spec "nosuch"', ""),
@@ -142,6 +146,33 @@ def test_a_mistake_has_its_line_and_a_way_out(
 )
 def test_patterns(pattern: str, path: str, name: str, matched: bool) -> None:
     assert matches([checked(pattern)], ["elsewhere/other", path], name) is matched
+
+
+def test_a_small_number_is_one_however_it_is_written(tmp_path: Path) -> None:
+    for text in ("0.0000400", "4e-5", '"4e-05"', "4.0E-5"):
+        path = written(tmp_path, f"budgets: [{{rules: {{d_model: {{max: {text}}}}}}}]\n")
+        (rule,) = read_budgets(path).groups[0].rules
+        assert rule.bound == Fraction(4, 100_000), text
+
+
+PIECES = ["**/", "**", "*", "?", "a", "b", "/"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=6), st.lists(st.sampled_from("ab/"), max_size=8))
+def test_a_glob_is_the_regular_expression_that_it_stands_for(pieces: list[str], letters: list[str]) -> None:
+    pattern, path = "".join(pieces), re.sub("/+", "/", "".join(letters)).strip("/")
+    tokens = re.findall(r"\*\*/|\*\*|.", pattern)
+    assume(all(before.endswith("/") for before, token in pairwise(tokens) if token == "**/"))  # of whole names
+    known = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    whole = re.compile("".join(known.get(token, token) for token in tokens))
+    assert matches([f"x/{pattern}"], [f"x/{path}"], "name") is bool(whole.fullmatch(path))
+
+
+def test_many_stars_are_matched_at_once() -> None:
+    deep = "/".join("a" * 24)
+    assert not matches(["**/" * 14 + "x"], [f"{deep}/y"], "name")
+    assert not matches(["*a" * 40 + "b"], ["a" * 250], "name")
+    assert matches(["**/a/" * 12 + "**"], [deep], "name")
 
 
 @pytest.mark.parametrize("pattern", ["", "./", "/designs/*", "~/designs/*", "designs/{a,b}.yaml", "d[1].yaml", "!a"])

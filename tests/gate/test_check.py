@@ -8,15 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from costmodel.errors import SpecError, UnknownSpecError, UsageError
-from costmodel.gate import waivers
 from costmodel.gate.check import Check, check
 from costmodel.gate.findings import Finding
-from costmodel.gate.lock import digest_of, read_lock
 from costmodel.gate.lock import lock as lock_of
+from costmodel.gate.lock_file import digest_of, read_lock
 from costmodel.gate.rules import RULES
 from costmodel.gate.sanity import SANITY
 from costmodel.gate.waivers import read_waivers
@@ -165,6 +165,31 @@ def test_severity_is_what_the_limit_says_then_the_file_then_the_rule(designs: Pa
 
 
 # ---- what is checked ----
+
+
+@pytest.mark.parametrize("how", ["off", "ignore", "select"])
+def test_what_hides_a_rule_s_subject_is_hidden_where_that_is_asked(how: str, designs: Path) -> None:
+    (designs / "designs" / "broken.yaml").write_text("base: nosuch\nname: broken\n")
+    rules = "    rules:\n      params.total: {max_increase: 1%}\n    assert: [params.components.x > 1, n_layers > 0]\n"
+    path, beside = budgets(designs, rules), {"AC100", "AC207", "AC213"}
+    (designs / "archcalc.lock.json").write_text(lock_of("gpt2", file="archcalc.lock.json").text)
+    if how == "off":
+        path.write_text(path.read_text() + f"severity: {{{', '.join(f'{rule}: off' for rule in sorted(beside))}}}\n")
+    asked = {"off": {}, "ignore": {"ignore": sorted(beside)}, "select": {"select": ["AC204", "AC206"]}}[how]
+    page = check("designs", **asked)
+    assert beside & {one.rule for one in page.findings} == (beside if how == "select" else set())
+    assert page.failed is (how == "select")
+    assert len([one for one in page.results if one.passed]) == 2
+
+
+def test_a_spec_that_cannot_be_read_is_told_though_no_budget_is_for_the_others(designs: Path) -> None:
+    path = budgets(designs, "    assert: [n_layers > 0]\n")
+    path.write_text(path.read_text().replace("'*'", "nobody"))
+    (designs / "designs" / "broken.yaml").write_text("name: broken\nd_modl: 3\n")
+    for names in (["designs/broken.yaml"], ["designs/broken.yaml", "designs/plain.yaml"]):
+        page = check(*names, budgets=path)
+        assert [(one.rule, one.line) for one in page.findings if one.severity == "error"] == [("AC100", 2)]
+        assert page.failed
 
 
 def test_nothing_to_check_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -516,12 +541,13 @@ def test_a_rule_of_a_waiver_that_finds_nothing_is_told_beside_one_that_does(tmp_
 
 
 def test_many_waivers_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, calls = waivers.read_document, []
-    monkeypatch.setattr(waivers, "read_document", lambda text: calls.append(1) or read(text))
-    path = tmp_path / "w.yaml"
-    path.write_text(SPEC.format(name="w") + "# archcalc: ignore[AC153] why\n" * 500)
-    check(str(path))
-    assert len(calls) == 2
+    scan, calls = yaml.scan, []
+    monkeypatch.setattr(yaml, "scan", lambda *a, **k: calls.append(1) or scan(*a, **k))
+    path, waiver = tmp_path / "w.yaml", "# archcalc: ignore[AC153] why\n"
+    text = f"title: |  {waiver}" + f"  {waiver}" * 100  # one comment, and the lines of a text
+    path.write_text(SPEC.format(name="w") + waiver * 9_000 + text + waiver)
+    assert len(found(check(str(path)), "AC211")) == 9_002
+    assert len(calls) == 1
 
 
 def test_a_waived_error_does_not_fail(tmp_path: Path) -> None:
@@ -577,6 +603,17 @@ def test_a_relative_limit_points_at_the_line(designs: Path) -> None:
         "active is 8.43B, the lock has 8.03B: +5.01%, allowed +1% (archcalc.budgets.yaml:6)",
         "largest d_ff within the limit: 14540",
     ]
+
+
+def test_two_specs_of_one_name_are_two_origins(designs: Path) -> None:
+    (designs / "rival.yaml").write_text(SPEC.format(name="plain").replace("vocab_size: 128256", "vocab_size: 128128"))
+    (designs / "designs" / "child.yaml").write_text("base: plain\nname: child\nmax_context: 8192\nn_layers: 40\n")
+    (designs / "archcalc.budgets.yaml").write_text(
+        "budgets:\n- match: child\n  rules:\n    params.total:\n"
+        "    - {max_increase: 1%, vs: base}\n    - {max_increase: 1%, vs: rival.yaml}\n"
+    )
+    causes = [[cause.path for cause in one.causes] for one in found(check("designs/child.yaml"), "AC204")]
+    assert causes == [["n_layers"], ["n_layers", "vocab_size"]]
 
 
 def test_a_new_spec_has_no_baseline_yet(designs: Path) -> None:

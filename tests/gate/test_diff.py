@@ -12,8 +12,8 @@ import pytest
 from costmodel.errors import ArchcalcError, UsageError
 from costmodel.gate.conditions import Condition
 from costmodel.gate.diff import diff
-from costmodel.gate.lock import digest_of
 from costmodel.gate.lock import lock as locked_page
+from costmodel.gate.lock_file import digest_of
 from costmodel.render.comment import markdown
 
 Git = Callable[..., str]
@@ -150,6 +150,49 @@ def test_links_of_a_revision_are_not_followed(git: Git, designs: Path) -> None:
     assert "designs/link.yaml" not in [one.key for one in diff("HEAD~1...HEAD", paths=["designs"]).specs]
 
 
+def test_a_link_that_led_elsewhere_is_refused(git: Git, designs: Path) -> None:
+    for link in ("current.yaml", "folder"):
+        (designs / link).symlink_to("designs/plain.yaml" if link == "current.yaml" else "designs")
+    git("add", "-A")
+    git("commit", "-q", "-m", "links")
+    (designs / "other").mkdir()
+    (designs / "other" / "plain.yaml").write_text("base: gpt2\nname: plain\n")
+    for link, target in (("current.yaml", "designs/v3-wide-shared.yaml"), ("folder", "other")):
+        assert not diff("HEAD", paths=[link]).differs
+        (designs / link).unlink()
+        (designs / link).symlink_to(target)
+        for path in (link, "folder/plain.yaml") if link == "folder" else (link,):
+            with pytest.raises(UsageError, match=rf'the links of "{path}" led elsewhere in "HEAD"') as caught:
+                diff("HEAD", paths=[path])
+            assert target in str(caught.value.hint)
+        (designs / link).unlink()
+        (designs / link).symlink_to("designs")  # as it was
+    (designs / "new").symlink_to("designs")
+    assert not diff("HEAD", paths=["new"]).differs
+
+
+def test_submodules_are_other_repositories(git: Git, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "theirs.yaml").write_text("base: gpt2\nname: theirs\n")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "one")):
+        git("-C", str(other), *words)
+    git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "designs/theirs")
+    assert diff("HEAD", paths=["designs"]).added == 0
+    git("commit", "-q", "-m", "two")
+    assert not diff("HEAD", paths=["."]).differs
+
+
+@pytest.mark.usefixtures("git")
+def test_what_moved_is_found_by_content_before_its_name(designs: Path) -> None:
+    old = designs / "designs" / "plain.yaml"
+    (designs / "designs" / "a.yaml").write_text(old.read_text().replace("14336", "16384"))  # another of its name
+    old.rename(designs / "designs" / "b.yaml")
+    page = diff("HEAD", paths=["designs"])
+    assert {one.key: one.status for one in page.specs if "v3" not in one.key} == {
+        "designs/a.yaml": "added", "designs/b.yaml": "equal",
+    }  # fmt: skip
+
+
 @pytest.mark.usefixtures("git")
 def test_revision_and_path_in_one_word(designs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(designs / "designs" / "plain.yaml", "14336", "16384")
@@ -232,15 +275,19 @@ def test_two_that_have_nothing_in_common_are_not_compared(git: Git, designs: Pat
 
 @pytest.mark.parametrize("absolute", [False, True])
 @pytest.mark.parametrize("variable", [False, True])
+@pytest.mark.parametrize("linked", [False, True])
 def test_folders_of_bases_are_those_of_the_revision(
-    absolute: bool, variable: bool, git: Git, designs: Path, monkeypatch: pytest.MonkeyPatch
+    absolute: bool, variable: bool, linked: bool, git: Git, designs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (designs / "bases").mkdir()
     (designs / "bases" / "mine.yaml").write_text("base: gpt2\nname: mine\n")
     (designs / "designs" / "child.yaml").write_text("base: mine\nname: child\n")
     git("add", "-A")
     git("commit", "-q", "-m", "two")
-    folder = str(designs / "bases") if absolute else "bases"
+    if linked:
+        (designs / "link").symlink_to("bases")
+    name = "link" if linked else "bases"
+    folder = str(designs / name) if absolute else name
     if variable:
         monkeypatch.setenv("ARCHCALC_SPECS", folder)
     specs = [] if variable else [folder]

@@ -50,6 +50,10 @@ TOP_K = (
 CHOSEN = {"nllb-moe": 2}
 CLASSES = {"flaubert": "FlaubertWithLMHeadModel"}  # classes that write text and stand in no mapping of those
 LISTS = ("layer_types", "mlp_layer_types", "layers_block_type", "per_layer_config")
+QSA = {
+    "indexer_n_heads": 16, "indexer_kv_heads": 1, "indexer_head_dim": 256, "indexer_budget": 2048,
+    "indexer_compress_ratio": 16, "ple_layer_ids": [1, 3], "ngram_vocab_size_base": 20_000, "eos_token_id": 5,
+}  # fmt: skip
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
 LANGUAGE_MODELS = ("text_config", "thinker_config")
@@ -79,6 +83,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "granite4_vision": {"deepstack_layer_map": [], "downsample_rate": "1/4"},
     "hunyuan_vl": {"text_config": {"head_dim": 128}},
     "perception_lm": {"vision_config": {"model_type": "timm_wrapper", "model_args": {"embed_dim": 64}}},
+    "qwen4_exp": {"text_config": {"model_type": "qwen4_exp_text", **QSA}},
+    "qwen4_exp_text": QSA,
 }
 PER_LAYER = {"deepseek_ocr2_text": ("mlp_layer_types", ("dense", "sparse"))}  # a list that the class does not make up
 WITHIN = {"chameleon": "vqmodel", "phi4_multimodal": "embed_tokens_extend"}  # towers within the decoder's module
@@ -229,7 +235,8 @@ def count(model: torch.nn.Module) -> Counts:
         else:
             held = next(p for n, p in module.named_parameters() if p.dim() >= 2).shape[0]
             experts = getattr(module, "num_experts", held)  # a matrix may hold all of them, one below the other
-            idle += (experts - chosen) * sum(p.numel() // experts for p in module.parameters())
+            stacked = [p for p in module.parameters() if p.dim() >= 2]  # a norm beside them serves all
+            idle += (experts - chosen) * sum(p.numel() // experts for p in stacked)
     total -= sum(size(getattr(model.base_model, name, None)) for name in TOWERS.get(config.model_type, ()))
     return Counts(total, total - idle, everything)
 

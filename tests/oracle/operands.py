@@ -49,6 +49,7 @@ class Expected:
         for (path, names), products in self.joined.items():
             assert len(products) == len(names.split()), f"{path} has {len(products)} of {names}"
             whole = products[0]._replace(n=sum(product.n for product in products))
+            whole = self.turned(f"{path}.{names}", whole)
             self.found[noted(whole, self.width(names, whole.role))] += whole.times
         self.experts([op for op in ops if isinstance(op, Experts)])
         return self.found
@@ -56,6 +57,12 @@ class Expected:
     def width(self, names: str, role: str) -> int:
         """Return the bytes of a value: fp32 in a bf16 model where the family says so."""
         return FP32 if {*names.split(), role} & {*self.family.wide} else self.size
+
+    def turned(self, path: str, product: Matmul) -> Matmul:
+        """Return a projection as it is run where modules turn it: tokens are columns, sequence by sequence."""
+        if path not in self.family.turned:
+            return product
+        return product._replace(batch=self.step.batch, m=product.n, n=product.m // self.step.batch)
 
     def projections(self, op: Project) -> None:
         """Add one product a matrix, or one for all that the family's modules hold together."""
@@ -67,6 +74,7 @@ class Expected:
                 continue
             if op.path in self.family.apart:  # one module a matrix of a stack
                 product = product._replace(times=product.times * product.batch, batch=1)
+            product = self.turned(op.path, product)
             self.found[noted(product, self.width(weight.name, weight.role))] += product.times
 
     def group(self, path: str, name: str) -> str | None:

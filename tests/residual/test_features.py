@@ -9,8 +9,10 @@ from costmodel.residual import feature_class, features
 from costmodel.residual.altup import AltUp
 from costmodel.residual.hyper_connections import HyperConnections
 from costmodel.residual.laurel import Laurel
+from costmodel.residual.ngrams import NGramTables
 from costmodel.residual.parts.mixing import Mix
 from costmodel.residual.ple import PerLayerEmbeddings
+from costmodel.residual.residual_gate import ResidualGate
 
 
 def sums(ops) -> tuple[int, int, int]:
@@ -86,6 +88,42 @@ def test_the_streams_become_one_at_the_end(site, kind) -> None:
     assert sums(mean.model(site(4, 1, 5))) == (0, 0, 8 * 5)
 
 
+def test_gated_streams_around_3_sublayers_on_5_tokens(site) -> None:
+    # 2 streams of 4, flat 8, rank 3: norms 8, down 24, up 24, 2 weights from 8 values 16 = 72.
+    # A token: 2*24 twice and 2*16 = 128.
+    # Steps: norm 4*8; down 2*3; sigmoid and product 2*8; mean 2*4; weights 3*2; spread 8; add 4 = 80.
+    feature = HyperConnections(n_streams=2, kind="gated", rank=3)
+    assert sums(feature.around(site(4, 3, 5))) == (72 * 3, 128 * 15, 80 * 15)
+    # At the end the same without the weights that spread: 56; 96; 62.
+    assert sums(feature.model(site(4, 1, 5))) == (56, 96 * 5, 62 * 5)
+
+
+@pytest.mark.parametrize(("kind", "rank"), [("gated", None), ("mhc", 3), ("hc", 3)])
+def test_only_gated_streams_have_a_rank(kind, rank) -> None:
+    with pytest.raises(ValidationError, match="rank"):
+        HyperConnections(n_streams=2, kind=kind, rank=rank)
+
+
+def test_gated_residuals_around_3_sublayers_on_5_tokens(site) -> None:
+    # d 4: one gate a value; two products a value.
+    assert sums(ResidualGate().around(site(4, 3, 5))) == (4 * 3, 0, 8 * 15)
+
+
+def test_n_gram_tables_of_2_layers_on_5_tokens(site) -> None:
+    # 7 and 9 rows of 6/2; in each layer, 2 streams of 4: key 6*8, value 6*4, three norms of 8, conv 8*3 = 120.
+    # A token: 2*(48 + 24) and 2*24 = 192.
+    # Steps: norms 3*4*8; score 2*8; gate 6*2; product 8; activation 8; two adds 16 = 156.
+    feature = NGramTables(rows=[7, 9], width=6, heads=2, d_conv=3, dilation=2, streams=2)
+    ops = list(feature.model(site(4, 1, 5)))
+    assert sums(ops) == ((7 + 9) * 3 + 120 * 2, 192 * 10, 156 * 10)
+    assert sum(w.total for op in ops for w in op.weights if w.lookup) == 48
+    assert [op.takes for op in ops if op.component == "embedding.ngrams"] == [6 * 5] * 2
+    (state,) = [s for op in ops for s in op.states]
+    assert (state.kind, state.kept, state.width, state.stored) == ("conv", 1, 8 * 2 * 2, 2)
+    with pytest.raises(ValidationError, match="not a multiple"):
+        NGramTables(rows=[7], width=5, heads=2, d_conv=3)
+
+
 def test_deepseek_v4_flash_has_this_many(site) -> None:
     # 43 layers, 2 sublayers, 24 * 16,384 + 24 + 3 each; the head 4 * 16,384 + 5.
     feature = HyperConnections(n_streams=4)
@@ -108,6 +146,7 @@ def test_a_mix_is_one_small_product_a_token() -> None:
         PerLayerEmbeddings(vocab_size=11, width=3),
         HyperConnections(n_streams=3),
         HyperConnections(n_streams=3, kind="hc"),
+        HyperConnections(n_streams=3, kind="gated", rank=2),
     ],
     ids=lambda feature: feature.path,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from costmodel import catalog
 from costmodel.architecture import Architecture
 from costmodel.validation import parse
 from costmodel.verify.scaling import scaled
+from tests.oracle.families import FAMILIES, Family
 
 NAMES = [name for name in catalog.names() if "blocks" in catalog.document(name).data]
 
@@ -65,3 +67,11 @@ def test_sizes_that_differ_go_on_to_differ() -> None:
     assert len(set(widths)) == len(widths)
     assert mla["qk_nope_head_dim"] == mla["v_head_dim"]  # both 128 in the large one
     assert sorted(widths) == [mla["kv_lora_rank"], mla["q_lora_rank"], moe["d_ff"], small["d_model"], dense["d_ff"]]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_small_model_that_torch_proved_is_proved_again(family: Family, tmp_path: Path) -> None:
+    path = tmp_path / f"{family.name}.yaml"
+    path.write_text(f"name: {family.name}\n{family.spec}", encoding="utf-8")
+    found = cm.verify_(str(path))
+    assert found.proved, str(found.specs[0].differs)

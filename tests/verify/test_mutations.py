@@ -13,7 +13,7 @@ import costmodel as cm
 from costmodel import catalog
 from costmodel.architecture import Architecture
 from costmodel.blocks import block_class, kinds
-from costmodel.ops import Attend, Op, Project, Vector
+from costmodel.ops import Op, Project, Vector
 from costmodel.residual import feature_class, features
 from costmodel.site import Site
 from costmodel.validation import parse
@@ -47,7 +47,7 @@ def dearer(ops: Ops) -> Ops:
     last = max((i for i, op in enumerate(every) if op.flops and not isinstance(op, Vector)), default=-1)
     assert last >= 0, "nothing to change"
     op = every[last]
-    if isinstance(op, Attend):
+    if hasattr(op, "pairs"):
         op.pairs = op.pairs + 1
     else:
         op.tokens = op.tokens + 1

@@ -23,14 +23,14 @@ def gated_deltanet(c: Config) -> Part:
     return Part("linear", fields)
 
 
-def gated_attention(c: Config, name: str = "full") -> Part:
-    """Return attention with norms on heads and a gate by value, of which a quarter of a head is rotated.
+def gated_attention(c: Config, name: str = "full", share: float = 0.25) -> Part:
+    """Return attention with norms on heads and a gate by value; a ``share`` of a head is rotated.
 
     The gate comes out of the projection of the queries, so a bias is its bias too.
     """
     c.require("attn_output_gate", True, None)
     bias = (*ALL, "gate") if c.flag("attention_bias") else ()
-    return attention(c, name, bias=bias, qk_norm="head", gate="element", rope_share=0.25)
+    return attention(c, name, bias=bias, qk_norm="head", gate="element", rope_share=share)
 
 
 def qwen_mixers(c: Config, linear: Part, full: Part) -> list[Part]:
@@ -118,6 +118,16 @@ def olmo_hybrid(c: Config) -> Draft:
     return Draft(top(c), [[mixer, network] for mixer in mixers])
 
 
+def kimi_delta(c: Config) -> tuple[Config, Part]:
+    """Return ``linear_attn_config`` and KDA with its sizes, or else those of the keys beside it."""
+    told = c.sub("linear_attn_config", c.model_type)
+    keys = {"n_heads": "num_heads", "head_dim": "head_dim", "d_conv": "short_conv_kernel_size"}
+    beside = {"n_heads": "linear_num_heads", "head_dim": "linear_head_dim", "d_conv": "linear_conv_kernel_dim"}
+    sizes = {field: c.count(key) for field, key in beside.items()}
+    sizes |= {field: told.count(key) for field, key in keys.items() if told.has(key)}
+    return told, Part("kda", {"kind": "kda", **sizes})
+
+
 def kimi_linear(c: Config) -> Draft:
     """Read Kimi Linear: KDA, and latent attention whose rope dims are not rotated.
 
@@ -126,14 +136,7 @@ def kimi_linear(c: Config) -> Draft:
     fourth layer counted from 0, the first excepted.
     """
     c.get("num_key_value_heads")
-    told = c.sub("linear_attn_config", "kimi_linear")
-    fields = {
-        "kind": "kda",
-        "n_heads": told.count("num_heads", c.count("linear_num_heads")),
-        "head_dim": told.count("head_dim", c.count("linear_head_dim")),
-        "d_conv": told.count("short_conv_kernel_size", c.count("linear_conv_kernel_dim")),
-    }
-    kda = Part("kda", fields)
+    told, kda = kimi_delta(c)
     n = c.count("num_hidden_layers")
     c.require("mla_use_nope", True, None)
     c.get("head_dim")  # of the class's own making

@@ -70,6 +70,7 @@ def mamba2(c: Config) -> Draft:
     if inner != int(c.share("expand") * c.count("hidden_size")):
         c.refuse("expand", "expand times hidden_size is not num_heads times head_dim")
     _first_names(c, inner)
+    agrees(c, inner, "intermediate_size")
     c.get("norm_before_gate")
     block = _mamba2(c, "num_heads", "head_dim", "state_size", "n_groups", "conv_kernel", "chunk_size")
     return Draft(top(c), [[_mixer(c, block)]] * c.count("num_hidden_layers"))
@@ -115,6 +116,7 @@ def bamba(c: Config) -> Draft:
     mixer = _bamba_mixer(c, c.count("mamba_expand") * c.count("hidden_size"), **bias)
     c.require("partial_rotary_factor", 0.5, None)
     full = attention(c, bias=ALL if c.flag("attention_bias") else (), rope_share=0.5)
+    agrees(c, full.fields.get("rope_dim", full.fields["head_dim"]), "attn_rotary_emb")
     network = ffn(c, bias=c.flag("mlp_bias") or None)
     listed = c.list_of(int, "attn_layer_indices", null=[])
     layers = [[full if index in listed else mixer, network] for index in range(c.count("num_hidden_layers"))]
@@ -163,6 +165,7 @@ def granitemoehybrid(c: Config) -> Draft:
 def jamba(c: Config) -> Draft:
     """Read Jamba: Mamba with norms, attention without positions, experts as wide as the dense network."""
     c.require("mamba_inner_layernorms", True, None)
+    c.get("n_ctx")  # max_position_embeddings says it
     block: dict[str, Any] = {
         "kind": "mamba",
         "d_inner": c.count("mamba_expand") * c.count("hidden_size"),

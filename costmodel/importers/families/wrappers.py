@@ -115,6 +115,7 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
         text.refuse("model_type", f"the model type {text.model_type} is not covered", code="AC404")
     draft = read(text)
     own, inner = c.flag("tie_word_embeddings"), "tied" in draft.fields
+    own = c.flag("tie_embedding") if "tie_embedding" in c.given else own  # Liquid's older name of it, which wins
     nothing = c.get("tie_word_embeddings") is None
     tied = {"wrapper": inner if nothing else own, "text": inner, "either": own or inner, "none": False}[rule.ties]
     draft.fields.pop("tied", None)

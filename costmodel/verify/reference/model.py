@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .parts import Cache, Norm, Step, linear, matrix
 from .stacks import Stack
-from .streams import HyperConnection
+from .streams import connection
 
 Spec = dict[str, Any]
 
@@ -32,7 +32,11 @@ class Reference(nn.Module):
         self.positions = matrix(spec["positions"], width) if spec.get("positions") else None
         self.up = linear(narrow, width) if narrow != width else None
         self.norm = Norm(shape["norm"], width) if shape.get("norm") else None
-        features = {f: spec[f] for f in ("altup", "laurel", "ple", "hyper_connections") if spec.get(f) is not None}
+        features = {
+            f: spec[f]
+            for f in ("altup", "laurel", "ple", "ngrams", "residual_gate", "hyper_connections")
+            if spec.get(f) is not None
+        }
         self.stack = Stack("layers", spec, spec, spec["n_layers"], width, features)
         norm = spec["norm"]
         self.final = self._final(norm, width)
@@ -69,6 +73,7 @@ class Reference(nn.Module):
         tables += [getattr(self, name, None) for name in ("encoder_positions", "encoder_table")]
         tables += [] if self.spec.get("tied") else [self.table]
         tables += [self.stack.inputs.table] if hasattr(self.stack, "inputs") else []
+        tables += [one.table for one in getattr(self.stack, "ngrams", ())]
         return sum(table.numel() for table in tables if table is not None)
 
     @staticmethod
@@ -131,7 +136,7 @@ class Mtp(nn.Module):
         self.stack = Stack("mtp", part, spec, self.depth, width, {"hyper_connections": of} if of else {})
         if hasattr(self.stack, "head"):  # every prediction has a collapse of its own
             del self.stack.head
-            self.heads = nn.ModuleList(HyperConnection(of or {}, width, head=True) for _ in range(self.depth))
+            self.heads = nn.ModuleList(connection(of or {}, width, head=True) for _ in range(self.depth))
         norm = {"kind": spec["norm"].get("kind", "rms"), "bias": spec["norm"].get("bias", True)}
         self.norms = nn.ModuleList(
             nn.ModuleList(Norm(width=width, **norm) for _ in range(3)) for _ in range(self.depth)
@@ -148,7 +153,7 @@ class Mtp(nn.Module):
                 x = x[:, :, None].expand(-1, -1, self.streams, -1)
             hidden = self.stack._layer(i, x, step)
             if hasattr(self, "heads"):
-                hidden = HyperConnection.collapse(hidden, self.heads[i].weights(hidden)[0])
+                hidden = self.heads[i].collapse(hidden, self.heads[i].weights(hidden)[0])
             elif self.streams > 1:
                 hidden = hidden.mean(-2)
             outs.append(self.model[0].logits(last(hidden)))

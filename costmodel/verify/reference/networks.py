@@ -81,6 +81,8 @@ class MixtureOfExperts(nn.Module):
             self.latent = nn.ModuleList([linear(width, inner), linear(inner, width)])
         if spec.get("output_bias"):
             self.output_bias = nn.Parameter(torch.randn(width))
+        if spec.get("latent_norms"):
+            self.latent_norms = nn.ModuleList([Norm("rms", inner), Norm("rms", inner)])
         if shared := spec.get("shared"):
             biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
             of_all = {name: value for name, value in biased.items() if not name.startswith("keep")}
@@ -128,8 +130,10 @@ class MixtureOfExperts(nn.Module):
         if hasattr(self, "expert_scale"):
             weights = weights * self.expert_scale[chosen]
         inner = self.latent[0](flat) if hasattr(self, "latent") else flat
+        inner = self.latent_norms[0](inner) if hasattr(self, "latent_norms") else inner
         rows = torch.arange(len(flat))[:, None].expand_as(chosen).flatten()
         out = self._experts(inner[rows], chosen.flatten())
+        out = self.latent_norms[1](out) if hasattr(self, "latent_norms") else out
         self._pad(step, len(rows), len(flat), inner)
         mixed = torch.zeros_like(inner).index_add(0, rows, out * weights.flatten()[:, None])
         total = self.latent[1](mixed) if hasattr(self, "latent") else mixed

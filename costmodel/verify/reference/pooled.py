@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from .indexers import Indexer
 from .parts import Norm, Step, heads, linear, tally
 
 Spec = dict[str, Any]
@@ -34,12 +35,15 @@ class PooledIndexer(nn.Module):
         entries = self._entries(x, step.cache.slot(key))
         closed = torch.arange(1, entries.shape[1] + 1)[None, :] * self.pool <= step.positions[:, None] + 1
         scores = F.relu((self.q_norm(q) if self.mean else q) @ entries[:, None].transpose(-1, -2))
-        weighed = scores.sum(1) if self.mean else (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
+        weighed = scores.sum(1) if self.mean else self._weighed(x, scores)
         tally(step, len(x), self.n, closed, self.e + (not self.mean), closed.numel())
         weighed = weighed.float().masked_fill(~closed, -torch.inf)
         best = weighed.topk(min(self.groups, weighed.shape[-1]), -1).indices
         chosen = torch.zeros_like(weighed, dtype=torch.bool).scatter_(-1, best, True) & closed
         return self._tokens(chosen, step)
+
+    def _weighed(self, x: Tensor, scores: Tensor) -> Tensor:
+        return (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
 
     def _entries(self, x: Tensor, slot: dict[str, Tensor]) -> Tensor:
         """Return the keys of all closed groups; keep them, and the open group as it was projected."""
@@ -67,6 +71,6 @@ class PooledIndexer(nn.Module):
         return whole | own
 
 
-def make_indexer(spec: Spec, width: int, latent: int | None, plain: type[nn.Module]) -> nn.Module:
-    """Return the indexer that a spec describes: ``plain`` where every key is scored."""
-    return (PooledIndexer if spec.get("pool") else plain)(spec, width, latent)
+def make_indexer(spec: Spec, width: int, latent: int | None) -> nn.Module:
+    """Return the indexer that a spec describes: one of single keys, or of groups of them."""
+    return (PooledIndexer if spec.get("pool") else Indexer)(spec, width, latent or 0)

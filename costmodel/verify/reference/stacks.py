@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .attention import Attention, CrossAttention
 from .compressed import CompressedAttention
+from .differential import DifferentialAttention
 from .kept import Kept
+from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
-from .mixers import Attention, CrossAttention, DifferentialAttention, LatentAttention, MixtureOfAttention
+from .mixture_of_attention import MixtureOfAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear, silu
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
-from .streams import AltUp, AltUpLayer, HyperConnection, Laurel, PerLayerGate, PerLayerInputs
+from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, connection
 
 Spec = dict[str, Any]
 
@@ -73,6 +77,28 @@ class GatedInput(nn.Module):
         return self.inner(x * torch.sigmoid(self.up(silu(self.down(x)))), step, key)
 
 
+class Normed(nn.Module):
+    """A block with norms of its own, beside those of its sublayer: before it, after it or both."""
+
+    def __init__(self, spec: Spec, width: int, inner: nn.Module, norm: Spec) -> None:
+        super().__init__()
+        self.inner, place = inner, spec["extra_norm"]
+
+        def new() -> Norm:
+            made = Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True))
+            for parameter in made.parameters():
+                parameter.keep = Fraction(spec.get("keep", 1))
+            return made
+
+        self.before = new() if place != "post" else None
+        self.after = new() if place != "pre" else None
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Normalise, run the block, normalise."""
+        out = self.inner(x if self.before is None else self.before(x), step, key)
+        return out if self.after is None else self.after(out)
+
+
 class SharedSet(nn.Module):
     """One weight set of a shared block: blocks in turn, each behind a norm."""
 
@@ -80,7 +106,7 @@ class SharedSet(nn.Module):
         super().__init__()
         self.names, self.wide = spec["of"], spec.get("concat_embedding", False)
         widths = [2 * width if self.wide and i == 0 else width for i in range(len(self.names))]
-        self.norms = nn.ModuleList(Norm("rms", w) for w in widths)
+        self.norms = nn.ModuleList(Norm(spec.get("norm", "rms"), w) for w in widths)
         specs = [blocks[n] | ({"d_in": 2 * width} if self.wide and i == 0 else {}) for i, n in enumerate(self.names)]
         self.blocks = nn.ModuleList(block(s, width) for s in specs)
 
@@ -147,7 +173,10 @@ class Stack(nn.Module):
                 here = nn.ModuleDict()
                 for block_name in place:
                     if block_name not in shared:
-                        here[block_name.replace(".", "_")] = block(blocks[block_name], width, table, source)
+                        inner = block(blocks[block_name], width, table, source)
+                        if blocks[block_name].get("extra_norm"):
+                            inner = Normed(blocks[block_name], width, inner, self.norm)
+                        here[block_name.replace(".", "_")] = inner
                         continue
                     of = shared[block_name]
                     turn = seen[block_name] % of.get("copies", 1)
@@ -172,7 +201,7 @@ class Stack(nn.Module):
             normed = [j for j, names in enumerate(layer) if any(n not in self.shared_names for n in names)]
             common = new() if place == "parallel" and normed and not norm.get("separate") else None
             for j in normed:
-                if place != "post":
+                if place not in ("post", "none"):
                     self.before[f"{i}_{j}"] = common or new()
                 if place in ("post", "sandwich"):
                     self.after[f"{i}_{j}"] = new()
@@ -186,11 +215,15 @@ class Stack(nn.Module):
         if (of := features.get("ple")) is not None:
             self.inputs = PerLayerInputs(of, width, n_layers)
             self.gates = nn.ModuleList(PerLayerGate(of, width) for _ in range(n_layers))
+        if (of := features.get("ngrams")) is not None:
+            self.ngrams = nn.ModuleList(NGrams(of, width, rows) for rows in of["rows"])
+        places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
+        if features.get("residual_gate") is not None:
+            self.residual_gates = nn.ParameterDict({p: nn.Parameter(torch.randn(width)) for p in places})
         if (of := features.get("hyper_connections")) is not None:
-            places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
-            self.connections = nn.ModuleDict({place: HyperConnection(of, width) for place in places})
+            self.connections = nn.ModuleDict({place: connection(of, width) for place in places})
             if of.get("head", "learned") == "learned":
-                self.head = HyperConnection(of, width, head=True)
+                self.head = connection(of, width, head=True)
 
     def forward(self, x: Tensor, step: Step, tokens: Tensor | None = None, loops: int = 1) -> Tensor:
         """Run all layers, ``loops`` times over the same weights."""
@@ -203,12 +236,21 @@ class Stack(nn.Module):
         for loop in range(loops):
             step.loop = loop
             for i in range(len(self.layers)):
+                stream = self._with_ngrams(i, stream, step, tokens)
                 stream = self._around(i, stream, step, None if pieces is None else pieces[:, :, i])
         if hasattr(self, "altup"):
             return self.altup.join(stream)
         if hasattr(self, "head"):
             return self.head.collapse(stream, self.head.weights(stream)[0])
         return stream.mean(-2) if hasattr(self, "connections") else stream
+
+    def _with_ngrams(self, i: int, stream: Tensor, step: Step, tokens: Tensor | None) -> Tensor:
+        """Add what the tokens spell, in the first layers, once."""
+        if step.loop or i >= len(getattr(self, "ngrams", ())) or tokens is None:
+            return stream
+        one = stream[:, :, None] if stream.dim() == 3 else stream
+        added = one + self.ngrams[i](tokens, one, step.cache.slot((self.name, i, "ngrams")))
+        return added[:, :, 0] if stream.dim() == 3 else added
 
     def _around(self, i: int, stream: Tensor, step: Step, piece: Tensor | None) -> Tensor:
         """Run layer ``i`` with what the features do around it."""
@@ -243,7 +285,7 @@ class Stack(nn.Module):
             weights = None
             if hasattr(self, "connections"):
                 weights = self.connections[place].weights(read)
-                read = HyperConnection.collapse(read, weights[0])
+                read = self.connections[place].collapse(read, weights[0])
             normed = read
             if place in self.before:
                 norm = self.before[place]
@@ -257,5 +299,8 @@ class Stack(nn.Module):
             out = torch.stack(outs).sum(0)
             if place in self.after:
                 out = self.after[place](out)
+            if hasattr(self, "residual_gates"):  # muse_spark, without its temperature and floor
+                gate = torch.sigmoid(self.residual_gates[place])
+                total, out = (1 - gate * gate).sqrt() * total, gate * out
             total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total

@@ -96,6 +96,37 @@ class PerLayerGate(nn.Module):
         return self.norm(self.up(F.silu(self.gate(x)) * piece))
 
 
+class NGrams(nn.Module):
+    """Hashes of the last tokens, a table, a gate by the streams, a dilated convolution (transformers' qwen4_exp)."""
+
+    def __init__(self, spec: Spec, width: int, rows: int) -> None:
+        super().__init__()
+        self.n, self.heads, self.dilation = spec.get("streams", 1), spec["heads"], spec.get("dilation", 1)
+        self.table = matrix(rows, spec["width"] // self.heads)
+        self.key, self.value = linear(spec["width"], self.n * width), linear(spec["width"], width)
+        self.norms = nn.ModuleList(Norm("rms", width, shape=(self.n, width)) for _ in range(3))
+        self.taps = matrix(self.n * width, spec["d_conv"])
+
+    def forward(self, tokens: Tensor, streams: Tensor, slot: dict[str, Tensor]) -> Tensor:
+        """Return what is added to the streams (B, S, N, d)."""
+        ids = torch.stack([tokens * (2 * head + 1) for head in range(self.heads)], -1)  # any hash will do
+        found = self.table[ids % len(self.table)].flatten(-2)
+        key, query = self.norms[0](self.key(found).unflatten(-1, (self.n, -1))), self.norms[1](streams)
+        score = (key * query).mean(-1, keepdim=True)
+        gated = torch.sigmoid(score.abs().clamp_min(1e-6).sqrt() * score.sign()) * self.value(found)[..., None, :]
+        return gated + self._conv(self.norms[2](gated).flatten(-2), slot).unflatten(-1, (self.n, -1))
+
+    def _conv(self, x: Tensor, slot: dict[str, Tensor]) -> Tensor:
+        channels, taps = self.taps.shape
+        reach = (taps - 1) * self.dilation
+        columns = x.transpose(1, 2)
+        old = slot["conv"] if "conv" in slot else columns.new_zeros(len(x), channels, reach)
+        whole = torch.cat([old, columns], -1)
+        slot["conv"] = whole[..., whole.shape[-1] - reach :].clone()
+        out = F.conv1d(whole, self.taps[:, None], groups=channels, dilation=self.dilation)
+        return F.silu(out).transpose(1, 2)
+
+
 class HyperConnection(nn.Module):
     """The weights around one sublayer (arXiv:2512.24880), or of the head alone."""
 
@@ -116,8 +147,7 @@ class HyperConnection(nn.Module):
             found += (mixing.softmax(-1),)
         return found
 
-    @staticmethod
-    def collapse(streams: Tensor, weight: Tensor) -> Tensor:
+    def collapse(self, streams: Tensor, weight: Tensor) -> Tensor:
         """Return the weighted sum of the streams."""
         return (streams * weight[..., None]).sum(-2)
 
@@ -126,3 +156,37 @@ class HyperConnection(nn.Module):
         if self.mixes:
             streams = weights[2] @ streams
         return streams + weights[1][..., None] * out[..., None, :]
+
+
+class GatedConnection(nn.Module):
+    """A gate for every value of every stream, through a bottleneck (transformers' qwen4_exp)."""
+
+    def __init__(self, spec: Spec, width: int, *, head: bool = False) -> None:
+        super().__init__()
+        self.n, rank = spec["n_streams"], spec["rank"]
+        self.norm = Norm("rms", width, shape=(self.n, width))
+        self.down, self.up = linear(self.n * width, rank), linear(rank, self.n * width)
+        if not head:
+            self.inject = linear(self.n * width, self.n)
+
+    def weights(self, streams: Tensor) -> tuple[Tensor, ...]:
+        """Return what is let through of each stream, and the weights that spread the output."""
+        normed = self.norm(streams)
+        gate = torch.sigmoid(self.up(F.silu(self.down(normed.flatten(-2)) / self.n)))
+        found: tuple[Tensor, ...] = (normed * gate.unflatten(-1, (self.n, -1)),)
+        if hasattr(self, "inject"):
+            found += (2 * torch.sigmoid(self.inject(normed.flatten(-2)) / self.n),)
+        return found
+
+    def collapse(self, streams: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
+        """Return the mean of what is let through."""
+        return weight.mean(-2)
+
+    def spread(self, streams: Tensor, weights: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        """Return the output added to each stream."""
+        return streams + weights[1][..., None] * out[..., None, :]
+
+
+def connection(spec: Spec, width: int, *, head: bool = False) -> nn.Module:
+    """Return the weights around one sublayer, or of the head, of the kind that a spec names."""
+    return (GatedConnection if spec.get("kind") == "gated" else HyperConnection)(spec, width, head=head)

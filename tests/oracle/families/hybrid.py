@@ -76,6 +76,40 @@ layer:
         fused=("z x dt b c", "layers.block.mlp: gate up"),
     ),
     Family(
+        "zamba",
+        {
+            "model_type": "zamba",
+            **EVEN,
+            "num_key_value_heads": 6,
+            "num_hidden_layers": 6,
+            "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid", "mamba", "hybrid"],
+            "mamba_d_state": 9,
+            "mamba_d_conv": 4,
+            "mamba_expand": 2,
+            "mamba_dt_rank": 7,
+            "n_mamba_heads": 1,
+            "use_mamba_kernels": False,
+            "tie_word_embeddings": True,
+        },
+        """
+d_model: 48
+vocab_size: 131
+n_layers: 6
+tied: true
+blocks:
+  mamba: {kind: mamba, d_inner: 96, d_state: 9, d_conv: 4, dt_rank: 7}
+  attention: {kind: attention, n_heads: 6, head_dim: 16, d_in: 96, rope: false}
+  mlp: {kind: ffn, d_ff: 70}
+shared:
+  block: {copies: 1, of: [attention, mlp], concat_embedding: true, site_linear: true}
+layer:
+  - [none, block, none, block, none, block]
+  - mamba
+""",
+        fused=("x z", "dt_rank b c"),
+        turned=("layers.mamba.dt_rank b c", "layers.mamba.dt"),
+    ),
+    Family(
         "qwen3_next",
         {
             "model_type": "qwen3_next",

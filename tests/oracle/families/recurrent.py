@@ -189,4 +189,34 @@ layer:
         fused=("z x dt b c",),
         wide=("router",),
     ),
+    Family(
+        "hrm_text",
+        {
+            "model_type": "hrm_text",
+            **{k: v for k, v in EVEN.items() if k != "num_key_value_heads"},
+            "head_dim": 10,
+            "num_hidden_layers": 2,
+            "H_cycles": 2,
+            "L_cycles": 3,
+        },
+        """
+d_model: 48
+vocab_size: 131
+n_layers: 16
+norm: {kind: none, final: false}
+blocks:
+  attention: {kind: attention, n_heads: 6, head_dim: 10, gate: element}
+  mlp: {kind: ffn, d_ff: 70}
+  start: {kind: custom, weights: {z: [48]}}
+  state: {kind: custom}
+shared:
+  low: {copies: 2, of: [attention], norm: none}
+  high: {copies: 2, of: [attention], norm: none}
+  low-mlp: {copies: 2, of: [mlp], norm: none}
+  high-mlp: {copies: 2, of: [mlp], norm: none}
+mixer: >-
+  low & start + low + 2 x (low & state + low) + high & state + high + 3 x (low & state + low) + high & state + high
+ffn: repeat 6 low-mlp + 2 high-mlp
+""",
+    ),
 )

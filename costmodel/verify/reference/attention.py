@@ -1,0 +1,172 @@
+"""Softmax attention: multi-head, grouped, multi-query, over any span; and from one stack to another."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .indexers import BlockIndexer
+from .parts import Norm, Span, Step, attend, heads, linear, merged
+from .pooled import make_indexer
+
+Spec = dict[str, Any]
+
+
+def head_norm(spec: Any, n_heads: int, width: int) -> Norm | None:
+    """Return the norm on queries or keys that a spec asks for."""
+    if spec is None:
+        return None
+    spec = {"shape": spec} if isinstance(spec, str) else spec
+    kind, bias = spec.get("kind", "rms"), spec.get("bias", False)
+    if spec["shape"] == "l2":
+        return Norm("none", width)
+    if spec["shape"] == "full":
+        return Norm(kind, n_heads * width, bias=bias)
+    return Norm(kind, width, bias=bias, shape=(n_heads, 1, width) if spec["shape"] == "heads" else (width,))
+
+
+def apply_norm(norm: Norm | None, x: Tensor) -> Tensor:
+    """Normalise x (B, heads, S, width), over all heads together where the norm is that wide."""
+    if norm is None:
+        return x
+    if norm.width != x.shape[-1]:
+        return heads(norm(merged(x)), x.shape[1])
+    return norm(x)
+
+
+class Attention(nn.Module):
+    """Multi-head, grouped and multi-query attention (arXiv:1706.03762, arXiv:2305.13245)."""
+
+    def __init__(self, spec: Spec, width: int, bias_table: nn.Parameter | None = None) -> None:
+        super().__init__()
+        self.spec, self.span = spec, Span(spec)
+        self.n, self.k = spec["n_heads"], spec["head_dim"]
+        self.g, self.v = spec.get("n_kv_heads") or self.n, spec.get("v_head_dim") or self.k
+        self.own, self.tied = spec.get("kv_from") is None, spec.get("kv") == "tied"
+        d_in, biased, norm = spec.get("d_in") or width, spec.get("bias", []), spec.get("qk_norm")
+        self.q = linear(d_in, self.n * self.k, "q" in biased)
+        self.o = linear(self.n * self.v, width, "o" in biased)
+        self.q_norm, self.out_norm = head_norm(norm, self.n, self.k), head_norm(spec.get("out_norm"), self.n, self.v)
+        if self.own:
+            self.to_k = linear(d_in, self.g * self.k, "k" in biased)
+            self.k_norm = head_norm(norm, self.g, self.k)
+            if not self.tied:
+                self.to_v = linear(d_in, self.g * self.v, "v" in biased)
+        if gate := spec.get("gate"):
+            self.gate = linear(d_in, self.n * self.v if gate == "element" else self.n, "gate" in biased)
+        if spec.get("gate_bias"):
+            self.gate_bias = nn.Parameter(torch.randn(self.n))
+        if spec.get("block_indexer"):
+            self.block_indexer = BlockIndexer(spec["block_indexer"], width)
+        if spec.get("sinks"):
+            self.sinks = nn.Parameter(torch.randn(self.n))
+        if spec.get("indexer"):
+            self.indexer = make_indexer(spec["indexer"], width, None)
+        if keep := spec.get("keep"):
+            self.keep = Fraction(keep)
+            for parameter in self.parameters():
+                parameter.keep = self.keep
+        if spec.get("keep_router"):
+            self.keep_router = linear(width, 1)
+        self.table = [bias_table] if bias_table is not None and bias_table.shape[1] == self.n else []
+
+    def forward(self, x: Tensor, step: Step, key: Any, adapter: nn.ModuleDict | None = None) -> Tensor:
+        """Attend and keep what the span needs. Adapters add to q, k and v."""
+        if hasattr(self, "keep"):
+            return self._some(x, step, key)
+        return self._all(x, step, key, adapter)
+
+    def _some(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Let a share of the tokens in, evenly spread; which ones is nobody's business but chance's."""
+        if hasattr(self, "keep_router"):
+            x = x * torch.sigmoid(self.keep_router(x))
+        share, past = self.keep, math.floor(self.keep * step.past)
+        entered = [math.floor(share * (step.past + t)) for t in range(step.new + 1)]
+        inside = torch.tensor([t for t in range(step.new) if entered[t + 1] > entered[t]], dtype=torch.long)
+        inner = Step(step.cache, len(inside), past, loop=step.loop)
+        out = torch.zeros_like(x)
+        out[:, inside] = self._all(x[:, inside], inner, key, None)
+        step.executed_pairs += inner.executed_pairs
+        # A token that is let in sees itself for sure, and every other one with the same chance.
+        cost = 2 * len(x) * self.n * (self.k + self.v)
+        for name, seen in (("full", step.new * (step.past + step.new)), ("useful", self._visible(step))):
+            expected = share * share * (seen - step.new) + share * step.new
+            setattr(step, f"{name}_pairs", getattr(step, f"{name}_pairs") + cost * expected)
+        return out
+
+    def _visible(self, step: Step) -> int:
+        return int(self.span.mask(step.positions, torch.arange(step.past + step.new)).sum())
+
+    def _all(self, x: Tensor, step: Step, key: Any, adapter: nn.ModuleDict | None) -> Tensor:
+        added = {name: low_rank(x) for name, low_rank in adapter.items()} if adapter is not None else {}
+        q = apply_norm(self.q_norm, heads(self.q(x) + added.get("q", 0), self.n))
+        k, v, positions = self._keys(x, step, key, added)
+        mask = self.span.mask(step.positions, positions)
+        if self.spec.get("indexer"):
+            mask = mask & self.indexer(x, None, step, (*key, "indexer"))
+        if self.spec.get("block_indexer"):
+            mask = self.block_indexer(x, step, (*key, "indexer"))
+        bias = None
+        if self.table:
+            distance = (step.positions[:, None] - positions[None, :]).abs().clamp(max=len(self.table[0]) - 1)
+            bias = self.table[0][distance].permute(2, 0, 1)
+        out = merged(attend(step, q, k, v, mask, sinks=getattr(self, "sinks", None), bias=bias))
+        if self.spec.get("gate"):
+            gate = self.gate(x).unflatten(-1, (self.n, -1))
+            if hasattr(self, "gate_bias"):
+                gate = gate + self.gate_bias[:, None]
+            out = (out.unflatten(-1, (self.n, -1)) * torch.sigmoid(gate)).flatten(-2)
+        if self.out_norm is not None:
+            out = merged(apply_norm(self.out_norm, heads(out, self.n)))
+        return self.o(out)
+
+    def _keys(self, x: Tensor, step: Step, key: Any, added: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        if not self.own:
+            return step.shared[self.spec["kv_from"]]
+        raw = heads(self.to_k(x) + added.get("k", 0), self.g)
+        k = apply_norm(self.k_norm, raw)
+        v = raw if self.tied else heads(self.to_v(x) + added.get("v", 0), self.g)
+        if self.spec.get("v_norm"):
+            v = Norm("none", self.v)(v)
+        fresh = {"k": k.transpose(1, 2)}
+        if not (self.tied and self.spec.get("kv_copies") == 1):
+            fresh["v"] = v.transpose(1, 2)
+        both, positions = self.span.extend(step, step.cache.slot(key), fresh)
+        found = both["k"].transpose(1, 2), both.get("v", both["k"]).transpose(1, 2), positions
+        step.shared[key[-1]] = found
+        return found
+
+
+class CrossAttention(nn.Module):
+    """Queries of the decoder, keys and values of the source (arXiv:1706.03762, section 3.2.3)."""
+
+    def __init__(self, spec: Spec, width: int, d_source: int) -> None:
+        super().__init__()
+        self.n, self.k = spec["n_heads"], spec["head_dim"]
+        self.g, self.v = spec.get("n_kv_heads") or self.n, spec.get("v_head_dim") or self.k
+        biased = spec.get("bias", [])
+        self.q = linear(width, self.n * self.k, "q" in biased)
+        self.to_k = linear(d_source, self.g * self.k, "k" in biased)
+        self.to_v = linear(d_source, self.g * self.v, "v" in biased)
+        self.o = linear(self.n * self.v, width, "o" in biased)
+        self.q_norm = head_norm(spec.get("qk_norm"), self.n, self.k)
+        self.k_norm = head_norm(spec.get("qk_norm"), self.g, self.k)
+        if spec.get("gate"):
+            self.gate = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Attend to all of the source; only its new tokens are projected."""
+        q = apply_norm(self.q_norm, heads(self.q(x), self.n))
+        slot = step.cache.slot(key)
+        if step.source is not None:
+            k = apply_norm(self.k_norm, heads(self.to_k(step.source), self.g))
+            v = heads(self.to_v(step.source), self.g)
+            slot["k"] = torch.cat([slot["k"], k], 2) if "k" in slot else k
+            slot["v"] = torch.cat([slot["v"], v], 2) if "v" in slot else v
+        mask = torch.ones(step.new, slot["k"].shape[2], dtype=torch.bool)
+        out = self.o(merged(attend(step, q, slot["k"], slot["v"], mask)))
+        return out * torch.tanh(self.gate) if hasattr(self, "gate") else out
