@@ -12,303 +12,103 @@ from costmodel.importers.draft import Draft
 
 Adapter: TypeAlias = Callable[[Config], Draft]
 
-# model type -> module:function
-TABLE = MappingProxyType(
-    {
-        "afmoe": "windowed_experts:afmoe",
-        "apertus": "llama_like:apertus",
-        "arcee": "llama_like:arcee",
-        "aria": "wrappers:wrapper",
-        "aria_text": "multimodal:aria",
-        "audioflamingo3": "wrappers:wrapper",
-        "axk1": "latent:axk1",
-        "axk2": "latent:axk2",
-        "aya_vision": "wrappers:wrapper",
-        "bailing_hybrid": "delta:bailing_hybrid",
-        "bamba": "state_space:bamba",
-        "bart": "bart:bart",
-        "beam": "windowed_experts:beam",
-        "bert": "bert:bert",
-        "bert-generation": "bert:bert_generation",
-        "big_bird": "bert:big_bird",
-        "bigbird_pegasus": "bart:bigbird_pegasus",
-        "biogpt": "gpt:biogpt",
-        "bitnet": "llama_like:bitnet",
-        "blenderbot": "bart:blenderbot",
-        "blenderbot-small": "bart:blenderbot_small",
-        "blip-2": "wrappers:wrapper",
-        "bloom": "gpt:bloom",
-        "camembert": "bert:roberta",
-        "chameleon": "multimodal:chameleon",
-        "codegen": "layer_norms:codegen",
-        "cohere": "cohere:cohere",
-        "cohere2": "cohere:cohere2",
-        "cohere2_moe": "windowed_experts:cohere2_moe",
-        "cohere2_vision": "wrappers:wrapper",
-        "cohere_compass": "wrappers:wrapper",
-        "cohere_compass_text": "multimodal:cohere_compass",
-        "cosmos3_edge": "wrappers:wrapper",
-        "cosmos3_edge_text": "multimodal:cosmos3_edge",
-        "cosmos3_omni": "wrappers:wrapper",
-        "ctrl": "gpt:ctrl",
-        "cwm": "llama_like:cwm",
-        "data2vec-text": "bert:roberta",
-        "dbrx": "experts:dbrx",
-        "deepseek_ocr2": "wrappers:wrapper",
-        "deepseek_ocr2_text": "ocr:deepseek_ocr2",
-        "deepseek_v2": "latent:deepseek_v2",
-        "deepseek_v3": "deepseek:deepseek_v3",
-        "deepseek_v32": "latent:deepseek_v32",
-        "deepseek_v4": "deepseek_v4:deepseek_v4",
-        "deepseek_vl": "wrappers:wrapper",
-        "deepseek_vl_hybrid": "wrappers:wrapper",
-        "diffllama": "llama_like:diffllama",
-        "dots1": "sigmoid_experts:dots1",
-        "dots3_note": "wrappers:wrapper",
-        "dots3_note_text": "mixed_heads:dots3_note",
-        "electra": "bert:electra",
-        "emu3": "wrappers:wrapper",
-        "emu3_text_model": "llama:llama",
-        "ernie": "bert:ernie",
-        "ernie4_5": "llama_like:ernie4_5",
-        "ernie4_5_moe": "experts:ernie4_5_moe",
-        "ernie4_5_vl_moe": "wrappers:wrapper",
-        "ernie4_5_vl_moe_text": "experts:ernie4_5_vl_moe",
-        "exaone4": "llama_like:exaone4",
-        "exaone4_5": "wrappers:wrapper",
-        "exaone_moe": "windowed_experts:exaone_moe",
-        "falcon": "layer_norms:falcon",
-        "falcon_h1": "state_space:falcon_h1",
-        "falcon_mamba": "state_space:falcon_mamba",
-        "fast_vlm": "wrappers:wrapper",
-        "flaubert": "masked:flaubert",
-        "flex_olmo": "experts:flex_olmo",
-        "flint": "windowed_experts:flint",
-        "florence2": "wrappers:wrapper",
-        "fsmt": "bart:fsmt",
-        "fun_asr_nano": "wrappers:wrapper",
-        "fuyu": "wrappers:wrapper",
-        "gemma": "gemma:gemma",
-        "gemma2": "gemma:gemma2",
-        "gemma3": "wrappers:wrapper",
-        "gemma3_text": "gemma:gemma3_text",
-        "gemma3n": "wrappers:wrapper",
-        "gemma3n_text": "gemma_n:gemma3n_text",
-        "gemma4": "wrappers:wrapper",
-        "gemma4_text": "gemma_n:gemma4_text",
-        "gemma4_unified": "wrappers:wrapper",
-        "gemma4_unified_text": "gemma_n:gemma4_unified_text",
-        "git": "bert:git",
-        "glm": "llama_like:glm",
-        "glm4": "llama_like:glm4",
-        "glm46v": "wrappers:wrapper",
-        "glm4_moe": "sigmoid_experts:glm4_moe",
-        "glm4_moe_lite": "latent:glm4_moe_lite",
-        "glm4v": "wrappers:wrapper",
-        "glm4v_moe": "wrappers:wrapper",
-        "glm4v_moe_text": "glm_vl:glm4v_moe",
-        "glm4v_text": "glm_vl:glm4v",
-        "glm5_next": "wrappers:wrapper",
-        "glm5_next_text": "next_generation:glm5_next_text",
-        "glm_image": "wrappers:wrapper",
-        "glm_image_text": "glm_vl:glm_image",
-        "glm_moe_dsa": "latent:glm_moe_dsa",
-        "glm_ocr": "wrappers:wrapper",
-        "glm_ocr_text": "glm_vl:glm_ocr",
-        "glmasr": "wrappers:wrapper",
-        "glmga": "wrappers:wrapper",
-        "got_ocr2": "wrappers:wrapper",
-        "gpt-sw3": "gpt:gpt2",
-        "gpt2": "gpt:gpt2",
-        "gpt_bigcode": "gpt:gpt_bigcode",
-        "gpt_neo": "gpt:gpt_neo",
-        "gpt_neox": "layer_norms:gpt_neox",
-        "gpt_neox_japanese": "layer_norms:gpt_neox_japanese",
-        "gpt_oss": "experts:gpt_oss",
-        "gptj": "layer_norms:gptj",
-        "granite": "llama_like:granite",
-        "granite4_vision": "wrappers:wrapper",
-        "granite4_vision_text": "llama:llama",
-        "granite_docling": "wrappers:wrapper",
-        "granite_docling_text": "llama:llama",
-        "granite_speech": "wrappers:wrapper",
-        "granite_speech_plus": "wrappers:wrapper",
-        "granite_swa": "llama_like:granite_swa",
-        "granitemoe": "experts:granitemoe",
-        "granitemoe_swa": "experts:granitemoe_swa",
-        "granitemoehybrid": "state_space:granitemoehybrid",
-        "granitemoeshared": "experts:granitemoe",
-        "helium": "llama_like:helium",
-        "hrm_text": "hrm:hrm_text",
-        "hunyuan_v1_dense": "llama_like:hunyuan_v1_dense",
-        "hunyuan_v1_moe": "experts:hunyuan_v1_moe",
-        "hunyuan_vl": "wrappers:wrapper",
-        "hunyuan_vl_text": "ocr:hunyuan_vl",
-        "hy_v3": "sigmoid_experts:hy_v3",
-        "hy_v4": "latent:hy_v4",
-        "hyperclovax": "llama_like:hyperclovax",
-        "hyperclovax_vision_v2": "wrappers:wrapper",
-        "idefics2": "wrappers:wrapper",
-        "idefics3": "wrappers:wrapper",
-        "instructblip": "wrappers:wrapper",
-        "instructblipvideo": "wrappers:wrapper",
-        "internlm3": "llama:llama",
-        "internvl": "wrappers:wrapper",
-        "iquestcoder": "llama_like:iquestcoder",
-        "jais2": "layer_norms:jais2",
-        "jamba": "state_space:jamba",
-        "janus": "wrappers:wrapper",
-        "jetmoe": "experts:jetmoe",
-        "kimi_k2": "deepseek:deepseek_v3",
-        "kimi_k25": "wrappers:wrapper",
-        "kimi_linear": "delta:kimi_linear",
-        "kolibri1": "windowed_experts:kolibri1",
-        "laguna": "windowed_experts:laguna",
-        "lfm2": "short_conv:lfm2",
-        "lfm2_moe": "short_conv:lfm2_moe",
-        "lfm2_vl": "wrappers:wrapper",
-        "lfm3": "short_conv:lfm3",
-        "lfm3_vl": "wrappers:wrapper",
-        "lighton_ocr": "wrappers:wrapper",
-        "llama": "llama:llama",
-        "llama4": "wrappers:wrapper",
-        "llama4_text": "windowed_experts:llama4_text",
-        "llava": "wrappers:wrapper",
-        "llava_next": "wrappers:wrapper",
-        "llava_next_video": "wrappers:wrapper",
-        "llava_onevision": "wrappers:wrapper",
-        "longcat_flash": "latent:longcat_flash",
-        "m2m_100": "bart:m2m",
-        "mamba": "state_space:mamba",
-        "mamba2": "state_space:mamba2",
-        "marian": "bart:marian",
-        "mbart": "bart:mbart",
-        "megatron-bert": "bert:megatron_bert",
-        "mellum": "windowed_experts:mellum",
-        "mimo_v2_flash": "windowed_experts:mimo_v2_flash",
-        "minicpm3": "latent:minicpm3",
-        "minicpm_ocr": "wrappers:wrapper",
-        "minicpmv4_6": "wrappers:wrapper",
-        "minicpmv4_7": "wrappers:wrapper",
-        "minimax": "linear:minimax",
-        "minimax_m1": "linear:minimax",
-        "minimax_m2": "sigmoid_experts:minimax_m2",
-        "minimax_m3": "minimax_m3:minimax_m3",
-        "minimax_m3_vl": "wrappers:wrapper",
-        "minimax_m3_vl_text": "minimax_m3:minimax_m3",
-        "minimax_text_01": "linear:minimax",
-        "ministral": "llama_like:ministral",
-        "ministral3": "llama:mistral",
-        "mistral": "llama:mistral",
-        "mistral3": "wrappers:wrapper",
-        "mistral4": "latent:mistral4",
-        "mistral_large4": "wrappers:wrapper",
-        "mistral_large4_text": "latent:mistral_large4",
-        "mixtral": "experts:mixtral",
-        "modernbert-decoder": "masked:modernbert_decoder",
-        "molmo2": "wrappers:wrapper",
-        "molmo2_text": "multimodal:molmo2",
-        "moshi": "llama_like:moshi",
-        "moss_transcribe_diarize": "wrappers:wrapper",
-        "mpt": "gpt:mpt",
-        "mt5": "t5:t5",
-        "muse_glimmer": "wrappers:wrapper",
-        "muse_glimmer_text": "muse:muse_glimmer_text",
-        "muse_spark": "wrappers:wrapper",
-        "muse_spark_text": "muse:muse_spark_text",
-        "musicflamingo": "wrappers:wrapper",
-        "mvp": "bart:mvp",
-        "nanochat": "llama_like:nanochat",
-        "nemo_speechlm": "wrappers:wrapper",
-        "nemotron": "layer_norms:nemotron",
-        "nemotron_h": "state_space:nemotron_h",
-        "nllb-moe": "bart:nllb_moe",
-        "olmo": "olmo:olmo",
-        "olmo2": "olmo:olmo2",
-        "olmo3": "olmo:olmo3",
-        "olmo_hybrid": "delta:olmo_hybrid",
-        "olmoe": "experts:olmoe",
-        "openai-gpt": "gpt:openai",
-        "opt": "gpt:opt",
-        "ovis2": "wrappers:ovis2",
-        "paddleocr_vl": "wrappers:wrapper",
-        "paddleocr_vl_text": "ocr:paddleocr_vl",
-        "paligemma": "wrappers:paligemma",
-        "pegasus": "bart:blenderbot",
-        "perception_lm": "wrappers:wrapper",
-        "persimmon": "layer_norms:persimmon",
-        "phi": "layer_norms:phi",
-        "phi3": "llama_like:phi3",
-        "phi4_multimodal": "multimodal:phi4_multimodal",
-        "phimoe": "experts:phimoe",
-        "plbart": "bart:bart",
-        "pp_chart2table": "wrappers:wrapper",
-        "qianfan_ocr": "wrappers:wrapper",
-        "qwen2": "llama:qwen2",
-        "qwen2_5_omni": "wrappers:wrapper",
-        "qwen2_5_omni_text": "qwen_vl:qwen2_vl",
-        "qwen2_5_omni_thinker": "wrappers:wrapper",
-        "qwen2_5_vl": "wrappers:wrapper",
-        "qwen2_5_vl_text": "qwen_vl:qwen2_vl",
-        "qwen2_audio": "wrappers:wrapper",
-        "qwen2_moe": "experts:qwen2_moe",
-        "qwen2_vl": "wrappers:wrapper",
-        "qwen2_vl_text": "qwen_vl:qwen2_vl",
-        "qwen3": "llama:qwen3",
-        "qwen3_5": "wrappers:wrapper",
-        "qwen3_5_moe": "wrappers:wrapper",
-        "qwen3_5_moe_text": "delta:qwen3_5_moe_text",
-        "qwen3_5_text": "delta:qwen3_5_text",
-        "qwen3_asr": "wrappers:wrapper",
-        "qwen3_moe": "experts:qwen3_moe",
-        "qwen3_next": "delta:qwen3_next",
-        "qwen3_omni_moe": "wrappers:wrapper",
-        "qwen3_omni_moe_text": "qwen_vl:qwen3_vl_moe",
-        "qwen3_omni_moe_thinker": "wrappers:wrapper",
-        "qwen3_vl": "wrappers:wrapper",
-        "qwen3_vl_moe": "wrappers:wrapper",
-        "qwen3_vl_moe_text": "qwen_vl:qwen3_vl_moe",
-        "qwen3_vl_text": "qwen_vl:qwen3_vl",
-        "qwen4_exp": "wrappers:wrapper",
-        "qwen4_exp_text": "next_generation:qwen4_exp_text",
-        "recurrent_gemma": "linear:recurrent_gemma",
-        "roberta": "bert:roberta",
-        "roberta-prelayernorm": "bert:roberta_prelayernorm",
-        "roformer": "bert:roformer",
-        "rwkv": "linear:rwkv",
-        "seamless_m4t": "bart:seamless",
-        "seamless_m4t_v2": "bart:seamless",
-        "seed_oss": "llama_like:seed_oss",
-        "shieldgemma2": "wrappers:wrapper",
-        "smollm3": "llama_like:smollm3",
-        "smolvlm": "wrappers:wrapper",
-        "solar_open": "sigmoid_experts:solar_open",
-        "stablelm": "layer_norms:stablelm",
-        "starcoder2": "layer_norms:starcoder2",
-        "step3p5": "mixed_heads:step3p5",
-        "step3p7": "wrappers:wrapper",
-        "switch_transformers": "t5:switch",
-        "t5": "t5:t5",
-        "t5gemma": "t5gemma:t5gemma",
-        "umt5": "t5:umt5",
-        "vaultgemma": "gemma:vaultgemma",
-        "vibevoice": "wrappers:wrapper",
-        "vibevoice_asr": "wrappers:wrapper",
-        "video_llama_3": "wrappers:wrapper",
-        "video_llava": "wrappers:wrapper",
-        "vipllava": "wrappers:wrapper",
-        "voxtral": "wrappers:wrapper",
-        "xglm": "gpt:xglm",
-        "xlm": "masked:xlm",
-        "xlm-roberta": "bert:roberta",
-        "xlm-roberta-xl": "bert:xlm_roberta_xl",
-        "xlstm": "linear:xlstm",
-        "youtu": "latent:youtu",
-        "zamba": "zamba:zamba",
-        "zamba2": "zamba:zamba2",
-        "zaya": "linear:zaya",
-    }
-)
+# module -> the model types that its functions read. A function has the name of its type, unless one follows ``=``.
+MODULES = {
+    "bart": """
+        bart bigbird_pegasus blenderbot blenderbot-small fsmt m2m_100=m2m marian mbart mvp nllb-moe
+        pegasus=blenderbot plbart=bart seamless_m4t=seamless seamless_m4t_v2=seamless
+    """,
+    "bert": """
+        bert bert-generation big_bird camembert=roberta data2vec-text=roberta electra ernie git
+        megatron-bert roberta roberta-prelayernorm roformer xlm-roberta-xl xlm-roberta=roberta
+    """,
+    "cohere": "cohere cohere2",
+    "deepseek": "deepseek_v3 kimi_k2=deepseek_v3",
+    "deepseek_v4": "deepseek_v4",
+    "delta": "bailing_hybrid kimi_linear olmo_hybrid qwen3_5_moe_text qwen3_5_text qwen3_next",
+    "experts": """
+        dbrx ernie4_5_moe ernie4_5_vl_moe_text=ernie4_5_vl_moe flex_olmo gpt_oss granitemoe granitemoe_swa
+        granitemoeshared=granitemoe hunyuan_v1_moe jetmoe mixtral olmoe phimoe qwen2_moe qwen3_moe
+    """,
+    "gemma": "gemma gemma2 gemma3_text vaultgemma",
+    "gemma_n": "gemma3n_text gemma4_text gemma4_unified_text",
+    "glm_vl": "glm4v_moe_text=glm4v_moe glm4v_text=glm4v glm_image_text=glm_image glm_ocr_text=glm_ocr",
+    "gpt": "biogpt bloom ctrl gpt-sw3=gpt2 gpt2 gpt_bigcode gpt_neo mpt openai-gpt=openai opt xglm",
+    "hrm": "hrm_text",
+    "latent": """
+        axk1 axk2 deepseek_v2 deepseek_v32 glm4_moe_lite glm_moe_dsa hy_v4 longcat_flash minicpm3 mistral4
+        mistral_large4_text=mistral_large4 youtu
+    """,
+    "layer_norms": """
+        codegen falcon gpt_neox gpt_neox_japanese gptj jais2 nemotron persimmon phi stablelm starcoder2
+    """,
+    "linear": "minimax minimax_m1=minimax minimax_text_01=minimax recurrent_gemma rwkv xlstm zaya",
+    "llama": """
+        emu3_text_model=llama granite4_vision_text=llama granite_docling_text=llama internlm3=llama llama
+        ministral3=mistral mistral qwen2 qwen3
+    """,
+    "llama_like": """
+        apertus arcee bitnet cwm diffllama ernie4_5 exaone4 glm glm4 granite granite_swa helium
+        hunyuan_v1_dense hyperclovax iquestcoder ministral moshi nanochat phi3 seed_oss smollm3
+    """,
+    "masked": "flaubert modernbert-decoder xlm",
+    "minimax_m3": "minimax_m3 minimax_m3_vl_text=minimax_m3",
+    "mixed_heads": "dots3_note_text=dots3_note step3p5",
+    "multimodal": """
+        aria_text=aria chameleon cohere_compass_text=cohere_compass cosmos3_edge_text=cosmos3_edge
+        molmo2_text=molmo2 phi4_multimodal
+    """,
+    "muse": "muse_glimmer_text muse_spark_text",
+    "next_generation": "glm5_next_text qwen4_exp_text",
+    "ocr": "deepseek_ocr2_text=deepseek_ocr2 hunyuan_vl_text=hunyuan_vl paddleocr_vl_text=paddleocr_vl",
+    "olmo": "olmo olmo2 olmo3",
+    "qwen_vl": """
+        qwen2_5_omni_text=qwen2_vl qwen2_5_vl_text=qwen2_vl qwen2_vl_text=qwen2_vl
+        qwen3_omni_moe_text=qwen3_vl_moe qwen3_vl_moe_text=qwen3_vl_moe qwen3_vl_text=qwen3_vl
+    """,
+    "short_conv": "lfm2 lfm2_moe lfm3",
+    "sigmoid_experts": "dots1 glm4_moe hy_v3 minimax_m2 solar_open",
+    "state_space": "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h",
+    "t5": "mt5=t5 switch_transformers=switch t5 umt5",
+    "t5gemma": "t5gemma",
+    "windowed_experts": "afmoe beam cohere2_moe exaone_moe flint kolibri1 laguna llama4_text mellum mimo_v2_flash",
+    "wrappers": """
+        aria=wrapper audioflamingo3=wrapper aya_vision=wrapper blip-2=wrapper cohere2_vision=wrapper
+        cohere_compass=wrapper cosmos3_edge=wrapper cosmos3_omni=wrapper deepseek_ocr2=wrapper
+        deepseek_vl=wrapper deepseek_vl_hybrid=wrapper dots3_note=wrapper emu3=wrapper
+        ernie4_5_vl_moe=wrapper exaone4_5=wrapper fast_vlm=wrapper florence2=wrapper fun_asr_nano=wrapper
+        fuyu=wrapper gemma3=wrapper gemma3n=wrapper gemma4=wrapper gemma4_unified=wrapper glm46v=wrapper
+        glm4v=wrapper glm4v_moe=wrapper glm5_next=wrapper glm_image=wrapper glm_ocr=wrapper glmasr=wrapper
+        glmga=wrapper got_ocr2=wrapper granite4_vision=wrapper granite_docling=wrapper
+        granite_speech=wrapper granite_speech_plus=wrapper hunyuan_vl=wrapper hyperclovax_vision_v2=wrapper
+        idefics2=wrapper idefics3=wrapper instructblip=wrapper instructblipvideo=wrapper internvl=wrapper
+        janus=wrapper kimi_k25=wrapper lfm2_vl=wrapper lfm3_vl=wrapper lighton_ocr=wrapper llama4=wrapper
+        llava=wrapper llava_next=wrapper llava_next_video=wrapper llava_onevision=wrapper
+        minicpm_ocr=wrapper minicpmv4_6=wrapper minicpmv4_7=wrapper minimax_m3_vl=wrapper mistral3=wrapper
+        mistral_large4=wrapper molmo2=wrapper moss_transcribe_diarize=wrapper muse_glimmer=wrapper
+        muse_spark=wrapper musicflamingo=wrapper nemo_speechlm=wrapper ovis2 paddleocr_vl=wrapper paligemma
+        perception_lm=wrapper pp_chart2table=wrapper qianfan_ocr=wrapper qwen2_5_omni=wrapper
+        qwen2_5_omni_thinker=wrapper qwen2_5_vl=wrapper qwen2_audio=wrapper qwen2_vl=wrapper qwen3_5=wrapper
+        qwen3_5_moe=wrapper qwen3_asr=wrapper qwen3_omni_moe=wrapper qwen3_omni_moe_thinker=wrapper
+        qwen3_vl=wrapper qwen3_vl_moe=wrapper qwen4_exp=wrapper shieldgemma2=wrapper smolvlm=wrapper
+        step3p7=wrapper vibevoice=wrapper vibevoice_asr=wrapper video_llama_3=wrapper video_llava=wrapper
+        vipllava=wrapper voxtral=wrapper
+    """,
+    "zamba": "zamba zamba2",
+}
+
+
+def _table() -> dict[str, tuple[str, str]]:
+    """Return module and function of every model type."""
+    found = {}
+    for module, types in MODULES.items():
+        for entry in types.split():
+            model_type, _, function = entry.partition("=")
+            found[model_type] = module, function or model_type.replace("-", "_").replace(".", "_")
+    return found
+
+
+TABLE = MappingProxyType(_table())
 
 
 def adapter(model_type: str) -> Adapter:
@@ -317,6 +117,6 @@ def adapter(model_type: str) -> Adapter:
     Raises:
         KeyError: there is none.
     """
-    module, _, function = TABLE[model_type].partition(":")
+    module, function = TABLE[model_type]
     found: Adapter = getattr(import_module(f"{__name__}.{module}"), function)
     return found

@@ -15,7 +15,7 @@ from .differential import DifferentialAttention
 from .kept import Kept
 from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
-from .mixture import MixtureOfAttention
+from .mixture_of_attention import MixtureOfAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
 from .parts import Norm, Step, linear, silu
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv

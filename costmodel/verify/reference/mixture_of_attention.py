@@ -1,4 +1,4 @@
-"""Mixture of attention heads: experts of a query and an output projection."""
+"""Mixture of attention heads, as transformers' jetmoe writes it."""
 
 from __future__ import annotations
 
