@@ -90,7 +90,7 @@ def test_names_are_completed() -> None:
 
     assert candidates(["reference", "d"]) == ["dtypes", "devices"]
     assert candidates(["reference", "devices", ""]) == ["count", "figures"]
-    assert candidates(["reference", "fields", "ml"]) == ["mla"]
+    assert candidates(["reference", "fields", "ml"]) == ["mla", "mlstm"]
     assert candidates(["reference", "nothing", ""]) == candidates(["reference", "codes", ""]) == []
 
 
