@@ -78,6 +78,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "nemotron": {"head_dim": 128, "num_key_value_heads": 8},
     "aya_vision": {"vision_config": {"model_type": "siglip_vision_model"}},
     "chameleon": {"vocabulary_map": {"<image>": 1}},
+    "cohere_compass_text": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": None}},
     "cohere_compass": {"text_config": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": None}}},
     "deepseek_ocr2": {"text_config": {"mlp_layer_types": ["dense"] + ["sparse"] * 31, "num_experts_per_tok": 6}},
     "dots3_note": {"pad_token_id": 1},
@@ -89,6 +90,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "qwen4_exp_text": QSA,
 }
 PER_LAYER = {"deepseek_ocr2_text": ("mlp_layer_types", ("dense", "sparse"))}  # a list that the class does not make up
+TIMM = ("timm_wrapper", "gemma3n_vision")
 WITHIN = {"chameleon": "vqmodel", "phi4_multimodal": "embed_tokens_extend"}  # towers within the decoder's module
 
 
@@ -201,8 +203,8 @@ def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Modul
     real = transformers.AutoModel.from_config
     stand_in = torch.nn.Identity()  # timm is not installed, and its towers are not read
 
-    def part_of(part: PreTrainedConfig, **more: Any) -> torch.nn.Module:
-        return stand_in if part.model_type == "timm_wrapper" else real(part, **more)
+    def part_of(config: PreTrainedConfig, **more: Any) -> torch.nn.Module:
+        return stand_in if config.model_type in TIMM else real(config, **more)
 
     with torch.device("meta"), patch.object(transformers.AutoModel, "from_config", part_of):
         make = getattr(cls, "_from_config", cls)
@@ -255,6 +257,8 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     no_model: Counter[str] = field(default_factory=Counter)
     default: str = ""
+    refused_default: list[str] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
 
     def line(self, name: str) -> str:
         """Return one line of a table."""
@@ -291,6 +295,7 @@ def examine(data: dict[str, Any], cls: type[torch.nn.Module], tally: Tally) -> s
     if got == want:
         tally.equal += 1
         tally.towers += not imported.left_out
+        tally.left_out |= set(imported.left_out)
         return "equal"
     difference = [a - b for a, b in zip(got, want, strict=True)]
     tally.wrong.append(f"{json.dumps(data)[:1500]}\n      ours {got} theirs {want} difference {difference}")
@@ -401,6 +406,7 @@ def run(model_type: str, variations: int, seed: int) -> Tally:
         outcome = examine(data, cls, tally)
         if index == 0:
             tally.default = outcome
+            tally.refused_default = list(tally.refused)
     return tally
 
 
