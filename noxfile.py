@@ -41,7 +41,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def zoo(session: nox.Session) -> None:
-    """Import configurations of every family of transformers, compare, and write docs/data/coverage.csv."""
+    """Import configurations of every family of transformers, compare, and write docs/data/zoo/coverage.csv."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.importers.survey", *session.posargs)
 

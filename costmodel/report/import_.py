@@ -57,7 +57,6 @@ def import_(config: str, *, lenient: bool = False, name: str | None = None) -> I
             raise UsageError(f"--name: {error.problems[0].message}") from None
         raise locate(error, ImportedDocument(found, text, config)) from None
     comments = [f"# stored as: --dtype {found.dtype}\n"] if found.dtype else []
-    comments += [f"# left out, counted nowhere: {', '.join(found.left_out)}\n"] if found.left_out else []
     comments += [f"# ignored: {', '.join(found.ignored)}\n"] if found.ignored else []
     return Import(
         found.document["name"],

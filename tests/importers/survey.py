@@ -1,4 +1,4 @@
-"""Every family of transformers: what of it is imported. Writes docs/data/coverage.csv.
+"""Every family of transformers: what of it is imported. Writes docs/data/zoo/coverage.csv.
 
 python -m tests.importers.survey --variations 12 --seed 20261126
 """
@@ -21,8 +21,8 @@ from costmodel.importers.families import TABLE
 from .families import MISSING, families, kind
 from .zoo import Tally, model_class, run
 
-PATH = Path(__file__).parents[2] / "docs" / "data" / "coverage.csv"
-SUMMARY = PATH.with_name("coverage-summary.csv")
+PATH = Path(__file__).parents[2] / "docs" / "data" / "zoo" / "coverage.csv"
+SUMMARY = PATH.with_name("summary.csv")
 KINDS = {
     "decoders, text": ("decoder",),
     "decoders, with towers": ("multimodal decoder",),

@@ -177,3 +177,11 @@ def test_contradictory_names_of_one_key_are_refused() -> None:
 @pytest.mark.parametrize("key", ["num_hidden_layers"])
 def test_as_many_layers_as_nobody_has_are_refused(tmp_path: Path, key: str) -> None:
     assert "should be at most 10,000" in refused(tmp_path, LLAMA | {key: 2**39})
+
+
+def test_towers_that_are_left_out_are_said_everywhere(tmp_path: Path) -> None:
+    path = written(tmp_path, {"model_type": "glmasr"})
+    assert cm.show(path).left_out == ["audio_config"]
+    assert "audio_config" in cm.show(path).conventions.not_counted
+    assert "audio_config" in cm.compare(path, "gpt2").conventions.not_counted
+    assert "left_out: [audio_config]\n" in cm.import_(path).yaml

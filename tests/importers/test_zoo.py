@@ -1,7 +1,7 @@
 """Every family of transformers, its default and configurations drawn anew each day: equal, or refused.
 
 A day again: ``ARCHCALC_ZOO_SEED=20261126 pytest tests/importers/test_zoo.py``; more of them:
-``nox -s zoo``, which also writes docs/data/coverage.csv.
+``nox -s zoo``, which also writes docs/data/zoo/coverage.csv.
 """
 
 from __future__ import annotations
