@@ -54,7 +54,7 @@ class Entry(Model):
     claims: list[Claim] = []
     confidence: Literal["published", "rumour", "unverified"] = "published"
     max_context: Count | str | None = None
-    left_out: list[Name] = []
+    left_out: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
 
 
 class Unpublished(Entry):
