@@ -72,8 +72,8 @@ class Architecture(Entry):
             raise Impossible("altup and hyper_connections both bring residual streams", "altup", "leave one out")
         if self.encoder is not None:
             inner = self._arrange(self.encoder, self.encoder.n_layers, "encoder.")
-            own = self.encoder.embedding is not None and self.encoder.embedding.table
-            if self.encoder.d_model not in (None, self.d_model) and not own:
+            self._check_source(self.encoder)
+            if self.encoder.d_model not in (None, self.d_model) and not self.encoder.apart:
                 message = f"the encoder is {self.encoder.d_model} wide, and the embedding it shares {self.d_model}"
                 raise Impossible(message, "encoder.d_model", "add embedding: {table: true} to the encoder")
             if (wrong := next((name for name in inner.counts if self.blocks[name].reads_source), None)) is not None:
@@ -96,6 +96,18 @@ class Architecture(Entry):
                 error = Impossible(message, field, "raise max_context, or leave it out")
                 error.path = (block.section, name, field)
                 raise error
+
+    def _check_source(self, encoder: Encoder) -> None:
+        """Raise Impossible where what an encoder reads is not as wide as its layers, or said twice."""
+        found = encoder.input
+        if found is None:
+            return
+        if encoder.embedding is not None and encoder.embedding.table:
+            raise Impossible("an encoder has an input or a table, not both", "encoder.input", "leave one of them out")
+        if found.width != self._source_width:
+            message = f"the input ends at a width of {found.width}, and the encoder is {self._source_width} wide"
+            last = f"encoder.input.convolutions[{len(found.convolutions) - 1}].out"
+            raise Impossible(message, last)
 
     def _check_inputs(self, name: str, block: Block) -> None:
         """Raise Impossible where a block of the decoder needs another input than it gets."""

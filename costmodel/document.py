@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from costmodel.block import Count, Impossible, Layers, Model
+from costmodel.source_input import SourceInput
 from costmodel.stack import Norm
 
 Schedule = str | list[str]
@@ -109,18 +110,33 @@ class EncoderEmbedding(Model):
 class Encoder(Model):
     """An encoder stack that uses the same ``blocks``; its tokens see each other both ways.
 
-    It shares the decoder's embedding, its norm included, unless ``embedding`` says otherwise.
-    ``d_model``: its width where it differs, which takes a table of its own.
+    It shares the decoder's embedding, its norm included, unless ``embedding`` says otherwise. ``input``:
+    it reads frames or pixels and no table. ``d_model``: its width where it differs, which takes a table
+    of its own or an ``input``. ``positions``: rows of a learned table, or of several that are added (one
+    for rows and one for columns of patches).
     """
 
     n_layers: Layers
     d_model: Count | None = None
     embedding: EncoderEmbedding | None = None
+    input: SourceInput | None = None
     layer: Sublayers | None = None
     mixer: Schedule | None = None
     ffn: Schedule | None = None
     norm: Norm | None = None
-    positions: Count | None = None
+    positions: Count | list[Count] | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Say whether it does not look up the decoder's table."""
+        return self.input is not None or (self.embedding is not None and self.embedding.table)
+
+    @property
+    def tables(self) -> dict[str, int]:
+        """Return the tables of positions by name: rows."""
+        if isinstance(self.positions, list):
+            return {f"positions_{index}": rows for index, rows in enumerate(self.positions, 1)}
+        return {"positions": self.positions} if self.positions else {}
 
 
 class Mtp(Model):

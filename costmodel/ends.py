@@ -46,7 +46,8 @@ def embed(model: Architecture, load: Workload) -> Iterator[Op]:
     shape = model.embedding or Embedding()
     width = shape.width or model.d_model
     own = model.encoder.embedding if model.encoder else None
-    shared = load.new_tokens if own and own.table else load.new_tokens + load.source_new
+    apart = model.encoder is not None and model.encoder.apart
+    shared = load.new_tokens if apart else load.new_tokens + load.source_new
     yield _table("embedding", shape.rows or model.vocab_size, width, load, shared, lookup=not model.tied)
     at = once(model, load, "embedding", "embedding")
     at.tokens = load.batch * shared
@@ -69,8 +70,10 @@ def embed_source(model: Architecture, stack: Stack, load: Workload) -> Iterator[
     if encoder.embedding and encoder.embedding.table:
         rows = (model.embedding or Embedding()).rows or model.vocab_size
         yield _table("encoder.embedding", rows, stack.width, load, load.source_new)
-    if encoder.positions:
-        yield _table("encoder.positions", encoder.positions, stack.width, load, load.source_new)
+    if encoder.input:
+        yield from encoder.input.lower(stack.site(load, load.source_new, 0, "encoder.input", 1, "embedding"))
+    for name, rows in encoder.tables.items():
+        yield _table(f"encoder.{name}", rows, stack.width, load, load.source_new)
     if encoder.embedding and encoder.embedding.norm:
         at = stack.site(load, load.source_new, 0, "encoder", 1)
         yield at.norm("embedding_norm", kind=encoder.embedding.norm)

@@ -25,7 +25,7 @@ def owners() -> dict[str, Any]:
     """
     from importlib import import_module
 
-    from costmodel import architecture, document, stack
+    from costmodel import architecture, document, source_input, stack
     from costmodel.blocks import block_class, kinds
     from costmodel.residual import feature_class, features
     from costmodel.shared_block import SharedBlock
@@ -36,6 +36,7 @@ def owners() -> dict[str, Any]:
         "embedding": document.Embedding,
         "head": document.Head,
         "encoder": document.Encoder,
+        "input": source_input.SourceInput,
         "mtp": document.Mtp,
         "source": document.Source,
         "claim": document.Claim,

@@ -117,7 +117,7 @@ class Comparison:
     def _some_source(self, batch: int, tokens: int) -> torch.Tensor | None:
         if "encoder" not in self.spec or not tokens:
             return None
-        return torch.randint(self.spec["vocab_size"], (batch, tokens))
+        return self.model.some_source(batch, tokens)
 
     def _chain(self, lengths: list[int]) -> Iterator[Equality]:
         """Run steps one after another, in every way that latent attention has; one prefill in any of them."""

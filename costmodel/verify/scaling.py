@@ -39,6 +39,8 @@ _AT_MOST = {
     "depth": 2,
     "channels": 3,
     "scalars": 3,
+    "kernel": 3,
+    "stride": 3,
     "chunk_size": 5,
     "flops_per_token": 6,
     "flops_per_pair": 4,
@@ -121,6 +123,10 @@ class _Scale:
             return self._tower(fields, path)
         if path and path[-1] in ("indexer", "block_indexer"):
             return self._indexer(fields, path)
+        if fields.get("gated") and "out" in fields:  # a convolution, of whose output half is left
+            half = fields["out"] // 2
+            rest = {key: self._value(key, value, path) for key, value in fields.items()}
+            return rest | {"out": 2 * self.widths.get(half, 5)}
         if path == ("ngrams",):
             return self._tables(fields, path)
         return {key: self._value(key, value, path) for key, value in fields.items()}

@@ -236,11 +236,31 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
         spec["encoder"] |= d.maybe("d_model", d.dim())
     elif d.chance(0.2):
         spec["encoder"]["embedding"] = {"norm": d.one("rms", "layer")}
+    if not spec["encoder"].get("embedding", {}).get("table") and d.chance(0.4):
+        spec["encoder"] |= d.maybe("d_model", d.dim())
+        spec["encoder"]["input"] = source_input(d, spec["encoder"].get("d_model") or spec["d_model"])
+        spec["encoder"] |= d.maybe("positions", [d.dim(20, 40), d.dim(20, 40)], 0.3)
     cross = {"kind": "cross_attention"} | heads(d) | qk_norm(d) | d.maybe("v_head_dim", d.dim(3, 13))
     cross |= d.maybe("d_source", spec["encoder"].get("d_model") or spec["d_model"], 0.3)
     cross |= d.maybe("gate", "tanh", 0.3) | ({"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {})
     spec["blocks"]["to-source"] = cross
     mixers.append("to-source")
+
+
+def source_input(d: Draw, width: int) -> Spec:
+    """Return convolutions that end at ``width``."""
+    axes, steps = d.one(1, 1, 2), []
+    for index in range(last := d.dim(1, 3)):
+        gated = d.chance(0.3)
+        step: Spec = {"out": (width if index == last - 1 else d.dim()) * (2 if gated else 1)}
+        sizes = [[d.dim(1, 5) for _ in range(axes)] for _ in ("kernel", "stride")]
+        step["kernel"] = sizes[0] if axes > 1 or d.chance(0.2) else sizes[0][0]
+        step |= d.maybe("stride", sizes[1] if isinstance(step["kernel"], list) else sizes[1][0])
+        step |= d.maybe("gated", True, 1.0 * gated) | d.maybe("bias", False) | d.maybe("activation", "gelu")
+        if axes == 1 or step["kernel"] == step.get("stride"):
+            step |= d.maybe("padding", False)
+        steps.append(step | d.maybe("norm", d.one("rms", "layer", "none"), 0.3))
+    return {"channels": d.dim(1, 9), "convolutions": steps}
 
 
 def _shared(d: Draw, spec: Spec) -> list[str]:

@@ -58,5 +58,6 @@ def test_random_specs_equal_a_model_written_from_the_papers(chunk: int, record_p
             raise AssertionError(f"{error}\n\nARCHCALC_FUZZ_SEED={seed}\n{text}") from error
         seen.update({block["kind"] for block in spec["blocks"].values()})
         seen.update(f for f in OPTIONS if f in spec)
+        seen["encoder.input"] += "input" in spec.get("encoder", {})
         seen["specs"] += 1
     record_property("fuzz", dict(seen))

@@ -42,6 +42,7 @@ MAPPINGS = (
     modeling_auto.MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES,
     modeling_auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES,
 )
+WITH_ENCODER = (MAPPINGS[1], MAPPINGS[4])
 TOP_K = (
     "num_experts_per_tok", "num_experts_per_token", "moe_k", "top_k_experts", "moe_topk", "moe_top_k",
     "num_selected_experts", "experts_per_token", "top_k", "num_experts_per_topk",
@@ -98,7 +99,7 @@ def model_class(model_type: str) -> type[torch.nn.Module] | None:
     """Return the class that generates text for a model type: with its encoder, where it has one."""
     if part := ONLY.get(model_type):
         model_type = class_of(model_type).inside[part]["only"]
-    mappings = sorted(MAPPINGS, key=lambda m: m is not MAPPINGS[1]) if _has_encoder(model_type) else MAPPINGS
+    mappings = sorted(MAPPINGS, key=lambda m: m not in WITH_ENCODER) if _has_encoder(model_type) else MAPPINGS
     found = []
     for mapping in (*mappings, CLASSES):
         name = mapping.get(model_type)

@@ -177,6 +177,14 @@ def _model(
         fields["embedding"] = source["embedding"] = {"norm": "layer"}
     if own_table:
         source["embedding"] = {"table": True}
+    below, layers = stacks(c, width, bias, networks)
+    return Draft(fields, layers, encoder=(source, below))
+
+
+def stacks(
+    c: Config, width: int, bias: Sequence[str] = ALL, networks: Sequence[Sequence[Part]] | None = None
+) -> tuple[list[Layer], list[Layer]]:
+    """Return the layers of encoder and decoder, with heads, networks and depths of each side's own keys."""
     encode, own, cross = (
         _attention(c, width, "encoder", "encode", bias, causal=False),
         _attention(c, width, "decoder", "self", bias),
@@ -184,8 +192,7 @@ def _model(
     )
     if networks is None:
         networks = [[_network(c, side)] * c.count(f"{side}_layers") for side in ("encoder", "decoder")]
-    below: list[Layer] = [[encode, network] for network in networks[0]]
-    return Draft(fields, [[own, cross, network] for network in networks[1]], encoder=(source, below))
+    return [[encode, network] for network in networks[0]], [[own, cross, network] for network in networks[1]]
 
 
 def _attention(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .parts import Cache, Norm, Step, linear, matrix
+from .source_input import SourceInput
 from .stacks import Stack
 from .streams import connection
 
@@ -54,23 +55,35 @@ class Reference(nn.Module):
         own = encoder.get("embedding", {})
         self.encoder = Stack("encoder", encoder, self.spec, encoder["n_layers"], width, {})
         self.encoder_final = self._final(encoder.get("norm") or self.spec["norm"], width)
-        self.encoder_positions = matrix(encoder["positions"], width) if encoder.get("positions") else None
+        rows = encoder.get("positions") or []
+        rows = rows if isinstance(rows, list) else [rows]
+        self.encoder_positions = nn.ParameterList(matrix(n, width) for n in rows)
+        self.encoder_input = SourceInput(encoder["input"]) if encoder.get("input") else None
         self.encoder_table = matrix(len(self.table), width) if own.get("table") else None
         self.encoder_norm = Norm(own["norm"], width) if own.get("norm") else None
+
+    def some_source(self, batch: int, tokens: int) -> Tensor:
+        """Return what the encoder reads, at random: tokens, or frames that become so many."""
+        if self.encoder_input is not None:
+            return self.encoder_input.some(batch, tokens).to(self.table.dtype)
+        return torch.randint(self.spec["vocab_size"], (batch, tokens))
 
     def _embed_source(self, tokens: Tensor) -> Tensor:
         """Return the encoder's input: the decoder's embedding, or what the encoder has for its own."""
         own = self.spec["encoder"].get("embedding") is not None
-        x = self._look_up(tokens) if self.encoder_table is None else self.encoder_table[tokens]
-        if self.encoder_positions is not None:
-            x = x + self.encoder_positions[torch.arange(tokens.shape[1]) % len(self.encoder_positions)]
+        if self.encoder_input is not None:
+            x, own = self.encoder_input(tokens), True
+        else:
+            x = self._look_up(tokens) if self.encoder_table is None else self.encoder_table[tokens]
+        for table in self.encoder_positions:
+            x = x + table[torch.arange(x.shape[1]) % len(table)]
         norm = self.encoder_norm if own else self.norm
         return x if norm is None else norm(x)
 
     def lookups(self) -> int:
         """Return the values of tables that are only looked up."""
         tables = [self.types, self.positions]
-        tables += [getattr(self, name, None) for name in ("encoder_positions", "encoder_table")]
+        tables += [getattr(self, "encoder_table", None), *getattr(self, "encoder_positions", ())]
         tables += [] if self.spec.get("tied") else [self.table]
         tables += [self.stack.inputs.table] if hasattr(self.stack, "inputs") else []
         tables += [one.table for one in getattr(self.stack, "ngrams", ())]
@@ -106,8 +119,9 @@ class Reference(nn.Module):
         """Run one step on ``tokens`` (B, S) and, where given, new source tokens."""
         cache = step.cache
         if source is not None:
-            inner = Step(Cache(), source.shape[1], 0, step.mla, step.padded, sticky=step.sticky, router=step.router)
-            x = self.encoder(self._embed_source(source), inner)
+            read = self._embed_source(source)
+            inner = Step(Cache(), read.shape[1], 0, step.mla, step.padded, sticky=step.sticky, router=step.router)
+            x = self.encoder(read, inner)
             step.source = x if self.encoder_final is None else self.encoder_final(x)
             step.executed_pairs += inner.executed_pairs
             step.full_pairs += inner.full_pairs

@@ -1,0 +1,57 @@
+"""Encoders without a table: FLOPs of the whole step as torch counts them in the classes of transformers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from costmodel import figures
+from costmodel.architecture import Architecture
+from costmodel.importers import import_text
+from costmodel.validation import parse
+from costmodel.workload import Workload
+from tests.importers.zoo import build, model_class
+
+NEW = 5
+SMALL = {
+    "vocab_size": 131, "d_model": 24, "encoder_layers": 2, "decoder_layers": 3, "encoder_attention_heads": 3,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 50, "decoder_ffn_dim": 70, "pad_token_id": 1,
+}  # fmt: skip
+MOONSHINE = {
+    "vocab_size": 131, "hidden_size": 24, "intermediate_size": 50, "encoder_num_hidden_layers": 2,
+    "decoder_num_hidden_layers": 3, "encoder_num_attention_heads": 3, "decoder_num_attention_heads": 3,
+    "pad_token_id": 1,
+}  # fmt: skip
+# configuration, name and shape of the input, tokens of the encoder that come of it
+CASES: dict[str, tuple[dict[str, Any], str, tuple[int, ...], int]] = {
+    "whisper": (SMALL | {"num_mel_bins": 7, "max_source_positions": 9}, "input_features", (1, 7, 18), 9),
+    "speech_to_text": (SMALL | {"input_feat_per_channel": 7, "conv_channels": 22}, "input_features", (1, 36, 7), 9),
+    # 9 tokens come of 19 frames, these of 61, and these of 60 * 64 + 127 samples
+    "moonshine": (MOONSHINE, "input_values", (1, 60 * 64 + 127), 9),
+}
+
+
+@pytest.mark.parametrize("model_type", CASES)
+def test_speech_as_torch_counts_it(model_type: str) -> None:
+    config, name, shape, source = CASES[model_type]
+    data = {"model_type": model_type, **config}
+    cls = model_class(model_type)
+    assert cls is not None
+    model = build(data, cls).to_empty(device="cpu").eval()
+    model.set_attn_implementation("eager")
+    tokens = torch.zeros(1, NEW, dtype=torch.long)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        made = model(**{name: torch.randn(shape)}, decoder_input_ids=tokens, use_cache=True)
+    found = parse(import_text(json.dumps(data), "config.json").document)
+    assert isinstance(found, Architecture)
+    assert made.encoder_last_hidden_state.shape[1] == source
+    ops = found.lower(Workload(new_tokens=NEW, source_new=source, attention="full"))
+    assert figures.flops(ops).forward == counter.get_total_flops()
+    cache = made.past_key_values
+    held = [t for part in (cache.self_attention_cache, cache.cross_attention_cache) for one in part.layers
+            for t in (one.keys, one.values)]  # fmt: skip
+    assert figures.cache(ops).values == sum(t.numel() for t in held)
