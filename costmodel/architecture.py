@@ -18,7 +18,10 @@ from costmodel.workload import Workload
 
 
 class Architecture(Entry):
-    """A language model, ready to be lowered at a workload."""
+    """A language model, ready to be lowered at a workload.
+
+    ``d_source``: width of the tokens that cross-attention reads where another model is the encoder.
+    """
 
     d_model: Count
     vocab_size: Count
@@ -37,6 +40,7 @@ class Architecture(Entry):
     relative_per_layer: bool = False
     loops: Annotated[int, Field(gt=0, le=10_000)] = 1
     encoder: Encoder | None = None
+    d_source: Count | None = None
     mtp: Mtp | None = None
     features: dict[str, Any] = {}  # instances of Feature
     components: dict[str, Any] = {}  # instances of Tower
@@ -78,8 +82,12 @@ class Architecture(Entry):
                 raise Impossible(message, "encoder.d_model", "add embedding: {table: true} to the encoder")
             if (wrong := next((name for name in inner.counts if self.blocks[name].reads_source), None)) is not None:
                 raise Impossible(f'"{wrong}" reads the encoder, so it cannot stand in it', "encoder")
-            if not any(self.blocks[name].reads_source for name in self._layout.counts):
+            if self.d_source is not None:
+                raise Impossible("the encoder makes what d_source is the width of", "d_source", "leave d_source out")
+            if not self.reads_source:
                 raise Impossible("no block reads the encoder", "encoder", "add a cross_attention block to the layers")
+        elif self.d_source is not None and not self.reads_source:
+            raise Impossible("no block reads a source", "d_source", "add a cross_attention block to the layers")
         layouts = [self._layout]
         if self.mtp is not None:
             layouts.append(self._arrange(self.mtp, self.mtp.depth, "mtp."))
@@ -111,11 +119,12 @@ class Architecture(Entry):
 
     def _check_inputs(self, name: str, block: Block) -> None:
         """Raise Impossible where a block of the decoder needs another input than it gets."""
-        if block.reads_source and self.encoder is None:
-            raise Impossible("cross-attention reads an encoder, and there is none", "blocks", "add encoder")
+        if block.reads_source and not self._source_width:
+            message = "cross-attention reads an encoder, and there is none"
+            raise Impossible(message, "blocks", "add encoder, or d_source where another model is the encoder")
         width = getattr(block, "d_source", None)
         if width not in (None, self._source_width):
-            message = f"d_source is {width}, but the encoder has the d_model of {self._source_width}"
+            message = f"d_source is {width}, but the source is {self._source_width} wide"
             error = Impossible(message, "d_source", "leave d_source out")
             error.path = (block.section, name, "d_source")
             raise error
@@ -123,7 +132,19 @@ class Architecture(Entry):
     @property
     def _source_width(self) -> int:
         """Return the width of what cross-attention reads; 0 without an encoder."""
-        return (self.encoder.d_model or self.d_model) if self.encoder else 0
+        return (self.encoder.d_model or self.d_model) if self.encoder else self.d_source or 0
+
+    @property
+    def reads_source(self) -> bool:
+        """Say whether some layer reads the tokens of an encoder, here or elsewhere."""
+        return any(self.blocks[name].reads_source for name in self._layout.counts)
+
+    @property
+    def sort(self) -> str:
+        """Return what it is: decoder, encoder-decoder, or decoder of a source that another model makes."""
+        if self.encoder is not None:
+            return "encoder-decoder"
+        return "decoder of a source" if self.reads_source else "decoder"
 
     @property
     def kept(self) -> dict[Any, Any]:
@@ -175,7 +196,7 @@ class Architecture(Entry):
             norm,
             1,
             (),
-            self._relative(self.encoder.n_layers),
+            self._relative(self.encoder.n_layers) if self.encoder.relative_bias else None,
             keeps=False,
             vocab_size=self.vocab_size,
         )

@@ -112,7 +112,7 @@ class Encoder(Model):
 
     It shares the decoder's embedding, its norm included, unless ``embedding`` says otherwise. ``input``:
     it reads frames or pixels and no table. ``d_model``: its width where it differs, which takes a table
-    of its own or an ``input``. ``positions``: rows of a learned table, or of several that are added (one
+    of its own or an ``input``. ``relative_bias: false``: it has none of the decoder's. ``positions``: rows of a learned table, or of several that are added (one
     for rows and one for columns of patches).
     """
 
@@ -125,6 +125,7 @@ class Encoder(Model):
     ffn: Schedule | None = None
     norm: Norm | None = None
     positions: Count | list[Count] | None = None
+    relative_bias: bool = True
 
     @property
     def apart(self) -> bool:

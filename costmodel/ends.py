@@ -46,7 +46,7 @@ def embed(model: Architecture, load: Workload) -> Iterator[Op]:
     shape = model.embedding or Embedding()
     width = shape.width or model.d_model
     own = model.encoder.embedding if model.encoder else None
-    apart = model.encoder is not None and model.encoder.apart
+    apart = model.encoder is None or model.encoder.apart
     shared = load.new_tokens if apart else load.new_tokens + load.source_new
     yield _table("embedding", shape.rows or model.vocab_size, width, load, shared, lookup=not model.tied)
     at = once(model, load, "embedding", "embedding")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from costmodel.block import Count, Impossible, Model
+from costmodel.block import Count, Impossible, Model, Natural
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size, indicator
@@ -77,12 +77,13 @@ class SourceInput(Model):
 
     The input has ``channels`` values a position. The source is counted in tokens, which are the positions
     behind the last convolution; before it there are as many as give these: ``stride`` times as many, without
-    padding ``kernel - stride`` more. FLOPs: 2 x kernel x in x out a position of the output.
+    padding ``kernel - stride`` more. ``scalars``: learned numbers of a compression of the input. FLOPs: 2 x kernel x in x out a position of the output.
     Source: arXiv:2212.04356, section 2.2 (Whisper); transformers 5.23, speech_to_text, moonshine, pix2struct.
     """
 
     channels: Count
     convolutions: list[Convolution] = Field(min_length=1, max_length=64)
+    scalars: Natural = 0
 
     @property
     def width(self) -> int:
@@ -101,10 +102,14 @@ class SourceInput(Model):
     def lower(self, at: Site) -> Iterator[Op]:
         """Yield the convolutions; ``at`` has the tokens that come out of them."""
         lengths = [at.new]
-        for one in reversed(self.convolutions[1:]):
+        for one in reversed(self.convolutions):
             lengths.insert(0, one.length(lengths[0]))
+        if self.scalars:
+            numbers = (at.weight("scalars", self.scalars),)
+            steps = STEPS["activation"]
+            yield at.vector("compression", self.channels, steps, weights=numbers, tokens=at.batch * lengths[0])
         width = self.channels
-        for index, (one, length) in enumerate(zip(self.convolutions, lengths, strict=True), 1):
+        for index, (one, length) in enumerate(zip(self.convolutions, lengths[1:], strict=True), 1):
             rows = at.batch * length
             name = f"convolution_{index}"
             yield at.project(name, d_in=one.window * width, tokens=rows, bias=one.bias, out=one.out)

@@ -74,13 +74,15 @@ class Span:
 
     ``window`` and ``chunk`` count the query itself; ``sink_tokens`` are the first tokens of the
     sequence, always seen beside a window (StreamingLLM, arXiv:2309.17453, section 3). At most one
-    of ``window`` and ``chunk`` is set. A span that is not causal sees every token of the step.
+    of ``window`` and ``chunk`` is set. A span that is not causal sees every token of the step, or beside
+    a window the next ``ahead`` ones.
     """
 
     window: int | None = None
     chunk: int | None = None
     sink_tokens: int = 0
     causal: bool = True
+    ahead: int = 0
 
     @property
     def kind(self) -> str:
@@ -106,8 +108,10 @@ class Span:
         """Count the pairs of one head and sequence: ``causal`` or ``full`` (docs/conventions.md)."""
         if attention == "full":
             return new * self.resident(new, cached)
-        if not self.causal:
+        if not self.causal and self.window is None:
             return new * (cached + new)
+        if self.ahead:
+            return causal_pairs(new, cached, self.window) + causal_pairs(new, 0, self.ahead + 1) - new
         if self.chunk:
             return chunk_pairs(new, cached, self.chunk)
         return causal_pairs(new, cached, self.limit)

@@ -60,6 +60,7 @@ class Attention(Block):
     ``out_norm``: a norm on the output before its projection, of the same shapes as ``qk_norm``.
     ``indexer``: attention reads only the keys it picks, by queries from the hidden state;
     ``block_indexer``: whole blocks of keys.
+    ``ahead``: with ``causal: false``, the tokens after itself that a token sees beside its window.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
@@ -88,6 +89,7 @@ class Attention(Block):
     window: Count | None = None
     chunk: Count | None = None
     sink_tokens: Natural = 0
+    ahead: Natural = 0
     causal: bool = True
     kv: Literal["separate", "tied"] = "separate"
     kv_copies: Literal[1, 2] = 2
@@ -102,11 +104,13 @@ class Attention(Block):
         require_known(self.bias, ("q", "k", "v", "o", "gate"), "bias")
         if self.window and self.chunk:
             raise Impossible("a layer has a window or a chunk, not both", "chunk", "leave one of them out")
-        if not self.causal and self.span.limit:
+        if not self.causal and self.span.limit and not (self.window and self.ahead):
             field = "chunk" if self.chunk else "window"
-            raise Impossible(
-                f"without causal every token sees every other, and the {field} hides some", field, f"leave {field} out"
-            )
+            hint = "leave chunk out" if self.chunk else "leave window out, or add ahead"
+            raise Impossible(f"without causal every token sees every other, and the {field} hides some", field, hint)
+        if self.ahead and (self.causal or not self.window or self.sink_tokens):
+            message = "ahead stands beside a window that looks both ways"
+            raise Impossible(message, "ahead", "add window and causal: false, without sink_tokens")
         absent = [] if self.gate else ["gate"]
         absent += ["v"] if self.kv == "tied" else []
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
@@ -193,7 +197,7 @@ class Attention(Block):
     @cached_property
     def span(self) -> Span:
         """Return the keys that a query sees."""
-        return Span(self.window, self.chunk, self.sink_tokens, self.causal)
+        return Span(self.window, self.chunk, self.sink_tokens, self.causal, self.ahead)
 
     @cached_property
     def norm(self) -> HeadNorm | None:
@@ -208,7 +212,9 @@ class Attention(Block):
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
-        return "indexed" if self.indexer or self.block_indexer else self.span.kind if self.causal else "bidirectional"
+        if self.indexer or self.block_indexer:
+            return "indexed"
+        return self.span.kind if self.causal or self.ahead else "bidirectional"
 
     def details(self) -> str:
         """Return span, heads, and what is special: ``window 1024, 32 heads, 16 kv heads, head_dim 128``."""
@@ -219,6 +225,7 @@ class Attention(Block):
             f"head_dim {self.head_dim}",
             f"v {self.v_dim}" if self.v_dim != self.head_dim else "",
             f"{self.sink_tokens} sink tokens" if self.sink_tokens else "",
+            f"{self.ahead} ahead" if self.ahead else "",
             f"top {self.block_indexer.top_blocks} blocks of {self.block_indexer.block}" if self.block_indexer else "",
             "qk norm" if self.norm else "",
             "sinks" if self.sinks else "",

@@ -108,7 +108,7 @@ class Choices:
         return Workload(attention=self.attention, logits=self.logits, mla=self.mla, page=self.page, **sizes)
 
     def _source(self, architecture: Architecture, context: int) -> int:
-        if architecture.encoder is None:
+        if not architecture.reads_source:
             return 0
         return context if self.source is None else self.source
 

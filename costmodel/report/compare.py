@@ -141,7 +141,7 @@ def _row(model: Architecture, choices: Choices) -> CompareRow:
         name=model.name,
         title=model.title,
         confidence=model.confidence,
-        model="encoder-decoder" if model.encoder else "decoder",
+        model=model.sort,
         n_layers=model.n_layers,
         encoder_layers=model.encoder.n_layers if model.encoder else None,
         d_model=model.d_model,

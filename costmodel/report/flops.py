@@ -120,7 +120,7 @@ def step_of(
     Raises:
         UsageError: more of the source is encoded than there is.
     """
-    if architecture.encoder is None:
+    if not architecture.reads_source:
         return choices.step(new, cached, 0, 0)
     length = choices.source if choices.source is not None else cached + new
     encoded = (0 if cached else length) if source_new is None else natural(source_new, "source-new")

@@ -115,7 +115,7 @@ def _identity(entry: Architecture | Unpublished, choices: Choices) -> Show:
         choices=choices,
     )
     if isinstance(entry, Architecture):
-        page.model = "encoder-decoder" if entry.encoder else "decoder"
+        page.model = entry.sort
         page.n_layers, page.loops = entry.n_layers, entry.loops
         page.encoder_layers = entry.encoder.n_layers if entry.encoder else None
         page.d_model, page.vocab_size, page.tied = entry.d_model, entry.vocab_size, entry.tied

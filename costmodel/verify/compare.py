@@ -78,7 +78,7 @@ class Comparison:
         # Whole numbers of kept tokens, in every sequence and in the batch.
         self.unit = math.lcm(*(Fraction(share).denominator for share in by_sequence))
         self.batch = math.lcm(*shares) if shares else self.random.randint(1, 2)
-        self.source = self.random.randint(1, 5) if "encoder" in spec else 0
+        self.source = self.random.randint(1, 5) if "encoder" in spec or "d_source" in spec else 0
 
     def run(self) -> Iterator[Equality]:
         """Yield every comparison; the model's dtype changes on the way."""
@@ -115,7 +115,7 @@ class Comparison:
         model.zero_grad(set_to_none=True)
 
     def _some_source(self, batch: int, tokens: int) -> torch.Tensor | None:
-        if "encoder" not in self.spec or not tokens:
+        if not self.source or not tokens:
             return None
         return self.model.some_source(batch, tokens)
 

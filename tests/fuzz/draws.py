@@ -85,7 +85,10 @@ def attention(d: Draw) -> Spec:
         return spec | {"block_indexer": sizes}
     if not span and d.chance(0.25):
         return spec | {"indexer": pooled(d, False) if d.chance(0.6) else indexer(d, False)}
-    return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
+    spec |= span | (d.maybe("window", 1, 0.05) if not span else {})
+    if "window" in span and "sink_tokens" not in span and d.chance(0.15):
+        spec |= {"causal": False, "ahead": d.dim(1, 6)}
+    return spec
 
 
 def differential(d: Draw) -> Spec:

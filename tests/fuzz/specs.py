@@ -227,6 +227,7 @@ def _frame(d: Draw, spec: Spec) -> None:
 def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> None:
     """Add an encoder, and cross-attention to the decoder's blocks."""
     both = {"kind": "attention", "causal": False} | heads(d) | qk_norm(d) | d.maybe("sinks", True)
+    both |= {"window": d.dim(1, 5), "ahead": d.dim(1, 4)} if d.chance(0.3) else {}
     spec["blocks"] |= {"enc": both}
     n = d.dim(1, 3)
     part = stack(d, ["enc"], networks, n, {})
@@ -240,9 +241,13 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
         spec["encoder"] |= d.maybe("d_model", d.dim())
         spec["encoder"]["input"] = source_input(d, spec["encoder"].get("d_model") or spec["d_model"])
         spec["encoder"] |= d.maybe("positions", [d.dim(20, 40), d.dim(20, 40)], 0.3)
+    spec["encoder"] |= d.maybe("relative_bias", False, 0.2)
     cross = {"kind": "cross_attention"} | heads(d) | qk_norm(d) | d.maybe("v_head_dim", d.dim(3, 13))
     cross |= d.maybe("d_source", spec["encoder"].get("d_model") or spec["d_model"], 0.3)
     cross |= d.maybe("gate", "tanh", 0.3) | ({"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {})
+    if d.chance(0.2):
+        spec["d_source"] = spec.pop("encoder").get("d_model") or spec["d_model"]
+        del spec["blocks"]["enc"]
     spec["blocks"]["to-source"] = cross
     mixers.append("to-source")
 
@@ -260,7 +265,7 @@ def source_input(d: Draw, width: int) -> Spec:
         if axes == 1 or step["kernel"] == step.get("stride"):
             step |= d.maybe("padding", False)
         steps.append(step | d.maybe("norm", d.one("rms", "layer", "none"), 0.3))
-    return {"channels": d.dim(1, 9), "convolutions": steps}
+    return {"channels": d.dim(1, 9), "convolutions": steps} | d.maybe("scalars", d.dim(1, 3), 0.2)
 
 
 def _shared(d: Draw, spec: Spec) -> list[str]:

@@ -76,6 +76,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "hunyuan_v1_moe": {"head_dim": 128, "num_experts": 8, "moe_topk": 2},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
     "ministral": {"head_dim": 128},
+    "moonshine_streaming": {"num_key_value_heads": 8},
     "nemotron": {"head_dim": 128, "num_key_value_heads": 8},
     "aya_vision": {"vision_config": {"model_type": "siglip_vision_model"}},
     "chameleon": {"vocabulary_map": {"<image>": 1}},
@@ -177,6 +178,7 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "longcat_flash": without_zero_experts,
     "roformer": without_sines,
 }
+WHOLE = ("pix2struct",)  # whose tower is the encoder, which an import reads
 # Towers of classes whose language model has no configuration, and no module, of its own.
 TOWERS = {"git": ("image_encoder", "visual_projection", "img_temporal_embedding")}
 
@@ -219,7 +221,8 @@ def count(model: torch.nn.Module) -> Counts:
     everything = size(model)
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
     total = everything
-    wraps = any(key in LANGUAGE_MODELS for key in class_of(model.config.model_type).inside)
+    kind = model.config.model_type
+    wraps = kind not in WHOLE and any(key in LANGUAGE_MODELS for key in class_of(kind).inside)
     if decoder is not None and decoder is not model and (wraps or not model.config.is_encoder_decoder):
         total = size(decoder, model.get_output_embeddings(), without=WITHIN.get(config.model_type, "\0"))
         if config is model.config and config.model_type not in WITHIN:

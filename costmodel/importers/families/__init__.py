@@ -66,7 +66,8 @@ MODULES = {
         qwen2_5_omni_text=qwen2_vl qwen2_5_vl_text=qwen2_vl qwen2_vl_text=qwen2_vl
         qwen3_omni_moe_text=qwen3_vl_moe qwen3_vl_moe_text=qwen3_vl_moe qwen3_vl_text=qwen3_vl
     """,
-    "speech": "moonshine speech_to_text whisper",
+    "speech": "moonshine moonshine_streaming speech_to_text whisper",
+    "readers": "blip mllama mllama_text_model=mllama_text pix2struct pp_formulanet trocr",
     "short_conv": "lfm2 lfm2_moe lfm3",
     "sigmoid_experts": "dots1 glm4_moe hy_v3 minimax_m2 solar_open",
     "state_space": "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h",

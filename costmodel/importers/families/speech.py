@@ -8,7 +8,7 @@ from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Layer, Part
 from costmodel.importers.families.bart import PRE, stacks
 from costmodel.importers.families.t5 import act
-from costmodel.importers.parts import QKV, attention, changed, ffn, top
+from costmodel.importers.parts import ALL, QKV, attention, changed, ffn, top
 
 AUGMENT = ("mask_time_prob", "mask_time_length", "mask_time_min_masks", "mask_feature_prob", "mask_feature_length",
            "mask_feature_min_masks", "apply_spec_augment")  # fmt: skip
@@ -84,3 +84,51 @@ def moonshine(c: Config) -> Draft:
     source = {"channels": 1, "convolutions": [step | {"padding": False} for step in steps]}
     fields = top(c, norm={"kind": "layer", "bias": False})
     return Draft(fields, layers, encoder=({"input": source}, below))
+
+
+def moonshine_streaming(c: Config) -> Draft:
+    """Read Moonshine's streaming version: its encoder looks back and a few tokens ahead, by layer.
+
+    Samples are compressed with one learned number. The table of positions stands behind the encoder and
+    is counted before it, where it costs the same. A decoder of another width would need a projection.
+    """
+    c.get("pad_head_dim_to_multiple_of")
+    inner, width = c.sub("encoder_config", fill=True), c.count("hidden_size")
+    if inner.count("hidden_size") != width:
+        inner.refuse("hidden_size", f"hidden_size of the encoder is not the decoder's {width}: not covered")
+    heads = c.count("num_attention_heads")
+    c.require("num_key_value_heads", heads, None, why="differs from num_attention_heads, and its class needs them equal")
+    head_dim = c.count("head_dim", None) or width // heads
+    bias = QKV if c.flag("attention_bias") else ()
+    share = None if c.get("rope_parameters") else 0.8
+    own = attention(c, "self", bias=bias, heads=heads, kv_heads=heads, head_dim=head_dim, rope_share=share or 1.0)
+    cross = {"kind": "cross_attention", "n_heads": heads, "head_dim": head_dim} | ({"bias": list(bias)} if bias else {})
+    network = ffn(c, "gated", gated=True, bias=True, activation=act(c.word("hidden_act")))
+    layers: list[Layer] = [[own, Part("cross", cross), network]] * c.count("num_hidden_layers")
+    full = attention(inner, "encode", bias=ALL if inner.flag("attention_bias") else (), rope=False)
+    plain = ffn(inner, "plain", gated=False, bias=True, activation=act(inner.word("hidden_act")))
+    below: list[Layer] = [[_both_ways(full, *pair), plain] for pair in _windows(inner)]
+    inner.get("max_position_embeddings")
+    frame = round(inner.count("sample_rate") * inner.share("frame_ms") / 1000)
+    steps = [
+        {"out": width, "kernel": frame, "stride": frame, "bias": False, "activation": "silu"},
+        {"out": 2 * width, "kernel": 5, "stride": 2, "activation": "silu"},
+        {"out": width, "kernel": 5, "stride": 2},
+    ]
+    source = {"input": {"channels": 1, "convolutions": steps, "scalars": 1}}
+    source |= {"positions": c.count("max_position_embeddings")}
+    return Draft(top(c, norm={"kind": "layer", "bias": False}), layers, encoder=(source, below))
+
+
+def _windows(c: Config) -> list[tuple[int, int]]:
+    """Return for each layer how many tokens are seen up to the own one, and how many after it."""
+    found = c.list_of(list, "sliding_windows", c.count("num_hidden_layers"))
+    for index, pair in enumerate(found):
+        if len(pair) != 2 or not all(type(n) is int and n >= 0 for n in pair) or not pair[0]:
+            c.refuse("sliding_windows", f"sliding_windows[{index}] should be a pair of numbers")
+    return [(before, max(0, after - 1)) for before, after in found]
+
+
+def _both_ways(full: Part, window: int, ahead: int) -> Part:
+    """Return the attention with a window; one that looks only back is causal."""
+    return changed(full, window=window, **({"causal": False, "ahead": ahead} if ahead else {}))

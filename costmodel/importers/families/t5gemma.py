@@ -14,10 +14,10 @@ def t5gemma(c: Config) -> Draft:
     """Read T5Gemma: two configurations of their own, each with its width and its table; one head.
 
     Windows alternate in both stacks where no key says otherwise. Those of the encoder look both
-    ways, which no block of ours does: they are refused.
+    ways, as far each as the key says, the token itself not counted.
     """
     below, above = c.sub("encoder"), c.sub("decoder")
-    c.get("vocab_size")  # the decoder's is the model's
+    c.get("dropout_rate"), c.get("vocab_size")  # of training; the decoder's is the model's
     vocabulary = above.count("vocab_size")
     if below.count("vocab_size") != vocabulary:
         below.refuse("vocab_size", f"the encoder's vocab_size is not the decoder's {vocabulary}: not covered")
@@ -28,13 +28,7 @@ def t5gemma(c: Config) -> Draft:
             part.get("cross_attention_hidden_size"),
         )  # the model's own key, and width, count
     full, local = _mixers(below, "encode", causal=False)
-    kinds = _kinds(below)
-    if local in (mixers := [local if kind else full for kind in kinds]) and local is not full:
-        below.refuse(
-            "layer_types" if below.has("layer_types") else "sliding_window",
-            "the encoder has windows that look both ways, which no block of the spec language does",
-        )
-    source: list[Layer] = [[mixer, _network(below)] for mixer in mixers]
+    source: list[Layer] = [[local if kind else full, _network(below)] for kind in _kinds(below)]
     full, local = _mixers(above, "self")
     shape = {key: value for key, value in full.fields.items() if key in ("n_heads", "n_kv_heads", "head_dim", "bias")}
     cross, network = Part("cross", {"kind": "cross_attention", **shape}), _network(above)
@@ -68,7 +62,8 @@ def _mixers(c: Config, name: str, *, causal: bool = True) -> tuple[Part, Part]:
     if not causal:
         full = Part(name, {**full.fields, "causal": False})
     window = c.count("sliding_window", None)
-    return full, Part(f"{name}-local", {**full.fields, "window": window}) if window else full
+    span = {"window": window} if causal or not window else {"window": window + 1, "ahead": int(window)}
+    return full, Part(f"{name}-local", {**full.fields, **span}) if window else full
 
 
 def _network(c: Config) -> Part:

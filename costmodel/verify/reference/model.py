@@ -64,6 +64,8 @@ class Reference(nn.Module):
 
     def some_source(self, batch: int, tokens: int) -> Tensor:
         """Return what the encoder reads, at random: tokens, or frames that become so many."""
+        if width := self.spec.get("d_source"):
+            return torch.randn(batch, tokens, width, dtype=self.table.dtype)
         if self.encoder_input is not None:
             return self.encoder_input.some(batch, tokens).to(self.table.dtype)
         return torch.randint(self.spec["vocab_size"], (batch, tokens))
@@ -118,7 +120,9 @@ class Reference(nn.Module):
     def forward(self, tokens: Tensor, step: Step, source: Tensor | None = None) -> Tensor:
         """Run one step on ``tokens`` (B, S) and, where given, new source tokens."""
         cache = step.cache
-        if source is not None:
+        if source is not None and self.spec.get("d_source"):
+            step.source = source
+        elif source is not None:
             read = self._embed_source(source)
             inner = Step(Cache(), read.shape[1], 0, step.mla, step.padded, sticky=step.sticky, router=step.router)
             x = self.encoder(read, inner)

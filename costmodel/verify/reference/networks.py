@@ -30,7 +30,7 @@ class FeedForward(nn.Module):
         self.norm = Norm("rms", inner) if spec.get("inner_norm") else None
         if spec.get("scalars"):
             self.scalars = nn.Parameter(torch.ones(spec["scalars"]))
-
+        self.output_gate = nn.Parameter(torch.ones(1)) if spec.get("output_gate") else None
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():

@@ -130,14 +130,14 @@ class Span:
     def __init__(self, block: dict[str, Any]) -> None:
         self.window, self.chunk = block.get("window"), block.get("chunk")
         self.sinks, self.causal = block.get("sink_tokens", 0), block.get("causal", True)
-        self.limit = self.chunk or self.window
+        self.limit, self.ahead = self.chunk or self.window, block.get("ahead", 0)
 
     def mask(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Return the (query, key) pairs that may attend."""
         q, k = queries[:, None], keys[None, :]
-        if not self.causal:
+        if not self.causal and not self.ahead:
             return torch.ones(len(queries), len(keys), dtype=torch.bool)
-        seen = k <= q
+        seen = k - q <= self.ahead
         if self.window:
             seen &= (q - k < self.window) | (k < self.sinks)
         if self.chunk:

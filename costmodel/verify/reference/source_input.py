@@ -21,6 +21,7 @@ class SourceInput(nn.Module):
         super().__init__()
         self.steps, self.channels = spec["convolutions"], spec["channels"]
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
+        self.scalars = nn.Parameter(torch.randn(spec["scalars"])) if spec.get("scalars") else None
         width = self.channels
         for step in self.steps:
             kernel, stride = _sizes(step)
@@ -42,6 +43,8 @@ class SourceInput(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, tokens, width) of (B, channels, positions along every axis)."""
+        if self.scalars is not None:
+            x = torch.asinh(self.scalars.sum().exp() * x)
         for step, layer, norm in zip(self.steps, self.layers, self.norms, strict=True):
             kernel, stride = _sizes(step)
             if step.get("padding", True):
