@@ -72,6 +72,11 @@ class Architecture(Entry):
             raise Impossible(
                 f"the embedding has {self.embedding.rows} rows for a vocabulary of {self.vocab_size}", "embedding.rows"
             )
+        if self.embedding and self.embedding.narrow and self.encoder and not self.encoder.apart:
+            raise Impossible("an encoder shares the embedding, and its positions are wide", "embedding.narrow")
+        narrow = (self.embedding and self.embedding.width) or self.d_model
+        if self.tied and self.head and self.head.width not in (None, narrow):
+            raise Impossible(f"the head is {self.head.width} wide and its table {narrow}", "head.width", "tied: false")
         if {"altup", "hyper_connections"} <= set(self.features):
             raise Impossible("altup and hyper_connections both bring residual streams", "altup", "leave one out")
         if self.encoder is not None:

@@ -67,8 +67,9 @@ class Unpublished(Entry):
 class Embedding(Model):
     """The input embedding: a table of ``width`` (the residual stream's unless told otherwise).
 
-    A narrower table is factorised: a projection up to the residual stream, and one down before the
-    head. ``norm`` follows it (``none``: one without weights); ``token_types`` are rows of a second
+    A narrower table is factorised: a projection up to the residual stream, with a ``bias`` or not, and one
+    down before the head. ``narrow``: norm and positions stand at its width, before that projection
+    (ELECTRA). ``norm`` follows it (``none``: one without weights); ``token_types`` are rows of a second
     table. ``rows``: rows of the table where they differ from the vocabulary.
     """
 
@@ -76,6 +77,15 @@ class Embedding(Model):
     rows: Count | None = None
     norm: Literal["rms", "layer", "none"] | None = None
     token_types: Count | None = None
+    bias: bool = False
+    narrow: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Embedding:
+        for field in ("bias", "narrow"):
+            if getattr(self, field) and self.width is None:
+                raise Impossible(f"{field} is of a projection from the table's width, and there is none", field)
+        return self
 
 
 class Head(Model):
@@ -83,15 +93,19 @@ class Head(Model):
 
     ``dense``: before it a matrix to the width of the table (d_model x d_model where it is not
     factorised), with ``dense_bias`` or not, an activation and a norm of the layers' kind, as in
-    BERT and ModernBERT's decoder.
+    BERT and ModernBERT's decoder. ``width``: what ``dense`` leads to where it is not the table's
+    (RemBERT).
     """
 
     bias: bool = False
     dense: bool = False
     dense_bias: bool = False
+    width: Count | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Head:
+        if self.width and not self.dense:
+            raise Impossible("width is what dense leads to, and there is none", "width", "add dense: true")
         if self.dense_bias and not self.dense:
             raise Impossible("dense_bias is a bias of dense, and there is none", "dense_bias", "add dense: true")
         return self

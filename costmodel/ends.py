@@ -54,12 +54,14 @@ def embed(model: Architecture, load: Workload) -> Iterator[Op]:
     if shape.token_types:
         yield _table("embedding.token_types", shape.token_types, width, load, shared)
     if model.positions:
-        yield _table("embedding.positions", model.positions, model.d_model, load, load.new_tokens)
+        at_width = width if shape.narrow else model.d_model
+        yield _table("embedding.positions", model.positions, at_width, load, load.new_tokens)
     if width != model.d_model:
-        yield at.project("project", d_in=width, up=model.d_model, role="embed")
+        yield at.project("project", d_in=width, bias=shape.bias, up=model.d_model, role="embed")
     if shape.norm:
         at.component = "norms"
-        yield at.norm("norm", kind=shape.norm, tokens=load.batch * load.new_tokens if own else None)
+        at_width = width if shape.narrow else model.d_model
+        yield at.norm("norm", at_width, kind=shape.norm, tokens=load.batch * load.new_tokens if own else None)
 
 
 def embed_source(model: Architecture, stack: Stack, load: Workload) -> Iterator[Op]:
@@ -111,7 +113,7 @@ def unembed(model: Architecture, load: Workload) -> Iterator[Op]:
 def narrowed(model: Architecture, at: Site) -> Generator[Op, None, Size]:
     """Yield what turns the residual stream into the input of the head; return that input's width."""
     shape, norm = model.head or Head(), model.norm
-    width = (model.embedding and model.embedding.width) or model.d_model
+    width = shape.width or (model.embedding and model.embedding.width) or model.d_model
     if shape.dense:
         yield at.project("dense", dense=width, bias=shape.dense_bias, role="head")
         yield at.vector("activation", width, STEPS["activation"])

@@ -219,7 +219,10 @@ def _frame(d: Draw, spec: Spec) -> None:
             | d.maybe("norm", d.one("rms", "layer", "none"))
             | d.maybe("token_types", 2, 0.3)
         )
+        shape |= (d.maybe("bias", True) | d.maybe("narrow", True)) if "width" in shape else {}
         spec |= {"embedding": shape} if shape else {}
+    if spec.get("head", {}).get("dense") and not spec.get("tied"):
+        spec["head"] |= d.maybe("width", d.dim())
     if d.chance(0.15):
         spec |= {"relative_bias": d.dim(3, 9), "relative_heads": d.dim(1, 6)} | d.maybe("relative_per_layer", True)
 
@@ -242,6 +245,8 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
         spec["encoder"]["input"] = source_input(d, spec["encoder"].get("d_model") or spec["d_model"])
         spec["encoder"] |= d.maybe("positions", [d.dim(20, 40), d.dim(20, 40)], 0.3)
     spec["encoder"] |= d.maybe("relative_bias", False, 0.2)
+    if not spec["encoder"].keys() & {"input"} and not spec["encoder"].get("embedding", {}).get("table"):
+        spec.get("embedding", {}).pop("narrow", None)
     cross = {"kind": "cross_attention"} | heads(d) | qk_norm(d) | d.maybe("v_head_dim", d.dim(3, 13))
     cross |= d.maybe("d_source", spec["encoder"].get("d_model") or spec["d_model"], 0.3)
     cross |= d.maybe("gate", "tanh", 0.3) | ({"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {})

@@ -20,7 +20,7 @@ MODULES = {
     """,
     "bert": """
         bert bert-generation big_bird camembert=roberta data2vec-text=roberta electra ernie git
-        megatron-bert roberta roberta-prelayernorm roformer xlm-roberta-xl xlm-roberta=roberta
+        megatron-bert rembert roberta roberta-prelayernorm roformer xlm-roberta-xl xlm-roberta=roberta
     """,
     "cohere": "cohere cohere2",
     "deepseek": "deepseek_v3 kimi_k2=deepseek_v3",

@@ -60,22 +60,31 @@ def bert_generation(c: Config) -> Draft:
 
 
 def electra(c: Config) -> Draft:
-    """Read ELECTRA: BERT where the embedding is as wide as the stream.
-
-    A narrower one has its norm, its positions and its token types at the narrow width, and a bias
-    on the projection: such a configuration is refused.
-    """
-    _same_width(c)
+    """Read ELECTRA: BERT with a narrower embedding, whose norm, positions and token types are as narrow."""
     for key in ("summary_type", "summary_use_proj", "summary_activation", "summary_last_dropout"):
         c.get(key)  # of a classifier
-    return _model(c)
+    return _narrow(_model(c), c.count("embedding_size"))
+
+
+def rembert(c: Config) -> Draft:
+    """Read RemBERT: a narrow embedding, always with a projection, and a wide head that is never its table."""
+    c.require("tie_word_embeddings", False, why="ties tables of other widths")
+    width = c.count("input_embedding_size")
+    if width == c.count("hidden_size"):
+        c.refuse("input_embedding_size", "input_embedding_size is hidden_size: a projection to the same width")
+    return _narrow(_model(c, head={**DENSE, "width": c.count("output_embedding_size")}), width)
+
+
+def _narrow(draft: Draft, width: int) -> Draft:
+    if width != draft.fields["d_model"]:
+        draft.fields["embedding"] = {"width": width, **draft.fields["embedding"], "bias": True, "narrow": True}
+    return draft
 
 
 def roformer(c: Config) -> Draft:
     """Read RoFormer: BERT that rotates queries and keys; the sines are stored, and no parameters of ours."""
-    _same_width(c)
     c.require("rotary_value", False, why="rotates the values too")
-    return _model(c, rope=True)
+    return _narrow(_model(c, rope=True), c.count("embedding_size", None) or c.count("hidden_size"))
 
 
 def git(c: Config) -> Draft:
@@ -83,12 +92,6 @@ def git(c: Config) -> Draft:
     draft = _model(c, types=False, head={"bias": True}, causal=True)
     draft.left_out = c.leave_out("vision_config")
     return draft
-
-
-def _same_width(c: Config) -> None:
-    width, stream = c.count("embedding_size", None), c.count("hidden_size")
-    if width not in (None, stream):
-        c.refuse("embedding_size", f"embedding_size {width} is not hidden_size {stream}: its norm would be narrow")
 
 
 def _model(

@@ -103,10 +103,10 @@ def moonshine_streaming(c: Config) -> Draft:
     share = None if c.get("rope_parameters") else 0.8
     own = attention(c, "self", bias=bias, heads=heads, kv_heads=heads, head_dim=head_dim, rope_share=share or 1.0)
     cross = {"kind": "cross_attention", "n_heads": heads, "head_dim": head_dim} | ({"bias": list(bias)} if bias else {})
-    network = ffn(c, "gated", gated=True, bias=True, activation=act(c.word("hidden_act")))
+    network = ffn(c, "gated", gated=True, bias=True, activation=act(c.word("hidden_act", None)))
     layers: list[Layer] = [[own, Part("cross", cross), network]] * c.count("num_hidden_layers")
     full = attention(inner, "encode", bias=ALL if inner.flag("attention_bias") else (), rope=False)
-    plain = ffn(inner, "plain", gated=False, bias=True, activation=act(inner.word("hidden_act")))
+    plain = ffn(inner, "plain", gated=False, bias=True, activation=act(inner.word("hidden_act", None)))
     below: list[Layer] = [[_both_ways(full, *pair), plain] for pair in _windows(inner)]
     inner.get("max_position_embeddings")
     frame = round(inner.count("sample_rate") * inner.share("frame_ms") / 1000)

@@ -17,7 +17,7 @@ def t5gemma(c: Config) -> Draft:
     ways, as far each as the key says, the token itself not counted.
     """
     below, above = c.sub("encoder"), c.sub("decoder")
-    c.get("dropout_rate"), c.get("vocab_size")  # of training; the decoder's is the model's
+    c.get("vocab_size")  # the decoder's is the model's
     vocabulary = above.count("vocab_size")
     if below.count("vocab_size") != vocabulary:
         below.refuse("vocab_size", f"the encoder's vocab_size is not the decoder's {vocabulary}: not covered")
@@ -25,8 +25,9 @@ def t5gemma(c: Config) -> Draft:
     for part in (below, above):
         (
             part.get("tie_word_embeddings"),
+            part.get("dropout_rate"),
             part.get("cross_attention_hidden_size"),
-        )  # the model's own key, and width, count
+        )  # the model's own key and width count, and dropout is of training
     full, local = _mixers(below, "encode", causal=False)
     source: list[Layer] = [[local if kind else full, _network(below)] for kind in _kinds(below)]
     full, local = _mixers(above, "self")

@@ -30,9 +30,11 @@ class Reference(nn.Module):
         narrow = shape.get("width") or width
         self.table = matrix(shape.get("rows") or vocab, narrow)
         self.types = matrix(shape["token_types"], narrow) if shape.get("token_types") else None
-        self.positions = matrix(spec["positions"], width) if spec.get("positions") else None
-        self.up = linear(narrow, width) if narrow != width else None
-        self.norm = Norm(shape["norm"], width) if shape.get("norm") else None
+        self.narrow = shape.get("narrow", False)
+        first = narrow if self.narrow else width
+        self.positions = matrix(spec["positions"], first) if spec.get("positions") else None
+        self.up = linear(narrow, width, shape.get("bias", False)) if narrow != width else None
+        self.norm = Norm(shape["norm"], first) if shape.get("norm") else None
         features = {
             f: spec[f]
             for f in ("altup", "laurel", "ple", "ngrams", "residual_gate", "residual_scale", "hyper_connections")
@@ -42,6 +44,7 @@ class Reference(nn.Module):
         norm = spec["norm"]
         self.final = self._final(norm, width)
         dense = spec.get("head", {}).get("dense", False)
+        narrow = spec.get("head", {}).get("width") or narrow
         self.down = linear(width, narrow, spec["head"].get("dense_bias", False) if dense else False)
         self.down = self.down if dense or narrow != width else None
         self.dense_norm = Norm(norm.get("kind", "rms"), narrow, bias=norm.get("bias", True)) if dense else None
@@ -99,14 +102,15 @@ class Reference(nn.Module):
         x = self.table[tokens % len(self.table)]
         if self.types is not None:
             x = x + self.types[tokens % len(self.types)]
-        return x if self.up is None else self.up(x)
+        return x if self.up is None or self.narrow else self.up(x)
 
     def _embed(self, tokens: Tensor, first: int) -> Tensor:
         x = self._look_up(tokens)
         if self.positions is not None:
             at = torch.arange(first, first + tokens.shape[1]) % len(self.positions)
             x = x + self.positions[at]
-        return x if self.norm is None else self.norm(x)
+        x = x if self.norm is None else self.norm(x)
+        return self.up(x) if self.narrow and self.up is not None else x
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the logits of hidden states that are normalised already."""
