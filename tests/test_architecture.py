@@ -71,6 +71,17 @@ BASE = {"embedding": (160, 0, 0), "lm_head": (160, 640, 0)}
         ({"embedding": {"width": 10}}, {}),
         # A table 4 wide: 16*4, up 4*10, down 10*4, head 16*4. The norm is as wide as the model.
         (
+            {"embedding": {"width": 4, "norm": "rms", "bias": True, "narrow": True}, "positions": 5},
+            {
+                "embedding": (64, 0, 0),
+                "embedding.positions": (20, 0, 0),
+                "embedding.norm": (4, 0, 32),
+                "embedding.project": (50, 160, 20),
+                "head.project": (40, 160, 0),
+                "lm_head": (64, 256, 0),
+            },
+        ),
+        (
             {"embedding": {"width": 4, "norm": "rms", "token_types": 2}, "positions": 5},
             {
                 "embedding": (64, 0, 0),

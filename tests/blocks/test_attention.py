@@ -70,6 +70,8 @@ def test_attention_by_hand() -> None:
         ({"window": 2, "sink_tokens": 1}, {"attend": (0, 384, 120)}),
         ({"chunk": 4}, {"attend": (0, 320, 100)}),  # position 4 closes its chunk, 5 opens one: 4+1
         ({"causal": False}, {"attend": (0, 640, 200)}),  # 2 * 5 pairs
+        # 3+3 pairs back, and the first of the two sees the second
+        ({"causal": False, "window": 3, "ahead": 4}, {"attend": (0, 448, 140)}),
         ({"n_kv_heads": 4}, {"kv": (320, 1280, 0), "rope": (0, 0, 144)}),
         # The input is 20 wide, the output still 10.
         ({"d_in": 20}, {"q": (240, 960, 0), "kv": (320, 1280, 0)}),
@@ -236,6 +238,7 @@ def test_layers_and_loops_multiply() -> None:
         ({"chunk": 7}, 1 + 6, "chunk"),
         ({"window": 7, "sink_tokens": 2}, None, "window"),
         ({"causal": False}, None, "bidirectional"),
+        ({"causal": False, "window": 7, "ahead": 3}, 1 + 6, "window"),
     ],
     ids=str,
 )
@@ -251,6 +254,10 @@ def test_how_far_back_a_layer_sees(fields: dict[str, Any], reach: int | None, wo
         ({"v_head_dim": None, "n_kv_heads": None}, "full, 4 heads, head_dim 3"),
         ({}, "full, 4 heads, 2 kv heads, head_dim 3, v 5"),
         ({"causal": False}, "bidirectional, 4 heads, 2 kv heads, head_dim 3, v 5"),
+        (
+            {"causal": False, "window": 7, "ahead": 3},
+            "window 7, 4 heads, 2 kv heads, head_dim 3, v 5, 3 ahead",
+        ),
         (
             {"window": 7, "sink_tokens": 2, "qk_norm": "head", "sinks": True, "gate": "head"},
             "window 7, 4 heads, 2 kv heads, head_dim 3, v 5, 2 sink tokens, qk norm, sinks, head gate",
@@ -319,7 +326,12 @@ def test_details(fields: dict[str, Any], expected: str) -> None:
         (
             {"causal": False, "window": 4},
             "blocks.it.window: without causal every token sees every other, and the window hides some (AC120) "
-            "leave window out",
+            "leave window out, or add ahead",
+        ),
+        (
+            {"ahead": 2, "window": 4},
+            "blocks.it.ahead: ahead stands beside a window that looks both ways (AC120) "
+            "add window and causal: false, without sink_tokens",
         ),
         (
             {"causal": False, "chunk": 4},

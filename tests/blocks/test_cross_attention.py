@@ -106,6 +106,22 @@ def test_reach_and_words() -> None:
     assert figures.reach(found) is None
 
 
+def test_a_source_that_another_model_makes() -> None:
+    fields = {"blocks": {"it": CROSS}, "mixer": "it", "d_source": 7}
+    found = spec(**fields)
+    assert (found.sort, found.extra_components) == ("decoder of a source", [])
+    load = Workload(new_tokens=2, cached_tokens=3, source_new=6, source_cached=1)
+    # 7 * 2*(3+5), six new tokens of the source; nothing else works on them
+    assert rows(of(found.lower(load), "layers.it")) == BASE | {"kv": (112, 1344, 0)}
+    assert next(op for op in found.lower(load) if op.path == "embedding").tokens == 2
+    assert problems(**fields | {"mixer": "other", "blocks": {"other": {"kind": "ffn", "d_ff": 3}}}) == [
+        "d_source: no block reads a source (AC120) add a cross_attention block to the layers"
+    ]
+    assert problems(**FIELDS | {"d_source": 7}) == [
+        "d_source: the encoder makes what d_source is the width of (AC120) leave d_source out"
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -115,7 +131,7 @@ def test_reach_and_words() -> None:
         ),
         (
             {"d_source": 20},
-            "blocks.it.d_source: d_source is 20, but the encoder has the d_model of 10 (AC120) leave d_source out",
+            "blocks.it.d_source: d_source is 20, but the source is 10 wide (AC120) leave d_source out",
         ),
         ({"bias": ["gate"]}, 'blocks.it.bias: bias knows no "gate" (AC103) it may list q, k, v, o'),
     ],
@@ -127,7 +143,8 @@ def test_what_cross_attention_cannot_be(fields: dict[str, Any], expected: str) -
 
 def test_without_an_encoder_there_is_nothing_to_read() -> None:
     fields = {name: value for name, value in FIELDS.items() if name != "encoder"}
-    assert problems(**fields) == ["blocks: cross-attention reads an encoder, and there is none (AC120) add encoder"]
+    assert problems(**fields) == ["blocks: cross-attention reads an encoder, and there is none (AC120) "
+        "add encoder, or d_source where another model is the encoder"]
     # A block that stands nowhere reads nothing.
     assert spec(**fields | {"mixer": "both"})
 
