@@ -124,10 +124,11 @@ class EncoderEmbedding(Model):
 class Encoder(Model):
     """An encoder stack that uses the same ``blocks``; its tokens see each other both ways.
 
-    It shares the decoder's embedding, its norm included, unless ``embedding`` says otherwise. ``input``:
-    it reads frames or pixels and no table. ``d_model``: its width where it differs, which takes a table
-    of its own or an ``input``. ``relative_bias: false``: it has none of the decoder's. ``positions``: rows of a learned table, or of several that are added (one
-    for rows and one for columns of patches).
+    It shares the decoder's embedding, its norm included, unless ``embedding`` says otherwise.
+    ``input``: it reads frames or pixels and no table. ``d_model``: its width where it differs, which
+    takes a table of its own or an ``input``. ``relative_bias: false``: it has none of the decoder's.
+    ``positions``: rows of a learned table, or of several that are added (one for rows and one for
+    columns of patches).
     """
 
     n_layers: Layers

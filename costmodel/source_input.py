@@ -75,9 +75,10 @@ class Convolution(Model):
 class SourceInput(Model):
     """Convolutions before the first layer, in place of a table: over frames, samples or pixels.
 
-    The input has ``channels`` values a position. The source is counted in tokens, which are the positions
-    behind the last convolution; before it there are as many as give these: ``stride`` times as many, without
-    padding ``kernel - stride`` more. ``scalars``: learned numbers of a compression of the input. FLOPs: 2 x kernel x in x out a position of the output.
+    The input has ``channels`` values a position. The source is counted in tokens, which are the
+    positions behind the last convolution; before it there are as many as give these: ``stride``
+    times as many, without padding ``kernel - stride`` more. ``scalars``: learned numbers of a
+    compression of the input. FLOPs: 2 x kernel x in x out a position of the output.
     Source: arXiv:2212.04356, section 2.2 (Whisper); transformers 5.23, speech_to_text, moonshine, pix2struct.
     """
 

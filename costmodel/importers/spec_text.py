@@ -10,7 +10,7 @@ _WIDTH = 100
 _GROUPED = 10_000  # from here on digits are grouped
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*(?: [A-Za-z0-9(][A-Za-z0-9._()/-]*)*")
 _WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
-_OPEN = ("blocks", "shared", "components", "encoder")  # mappings whose entries have lines of their own
+_OPEN = ("blocks", "shared", "components", "encoder", "input")  # mappings whose entries have lines of their own
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:

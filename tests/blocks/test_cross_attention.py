@@ -143,8 +143,10 @@ def test_what_cross_attention_cannot_be(fields: dict[str, Any], expected: str) -
 
 def test_without_an_encoder_there_is_nothing_to_read() -> None:
     fields = {name: value for name, value in FIELDS.items() if name != "encoder"}
-    assert problems(**fields) == ["blocks: cross-attention reads an encoder, and there is none (AC120) "
-        "add encoder, or d_source where another model is the encoder"]
+    assert problems(**fields) == [
+        "blocks: cross-attention reads an encoder, and there is none (AC120) "
+        "add encoder, or d_source where another model is the encoder"
+    ]
     # A block that stands nowhere reads nothing.
     assert spec(**fields | {"mixer": "both"})
 

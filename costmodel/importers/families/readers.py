@@ -22,7 +22,13 @@ def pix2struct(c: Config) -> Draft:
     text, vision = c.sub("text_config"), c.sub("vision_config")
     for part in (c, text, vision):
         [part.get(key) for key in SCALES]
-    c.get("is_vqa"), text.get("is_decoder"), text.get("add_cross_attention"), text.get("is_encoder_decoder"), text.get("tie_word_embeddings")
+    (
+        c.get("is_vqa"),
+        text.get("is_decoder"),
+        text.get("add_cross_attention"),
+        text.get("is_encoder_decoder"),
+        text.get("tie_word_embeddings"),
+    )
     for part in (text, vision):
         part.get("relative_attention_max_distance")
     vision.get("relative_attention_num_buckets")

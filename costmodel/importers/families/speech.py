@@ -97,7 +97,9 @@ def moonshine_streaming(c: Config) -> Draft:
     if inner.count("hidden_size") != width:
         inner.refuse("hidden_size", f"hidden_size of the encoder is not the decoder's {width}: not covered")
     heads = c.count("num_attention_heads")
-    c.require("num_key_value_heads", heads, None, why="differs from num_attention_heads, and its class needs them equal")
+    c.require(
+        "num_key_value_heads", heads, None, why="differs from num_attention_heads, and its class needs them equal"
+    )
     head_dim = c.count("head_dim", None) or width // heads
     bias = QKV if c.flag("attention_bias") else ()
     share = None if c.get("rope_parameters") else 0.8

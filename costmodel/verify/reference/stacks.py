@@ -163,9 +163,8 @@ class Stack(nn.Module):
         self.layout, self.features = layers_of(part, n_layers), features
         blocks, shared = spec["blocks"], spec.get("shared", {})
         source = spec.get("encoder", {}).get("d_model") or spec.get("d_source")
-        buckets = spec.get("relative_bias") if name == "layers" else None
-        if name == "encoder" and part.get("relative_bias", True):
-            buckets = spec.get("relative_bias")
+        placed = name == "layers" or (name == "encoder" and part.get("relative_bias", True))
+        buckets = spec.get("relative_bias") if placed else None
         tables = n_layers if spec.get("relative_per_layer") else 1
         self.tables = nn.ParameterList(
             nn.Parameter(torch.randn(buckets, spec["relative_heads"])) for _ in range(tables if buckets else 0)
