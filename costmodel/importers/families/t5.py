@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from costmodel.importers.config import Config
@@ -16,9 +17,15 @@ def t5(c: Config) -> Draft:
     The class ties the tables whatever ``tie_word_embeddings`` says: checkpoints of T5 1.1 and mT5
     say false and bring a head of their own, which transformers 5.23 does not build.
     """
+    return _t5(c, {})
+
+
+def _t5(c: Config, span: dict[str, int]) -> Draft:
+    """Return the two stacks; ``span`` is what an encoder's token sees, everything unless told otherwise."""
     c.get("tie_word_embeddings"), c.get("scalable_attention")  # the second is no key of the class either
     network = _network(c)
-    return _stacks(c, *([network] * n for n in _depths(c)))
+    encoder, decoder = ([network] * n for n in _depths(c))
+    return _stacks(c, encoder, decoder, span=span)
 
 
 def umt5(c: Config) -> Draft:
@@ -26,6 +33,17 @@ def umt5(c: Config) -> Draft:
     draft = t5(c)
     draft.fields["relative_per_layer"] = True
     return draft
+
+
+def longt5(c: Config) -> Draft:
+    """Read LongT5 with local attention: T5 whose encoder looks ``local_radius`` tokens back and as many ahead.
+
+    With transient global attention it would also see one token a block, summed from it.
+    """
+    c.require("encoder_attention_type", "local", why="adds tokens that stand for blocks")
+    c.get("global_block_size")
+    radius = c.count("local_radius")
+    return _t5(c, {"window": radius + 1, "ahead": int(radius)})
 
 
 def switch(c: Config) -> Draft:
@@ -93,14 +111,16 @@ def _depths(c: Config) -> tuple[int, int]:
     return depth, c.count("num_decoder_layers", depth)
 
 
-def _stacks(c: Config, encoder: Sequence[Part], decoder: Sequence[Part]) -> Draft:
+def _stacks(
+    c: Config, encoder: Sequence[Part], decoder: Sequence[Part], *, span: Mapping[str, int] = MappingProxyType({})
+) -> Draft:
     """Return the two stacks around their networks."""
     c.get("relative_attention_max_distance"), c.get("n_positions")  # no table has so many rows
     heads = c.count("num_heads")
     shape: dict[str, Any] = {"n_heads": heads, "head_dim": c.count("d_kv")}
     own = attention(c, "self", heads=heads, kv_heads=heads, head_dim=shape["head_dim"])
     own = Part("self", {**own.fields, "rope": False})
-    both_ways = Part("encode", {**own.fields, "causal": False})
+    both_ways = Part("encode", {**own.fields, "causal": False, **span})
     cross = Part("cross", {"kind": "cross_attention", **shape})
     fields: dict[str, Any] = {"d_model": c.count("d_model"), "vocab_size": c.count("vocab_size"), "tied": True}
     fields |= {"relative_bias": c.count("relative_attention_num_buckets"), "relative_heads": heads}

@@ -26,17 +26,35 @@ MOONSHINE = {
     "decoder_num_hidden_layers": 3, "encoder_num_attention_heads": 3, "decoder_num_attention_heads": 3,
     "pad_token_id": 1,
 }  # fmt: skip
+STREAMING = {
+    "vocab_size": 131, "hidden_size": 24, "intermediate_size": 50, "num_hidden_layers": 3, "num_attention_heads": 3,
+    "num_key_value_heads": 3, "pad_token_id": 1,
+    "encoder_config": {
+        "hidden_size": 24, "intermediate_size": 70, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 2, "sliding_windows": [[4, 3], [4, 0]],
+    },
+}  # fmt: skip
+PATCHES = {
+    "text_config": {"vocab_size": 131, "hidden_size": 24, "d_kv": 8, "num_heads": 3, "d_ff": 50, "num_layers": 3},
+    "vision_config": {
+        "hidden_size": 24, "patch_embed_hidden_size": 12, "d_ff": 70, "d_kv": 7, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "seq_len": 30,
+    },
+}  # fmt: skip
 # configuration, name and shape of the input, tokens of the encoder that come of it
 CASES: dict[str, tuple[dict[str, Any], str, tuple[int, ...], int]] = {
     "whisper": (SMALL | {"num_mel_bins": 7, "max_source_positions": 9}, "input_features", (1, 7, 18), 9),
     "speech_to_text": (SMALL | {"input_feat_per_channel": 7, "conv_channels": 22}, "input_features", (1, 36, 7), 9),
     # 9 tokens come of 19 frames, these of 61, and these of 60 * 64 + 127 samples
+    # 9 tokens come of 36 frames of 80 samples
+    "moonshine_streaming": (STREAMING, "input_values", (1, 36 * 80), 9),
+    "pix2struct": (PATCHES, "flattened_patches", (1, 9, 2 + 12), 9),
     "moonshine": (MOONSHINE, "input_values", (1, 60 * 64 + 127), 9),
 }
 
 
 @pytest.mark.parametrize("model_type", CASES)
-def test_speech_as_torch_counts_it(model_type: str) -> None:
+def test_an_encoder_as_torch_counts_it(model_type: str) -> None:
     config, name, shape, source = CASES[model_type]
     data = {"model_type": model_type, **config}
     cls = model_class(model_type)
@@ -45,7 +63,7 @@ def test_speech_as_torch_counts_it(model_type: str) -> None:
     model.set_attn_implementation("eager")
     tokens = torch.zeros(1, NEW, dtype=torch.long)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        made = model(**{name: torch.randn(shape)}, decoder_input_ids=tokens, use_cache=True)
+        made = model(**{name: torch.rand(shape)}, decoder_input_ids=tokens, use_cache=True)
     found = parse(import_text(json.dumps(data), "config.json").document)
     assert isinstance(found, Architecture)
     assert made.encoder_last_hidden_state.shape[1] == source
