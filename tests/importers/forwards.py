@@ -94,7 +94,7 @@ def theirs(data: dict[str, Any]) -> tuple[int, int]:
 
 
 def compare(data: dict[str, Any]) -> str:
-    """Return equal, refused, no model, or what is wrong."""
+    """Return equal, refused, no model, no source, degenerate, or what is wrong."""
     model_type = data["model_type"]
     try:
         flops, values = theirs(data)
@@ -105,6 +105,8 @@ def compare(data: dict[str, Any]) -> str:
         assert isinstance(found, Architecture)
     except (ArchcalcError, InvalidSpec):
         return "refused"
+    if found.reads_source:
+        return "no source"  # without which the class leaves out what reads it
     blocks = found.blocks.values()
     if any(1 in (getattr(block, name, None) for name in DEGENERATE) for block in blocks):
         return "degenerate"
