@@ -181,6 +181,13 @@ def cca(d: Draw) -> Spec:
     return spec | d.maybe("bias", True) | d.maybe("window", d.dim(2, 7)) | d.maybe("rope_dim", 2, 0.2)
 
 
+def host_attention(d: Draw) -> Spec:
+    """Return attention to the cache of another model."""
+    spec: Spec = {"kind": "host_attention"} | heads(d) | d.maybe("v_head_dim", d.dim(3, 13)) | d.maybe("rope", False)
+    spec |= d.maybe("q_norm", d.one("head", "full", "heads", "l2")) | d.maybe("window", d.dim(2, 7))
+    return spec | ({"bias": bias} if (bias := d.some("q", "o")) else {})
+
+
 def mamba(d: Draw) -> Spec:
     """Return Mamba."""
     spec: Spec = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.verify.reference.schedules import Place, expand
 
-from .draws import MIXERS, NETWORKS, Draw, ffn, heads, qk_norm
+from .draws import MIXERS, NETWORKS, Draw, ffn, heads, host_attention, qk_norm
 
 Spec = dict[str, Any]
 
@@ -175,9 +175,22 @@ def random_spec(seed: int) -> Spec:
     if d.chance(0.3) and not UNSAID & set(spec):
         depth = d.dim(1, 2)
         spec["mtp"] = {"depth": depth} | stack(d, plain, list(networks), depth, {})
+    if d.chance(0.12) and not {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams"} & spec.keys():
+        _host(d, spec)
     if d.chance(0.12):
         spec["components"] = {"vision": tower(d, spec["d_model"])}
     return spec
+
+
+def _host(d: Draw, spec: Spec) -> None:
+    """Make a drafter of a model without tables: every layer also reads the cache of its host."""
+    spec["host"] = {"d_model": d.dim()}
+    spec["blocks"] |= {"to-host": host_attention(d)}
+    columns = spec.get("layer") or [spec[name] for name in ("mixer", "ffn") if name in spec]
+    every = d.one("to-host", ["to-host"] * spec["n_layers"])
+    spec["layer"] = [*columns, every]
+    for name in ("mixer", "ffn"):
+        spec.pop(name, None)
 
 
 def tower(d: Draw, width: int) -> Spec:

@@ -31,7 +31,9 @@ MODULES = {
         granitemoeshared=granitemoe hunyuan_v1_moe jetmoe mixtral olmoe phimoe qwen2_moe qwen3_moe
     """,
     "gemma": "gemma gemma2 gemma3_text vaultgemma",
-    "gemma_n": "gemma3n_text gemma4_text gemma4_unified_text",
+    "gemma_n": """
+        gemma3n_text gemma4_assistant gemma4_text gemma4_unified_assistant=gemma4_assistant gemma4_unified_text
+    """,
     "glm_vl": "glm4v_moe_text=glm4v_moe glm4v_text=glm4v glm_image_text=glm_image glm_ocr_text=glm_ocr",
     "gpt": "biogpt bloom ctrl gpt-sw3=gpt2 gpt2 gpt_bigcode gpt_neo mpt openai-gpt=openai opt xglm",
     "hrm": "hrm_text",

@@ -12,6 +12,7 @@ from .attention import Attention, CrossAttention
 from .compressed import CompressedAttention
 from .convolved import ConvolvedAttention
 from .differential import DifferentialAttention
+from .host import HostAttention
 from .kept import Kept
 from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
@@ -30,6 +31,7 @@ KINDS: dict[str, Any] = {
     "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
     "cca": ConvolvedAttention,
+    "host_attention": HostAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
