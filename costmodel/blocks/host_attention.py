@@ -79,8 +79,8 @@ class HostAttention(Block):
         if self.rope:
             yield at.vector("rope", heads * (self.rope_dim or k), STEPS["rotary"])
         seen = at.cached if self.window is None else minimum(at.cached, self.window)
-        kind, page = "window" if self.window else "full", round_up(seen, at.load.page)
-        cache = State("kv", kind, seen, seen, 0, page, seen, 0, "kv", kv_heads, kv_heads * (k + v), 0)
+        page = round_up(seen, at.load.page)
+        cache = State("kv", "cross", seen, seen, 0, page, seen, 0, "kv", kv_heads, kv_heads * (k + v))
         yield at.attend(
             "attend",
             at.new * seen,

@@ -12,7 +12,7 @@ Spec = dict[str, Any]
 
 
 # What these do around the layers that predict further tokens is nowhere published.
-UNSAID = {"altup", "laurel", "ple", "residual_gate", "residual_scale"}
+UNSAID = {"altup", "laurel", "output_conv", "ple", "residual_gate", "residual_scale"}
 
 
 def schedule(d: Draw, names: list[str], n: int) -> str | list[str]:
@@ -60,7 +60,7 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     found: dict[str, Spec] = {}
     for name, spec in blocks.items():
         if spec["kind"] == "attention" and not {"keep", "indexer", "block_indexer"} & spec.keys() and d.chance(0.25):
-            reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "v_norm", "bias")}
+            reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "kv_conv", "v_norm", "bias")}
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
             found[f"{name}-index"] = {k: v for k, v in spec.items() if k != "indexer"} | {"index_from": name}
@@ -138,6 +138,7 @@ def features(d: Draw, n_layers: int) -> Spec:
     if way is None:
         scale = d.maybe("bias", False) | d.maybe("embedding", False)
         found |= d.one({"residual_gate": {}}, {"residual_scale": scale}, {})
+    found |= d.maybe("output_conv", {"d_conv": d.dim(1, 4)}, 0.3)
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 

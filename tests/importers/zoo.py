@@ -93,6 +93,7 @@ NEEDS: dict[str, dict[str, Any]] = {
 PER_LAYER = {"deepseek_ocr2_text": ("mlp_layer_types", ("dense", "sparse"))}  # a list that the class does not make up
 # Drafters that read their host's cache in every layer, which 5.23 refuses when it builds one: with the check lifted.
 DRAFTERS = ("gemma4_assistant", "gemma4_unified_assistant")
+UNVARIED = {"inkling_vision": ("patch_size", "temporal_patch_size")}  # of 0 the class counts factors without end
 WITHIN = {"chameleon": "vqmodel", "phi4_multimodal": "embed_tokens_extend"}  # towers within the decoder's module
 
 
@@ -350,7 +351,7 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     options = [
         key
         for key in keys
-        if key not in ("model_type", "is_encoder_decoder") and (key not in inside or isinstance(data.get(key), dict))
+        if key not in ("model_type", "is_encoder_decoder", *UNVARIED.get(model_type, ())) and (key not in inside or isinstance(data.get(key), dict))
     ]
     for key in LANGUAGE_MODELS:
         if isinstance(text := data.get(key), dict) and key in inside:

@@ -37,7 +37,9 @@ class Reference(nn.Module):
         self.norm = Norm(shape["norm"], width) if shape.get("norm") else None
         features = {
             f: spec[f]
-            for f in ("altup", "laurel", "ple", "ngrams", "residual_gate", "residual_scale", "hyper_connections")
+            for f in (
+                "altup", "laurel", "ple", "ngrams", "output_conv", "residual_gate", "residual_scale", "hyper_connections"
+            )  # fmt: skip
             if spec.get(f) is not None
         }
         self.stack = Stack("layers", spec, spec, spec["n_layers"], width, features)

@@ -18,7 +18,7 @@ from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
 from .mixture_of_attention import MixtureOfAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
-from .parts import Norm, Step, linear, silu
+from .parts import Norm, Step, conv, linear, matrix, silu
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
 from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, Scaled, connection
@@ -224,6 +224,8 @@ class Stack(nn.Module):
         if (of := features.get("ngrams")) is not None:
             self.ngrams = nn.ModuleList(NGrams(of, width, rows) for rows in of["rows"])
         places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
+        if (of := features.get("output_conv")) is not None:
+            self.convs = nn.ParameterDict({p: matrix(width, of["d_conv"]) for p in places})
         if features.get("residual_gate") is not None:
             self.residual_gates = nn.ParameterDict({p: nn.Parameter(torch.randn(width)) for p in places})
         if (of := features.get("residual_scale")) is not None:
@@ -312,6 +314,9 @@ class Stack(nn.Module):
             out = torch.stack(outs).sum(0)
             if place in self.after:
                 out = self.after[place](out)
+            if hasattr(self, "convs"):
+                slot = step.cache.slot((self.name, step.loop, i, j, "output_conv"))
+                out = out + conv(self.convs[place], None, out, slot, "conv", exact=True)
             if hasattr(self, "residual_gates"):  # muse_spark, without its temperature and floor
                 gate = torch.sigmoid(self.residual_gates[place])
                 total, out = (1 - gate * gate).sqrt() * total, gate * out
