@@ -300,7 +300,5 @@ class Attention(Block):
             v_head_dim=v,
             states=(cache,),
             weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks else (),
-            steps=STEPS["softmax"]
-            + (STEPS["softcap"] if self.softcap else 0)
-            + (STEPS["add"] if self.relative else 0),
+            steps=STEPS["softmax"] + (STEPS["softcap"] if self.softcap else 0) + (STEPS["add"] if self.relative else 0),
         )

@@ -39,9 +39,10 @@ class Router(Model):
     ``correction_bias`` is a buffer that only the choice uses. ``groups`` and ``top_groups`` limit
     the choice and change no count. ``hash``: the choice comes from a table by token id (a buffer
     of vocabulary x top_k). ``scale``: a learned vector on the router's normalised input;
-    ``expert_scale``: a learned factor of every expert; ``output_scale``: one of all that is chosen. ``hidden``: the scores come from a network
-    of this width, a projection down, a norm and two layers with biases; ``carried``: what the
-    router of the layer before made of the token, scaled by a learned vector, is added to it.
+    ``expert_scale``: a learned factor of every expert; ``output_scale``: one of all that is chosen.
+    ``hidden``: the scores come from a network of this width, a projection down, a norm and two layers
+    with biases; ``carried``: what the router of the layer before made of the token, scaled by a
+    learned vector, is added to it.
     """
 
     score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax"

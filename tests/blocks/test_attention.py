@@ -46,6 +46,22 @@ def test_attention_by_hand() -> None:
         ({"gate": "element", "gate_bias": "head"}, {"gate": (200, 800, 0), "gated": (4, 0, 120)}),
         ({"gate": "head"}, {"gate": (40, 160, 0), "gated": (0, 0, 80)}),
         ({"gate": "head", "bias": ["gate"]}, {"gate": (44, 160, 8), "gated": (0, 0, 80)}),
+        # 3 taps of 2*(3+5) channels, and the sum with what came in.
+        ({"kv_conv": 3}, {"kv_conv": (48, 192, 0), "kv_conv_add": (0, 0, 32)}),
+        # 2 numbers a head, 10*8; 7 distances for 4 heads of both tokens; one add a pair and head.
+        (
+            {"relative": {"width": 2, "extent": 7}},
+            {"relative": (80, 320, 0), "profiles": (14, 224, 0), "attend": (0, 576, 216)},
+        ),
+        (
+            {"relative": {"width": 2, "extent": 7, "clip": True}},
+            {
+                "relative": (80, 320, 0),
+                "relative_clip": (8, 0, 64),
+                "profiles": (14, 224, 0),
+                "attend": (0, 576, 216),
+            },
+        ),
         # RMS, 4 steps a value of 12 and of 6, for both tokens.
         ({"qk_norm": "head"}, {"q_norm": (3, 0, 96), "k_norm": (3, 0, 48)}),
         ({"qk_norm": "heads"}, {"q_norm": (12, 0, 96), "k_norm": (6, 0, 48)}),
@@ -115,6 +131,11 @@ def test_kv_heads_are_the_heads_unless_told_otherwise() -> None:
 )
 def test_what_is_kept(fields: dict[str, Any], expected: tuple[Any, ...]) -> None:
     assert state(block(PLAIN | fields)) == expected
+
+
+def test_columns_of_a_convolution_are_kept_in_fp32() -> None:
+    kept = [s for op in block(PLAIN | {"kv_conv": 3}) for s in op.states]
+    assert [(s.kind, s.role, s.width, s.kept, s.units) for s in kept][:1] == [("conv", "state", 48, 1, 2)]
 
 
 def test_what_engines_allocate() -> None:

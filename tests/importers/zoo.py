@@ -351,7 +351,8 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
     options = [
         key
         for key in keys
-        if key not in ("model_type", "is_encoder_decoder", *UNVARIED.get(model_type, ())) and (key not in inside or isinstance(data.get(key), dict))
+        if key not in ("model_type", "is_encoder_decoder", *UNVARIED.get(model_type, ()))
+        and (key not in inside or isinstance(data.get(key), dict))
     ]
     for key in LANGUAGE_MODELS:
         if isinstance(text := data.get(key), dict) and key in inside:

@@ -84,7 +84,8 @@ MODULES = {
         glm4v=wrapper glm4v_moe=wrapper glm5_next=wrapper glm_image=wrapper glm_ocr=wrapper glmasr=wrapper
         glmga=wrapper got_ocr2=wrapper granite4_vision=wrapper granite_docling=wrapper
         granite_speech=wrapper granite_speech_plus=wrapper hunyuan_vl=wrapper hyperclovax_vision_v2=wrapper
-        idefics2=wrapper idefics3=wrapper inkling_mm_model=wrapper instructblip=wrapper instructblipvideo=wrapper internvl=wrapper
+        idefics2=wrapper idefics3=wrapper inkling_mm_model=wrapper
+        instructblip=wrapper instructblipvideo=wrapper internvl=wrapper
         janus=wrapper kimi_k25=wrapper lfm2_vl=wrapper lfm3_vl=wrapper lighton_ocr=wrapper llama4=wrapper
         llava=wrapper llava_next=wrapper llava_next_video=wrapper llava_onevision=wrapper
         minicpm_ocr=wrapper minicpmv4_6=wrapper minicpmv4_7=wrapper minimax_m3_vl=wrapper mistral3=wrapper

@@ -68,7 +68,8 @@ class MixtureOfExperts(nn.Module):
         inner, d_ff, route = spec.get("latent") or width, spec["d_ff"], spec.get("router", {})
         outputs = self.n + spec.get("zero_experts", 0)
         hidden = route.get("hidden")
-        self.scored = (spec.get("shared") or {}).get("n_experts", 1) if (spec.get("shared") or {}).get("scored") else 0
+        of_all = spec.get("shared") or {}
+        self.scored = of_all.get("n_experts", 1) if of_all.get("scored") else 0
         self.router = linear(hidden or width, outputs + self.scored, route.get("bias", False))
         if route.get("output_scale"):
             self.output_scale = nn.Parameter(torch.ones(1))
@@ -99,8 +100,8 @@ class MixtureOfExperts(nn.Module):
         if shared := spec.get("shared"):
             biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
             other = ("keep", "keep_router", "output_scale")
-            of_all = {name: value for name, value in biased.items() if name not in other}
-            self.shared = FeedForward(of_all, width, shared.get("n_experts", 1) * shared["d_ff"])
+            plain = {name: value for name, value in biased.items() if name not in other}
+            self.shared = FeedForward(plain, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)
 
