@@ -40,6 +40,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def zoo(session: nox.Session) -> None:
+    """Import configurations of every family of transformers, compare, and write docs/data/zoo/coverage.csv."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.importers.survey", *session.posargs)
+
+
+@nox.session
 def mutation(session: nox.Session) -> None:
     """Change formulas one at a time and see whether the fast tests notice; half an hour, not for CI."""
     session.install("-e", ".[test,dev]")

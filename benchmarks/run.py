@@ -199,6 +199,17 @@ def curves(rounds: int) -> list[tuple[str, float, float]]:
     return [("million roofline points a CPU second, deepseek-v3", points, 1)]
 
 
+def imports(rounds: int) -> list[tuple[str, float, float]]:
+    """Return (what, loops, most): one configuration imported, and 150 in one process, each in fresh ones."""
+    command = [sys.executable, str(HERE / "imports.py")]
+    found = [subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() for _ in range(rounds)]
+    one, many = (min(float(row[at]) for row in found) for at in (0, 1))
+    return [
+        ("one import of a config.json, loops of 1,000", one, 100),
+        ("150 imports of as many model types in one process", many, 15_000),
+    ]
+
+
 BUDGETS = """\
 version: 1
 workloads:
@@ -256,6 +267,7 @@ def main() -> int:
     for rows, sign in (
         (processes(rounds), 1),
         (gates(rounds), 1),  # as in a fresh process: a heap full of specs slows what allocates
+        (imports(rounds), 1),
         (evaluations(rounds), 1),
         (sweeps(rounds), -1),
         (files(rounds), -1),

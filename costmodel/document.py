@@ -41,7 +41,10 @@ class Claim(Model):
 
 
 class Entry(Model):
-    """What every entry of the catalog has, published or not."""
+    """What every entry of the catalog has, published or not.
+
+    ``left_out`` names parts of the model that the spec does not describe: they are in no figure.
+    """
 
     format: Literal[1] = 1
     name: Name
@@ -51,6 +54,7 @@ class Entry(Model):
     claims: list[Claim] = []
     confidence: Literal["published", "rumour", "unverified"] = "published"
     max_context: Count | str | None = None
+    left_out: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
 
 
 class Unpublished(Entry):

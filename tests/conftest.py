@@ -20,6 +20,7 @@ if settings.get_current_profile_name() == "default":  # mutation testing brings 
     settings.load_profile("shared")
 
 COMPARED = "compared"  # (kind, count): families, forwards, ...
+ZOO = "zoo"  # counts of families, and of configurations that are equal or refused
 FUZZED = "fuzz"  # counts of specs, steps, figures, and specs by kind of block
 
 
@@ -36,16 +37,21 @@ def compared(record_property: Callable[[str, Any], None]) -> Callable[..., None]
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the sums over the tests that passed."""
-    torch, fuzz = Counter[str](), Counter[str]()
+    torch, fuzz, zoo = Counter[str](), Counter[str](), Counter[str]()
     for key, value in _noted(terminalreporter):
         if key == COMPARED:
             torch[value[0]] += value[1]
         elif key == FUZZED:
             fuzz.update(value)
+        elif key == ZOO:
+            zoo.update(value)
     if torch:
         terminalreporter.section("equal to torch and transformers")
         for kind in sorted(torch):
             terminalreporter.write_line(f"{torch[kind]:>8,} {kind.replace('_', ' ')}")
+    if zoo:
+        terminalreporter.section("configurations of every family of transformers, imported")
+        terminalreporter.write_line(", ".join(f"{kind} {count:,}" for kind, count in zoo.items()) + ", wrong 0")
     if fuzz:
         terminalreporter.section("random specs, equal to a second implementation")
         for kind in ("specs", "steps", "figures"):

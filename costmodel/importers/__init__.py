@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,10 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
             others = [name for name, _ in unread[1:7]] + (["..."] if len(unread) > 7 else [])
             error.note = f"{count_of(len(unread) - 1, 'more key')} like it: {', '.join(others)}"
         raise error
-    head = {"name": spec_name(where, data), "source": _source(where, data, draft.left_out)}
+    head = {"name": spec_name(where, data), "source": _source(where, data)}
+    left_out = {"left_out": list(draft.left_out)} if draft.left_out else {}
     return Imported(
-        head | draft.document(),
+        head | left_out | draft.document(),
         str(data["model_type"]),
         recipe(next(filter(None, quantized), None)),
         [name for name, _ in unread],
@@ -93,12 +94,10 @@ def spec_name(where: str, data: Mapping[str, Any]) -> str:
     return name or str(data["model_type"])
 
 
-def _source(where: str, data: Mapping[str, Any], left_out: Sequence[str]) -> dict[str, Any]:
+def _source(where: str, data: Mapping[str, Any]) -> dict[str, Any]:
     origin = data.get("_name_or_path")
     title = Path(where).name
     if isinstance(origin, str) and 0 < len(origin) <= 128 and origin.isprintable():
         title = f"{origin} {title}"
     note = f"imported, model type {data['model_type']}"
-    if left_out:
-        note += f"; left out: {', '.join(left_out)}"
     return {"title": title, "note": note}

@@ -11,7 +11,8 @@ from costmodel.importers.harmless import is_harmless
 from costmodel.importers.json_text import Path, error_at
 from costmodel.nodes import Source
 
-_MOST = 2**40  # as for the fields of a spec
+_MOST, _MOST_LAYERS = 2**40, 10_000  # as for the fields of a spec
+_LAYERS = ("layer", "layers", "depth", "blocks", "cycles")  # ends of keys of which adapters make lists
 _ABSENT: Any = object()
 
 
@@ -208,8 +209,11 @@ class Config:
             return self._null(key, null)
         if isinstance(value, Read):
             return value
-        if type(value) is not int or not least <= value <= _MOST:
+        most = _MOST_LAYERS if key.endswith(_LAYERS) else _MOST
+        if type(value) is not int or not least <= value:
             self._wrong(key, f"a whole number of at least {least}")
+        if value > most:
+            self._wrong(key, f"at most {most:,}")
         return Read(value, (*self.path, self.names[key])) if key in self.given else value
 
     def _null(self, key: str, null: Any) -> Any:

@@ -38,8 +38,8 @@ class Class(NamedTuple):
 
 
 @cache
-def _text() -> str:
-    return "\n" + PATH.read_text(encoding="utf-8")
+def _lines() -> bytes:
+    return b"\n" + PATH.read_bytes()
 
 
 @cache
@@ -51,8 +51,8 @@ def class_of(model_type: str) -> Class:
     """
     model_type = SAME_KEYS.get(model_type, model_type)
     # One line is parsed, not all: a command reads one or two classes.
-    start = _text().find(f'\n{{"model_type":"{model_type}",') + 1
+    start = _lines().find(f'\n{{"model_type":"{model_type}",'.encode()) + 1
     if not start:
         raise KeyError(model_type)
-    row = json.loads(_text()[start : _text().index("\n", start)])
+    row = json.loads(_lines()[start : _lines().index(b"\n", start)])
     return Class(row["keys"], row.get("also", {}), row.get("inside", {}))

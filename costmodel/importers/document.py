@@ -8,7 +8,7 @@ from typing import Any
 
 from costmodel.importers import Imported, import_text
 from costmodel.importers.config import Read
-from costmodel.importers.json_text import places
+from costmodel.importers.json_text import MAX_BYTES, places
 from costmodel.loader import Document, read_bytes, to_text
 from costmodel.nodes import Mapping, Node, Scalar, Sequence, Source
 
@@ -63,7 +63,7 @@ def read_config(path: Path) -> ImportedDocument:
         UnknownSpecError: no such file.
         SpecError: it cannot be read, or not be understood.
     """
-    text = to_text(read_bytes(path), str(path))
+    text = to_text(read_bytes(path, most=MAX_BYTES), str(path))
     return ImportedDocument(import_text(text, str(path)), text, str(path))
 
 
@@ -71,4 +71,4 @@ def is_config(path: Path) -> bool:
     """Say whether a file is a configuration, not a spec written as JSON: whether it names a model type."""
     if path.suffix != ".json":
         return False
-    return b'"model_type"' in read_bytes(path) or path.name == "config.json"
+    return path.name == "config.json" or b'"model_type"' in read_bytes(path, most=MAX_BYTES)

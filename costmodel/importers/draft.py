@@ -80,10 +80,15 @@ def _key(part: Part) -> tuple[str, str]:
 
 
 def _parts(layers: Sequence[Layer]) -> Iterator[Part]:
-    """Yield the blocks of a stack in order of their sublayer, so that mixers are listed before networks."""
+    """Yield the blocks of a stack in order of their sublayer, so that mixers are listed before networks.
+
+    Layers that are alike usually share their sublayers, of which each comes once.
+    """
+    seen: set[int] = set()
     for index in range(max((len(layer) for layer in layers), default=0)):
         for layer in layers:
-            if index < len(layer):
+            if index < len(layer) and id(layer[index]) not in seen:
+                seen.add(id(layer[index]))
                 yield from _together(layer[index])
 
 
@@ -123,15 +128,18 @@ def _suffixes(variants: Sequence[Mapping[str, Any]]) -> list[str]:
 def _schedules(layers: Sequence[Layer], names: Names) -> dict[str, Any]:
     """Return the schedules of a stack: mixer and ffn where the second of two sublayers is a network, else layer."""
     depth = max(len(layer) for layer in layers)
+    entries: dict[int, str] = {}  # by the sublayer, which layers share
+
+    def entry(sublayer: Sublayer) -> str:
+        if id(sublayer) not in entries:
+            together = [names[_key(part)][0] for part in _together(sublayer)]
+            entries[id(sublayer)] = " & ".join(together) or "none"
+        return entries[id(sublayer)]
+
     columns = [
-        shortest([_entry(layer[index] if index < len(layer) else None, names) for layer in layers])
-        for index in range(depth)
+        shortest([entry(layer[index]) if index < len(layer) else "none" for layer in layers]) for index in range(depth)
     ]
     second = [part for layer in layers for part in _together(layer[1] if len(layer) > 1 else None)]
     if depth == 2 and not any(part.fields.get("kind") in _MIXERS for part in second):
         return dict(zip(("mixer", "ffn"), columns, strict=True))
     return {"layer": columns}
-
-
-def _entry(sublayer: Sublayer, names: Names) -> str:
-    return " & ".join(names[_key(part)][0] for part in _together(sublayer)) or "none"

@@ -126,9 +126,13 @@ def _side_by_side(architectures: Sequence[Wanted], asked: AskedOfTwo) -> Compare
     page.conventions = conventions(
         choices,
         mla={phase: [way for row in rows for way in points.ways(row.flops)[phase]] for phase in ("prefill", "decode")},
-        not_counted=[name for row in rows for name in row.params.not_in_total],
+        without=[name for row in rows for name in (*row.params.not_in_total, *_left_out(row))],
     )
     return page
+
+
+def _left_out(row: CompareRow) -> list[str]:
+    return row.architecture.left_out if row.architecture else []
 
 
 def _row(model: Architecture, choices: Choices) -> CompareRow:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from costmodel import figures
+from costmodel.architecture import Architecture
 from costmodel.report.choices import Choices
 
 
@@ -25,10 +27,18 @@ class Conventions:
     not_counted: list[str] = field(default_factory=list)
 
 
+def not_counted(architecture: Architecture, include: Sequence[str] = ()) -> list[str]:
+    """Return the parts of a model that are in no total: those not asked for, and those that its spec leaves out."""
+    return [*figures.params(architecture, include).not_in_total, *architecture.left_out]
+
+
 def conventions(
-    choices: Choices, *, mla: dict[str, Iterable[str]] | None = None, not_counted: Iterable[str] = ()
+    choices: Choices, *, mla: dict[str, Iterable[str]] | None = None, without: Iterable[str] = ()
 ) -> Conventions:
-    """Return the conventions of a page. ``mla`` lists the executions seen in each phase."""
+    """Return the conventions of a page.
+
+    ``mla`` lists the executions seen in each phase; ``without`` are parts in no total.
+    """
     ways = {phase: " and ".join(dict.fromkeys(seen)) for phase, seen in (mla or {}).items()}
     return Conventions(
         attention=choices.attention,
@@ -37,5 +47,5 @@ def conventions(
         dtype=choices.recipe.cache_text,
         page=choices.page,
         included=list(choices.include),
-        not_counted=list(dict.fromkeys(not_counted)),
+        not_counted=list(dict.fromkeys(without)),
     )

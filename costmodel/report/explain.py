@@ -11,7 +11,7 @@ from costmodel.formula import Pick, Rounded, Sum, evaluate, total
 from costmodel.formula_text import number_text, text
 from costmodel.report.choices import Asked, Choices
 from costmodel.report.claims import Verdict, check
-from costmodel.report.conventions import Conventions, conventions
+from costmodel.report.conventions import Conventions, conventions, not_counted
 from costmodel.report.countings import Counting, countings
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.figure import figure_named, plain_value, step
@@ -145,7 +145,7 @@ def explain(
         not_in_total=list(params.not_in_total),
         share_of_total=params.active / params.total if figure == "params.active" else None,
         source=source_of(found),
-        conventions=conventions(choices, not_counted=params.not_in_total),
+        conventions=conventions(choices, without=not_counted(found, choices.include)),
         choices=choices,
     )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Unpack
 
-from costmodel import figures
 from costmodel.dtypes import Recipe
 from costmodel.report.choices import tokens
-from costmodel.report.conventions import Conventions, conventions
+from costmodel.report.conventions import Conventions, conventions, not_counted
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.report.fit_search import FitRow, Less, Search
 from costmodel.report.limits import CHUNK
@@ -86,6 +85,6 @@ def fit(architecture: Wanted, hardware: str, *, chunk: int | str = CHUNK, **aske
         tried=search.tried,
         source=source,
         sources=[*([source] if source else []), *hardware_source(found.hardware)],
-        conventions=conventions(found.choices, not_counted=figures.params(found.architecture).not_in_total),
+        conventions=conventions(found.choices, without=not_counted(found.architecture)),
         setup=found,
     )

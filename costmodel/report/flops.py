@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from costmodel import figures
 from costmodel.errors import UsageError
 from costmodel.report.choices import Asked, Choices, natural, tokens
-from costmodel.report.conventions import Conventions, conventions
+from costmodel.report.conventions import Conventions, conventions, not_counted
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
 from costmodel.report.source import SourceRow, Wanted, architecture_of, check_components, source_of
 
@@ -106,7 +106,7 @@ def flops(
         ops=[_op_row(op) for op in step] if ops else None,
         source=source,
         sources=[source] if source else [],
-        conventions=conventions(choices, mla={"step": total.latent}, not_counted=params.not_in_total),
+        conventions=conventions(choices, mla={"step": total.latent}, without=not_counted(found, choices.include)),
         choices=choices,
         load=load,
     )

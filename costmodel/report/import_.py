@@ -9,6 +9,7 @@ from typing import Any
 from costmodel.errors import InvalidSpec, UsageError
 from costmodel.importers import import_text
 from costmodel.importers.document import ImportedDocument
+from costmodel.importers.json_text import MAX_BYTES
 from costmodel.importers.spec_text import to_yaml
 from costmodel.loader import locate, read_bytes, to_text
 from costmodel.report.data import PRIVATE, SCHEMA
@@ -45,7 +46,7 @@ def import_(config: str, *, lenient: bool = False, name: str | None = None) -> I
         SpecError: it is no configuration, of an unknown family, or has keys that are not understood.
         UsageError: ``name`` cannot be the name of a spec.
     """
-    text = to_text(read_bytes(Path(config)), config)
+    text = to_text(read_bytes(Path(config), most=MAX_BYTES), config)
     found = import_text(text, config, lenient=lenient)
     if name is not None:
         found.document["name"] = name
@@ -56,7 +57,6 @@ def import_(config: str, *, lenient: bool = False, name: str | None = None) -> I
             raise UsageError(f"--name: {error.problems[0].message}") from None
         raise locate(error, ImportedDocument(found, text, config)) from None
     comments = [f"# stored as: --dtype {found.dtype}\n"] if found.dtype else []
-    comments += [f"# left out, counted nowhere: {', '.join(found.left_out)}\n"] if found.left_out else []
     comments += [f"# ignored: {', '.join(found.ignored)}\n"] if found.ignored else []
     return Import(
         found.document["name"],

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Unpack
 
-from costmodel import figures, memory
+from costmodel import memory
 from costmodel.errors import UsageError
 from costmodel.mix import steady
 from costmodel.report.choices import tokens
-from costmodel.report.conventions import Conventions, conventions
+from costmodel.report.conventions import Conventions, conventions, not_counted
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
 from costmodel.report.device import WIDER
 from costmodel.report.limits import CHUNK, Limits, ServeMemory, limits, room_of
@@ -152,7 +152,7 @@ def serve(
         speculation=guess,
         source=source,
         sources=[*([source] if source else []), *hardware_source(found.hardware)],
-        conventions=conventions(found.choices, not_counted=figures.params(found.architecture).not_in_total),
+        conventions=conventions(found.choices, without=not_counted(found.architecture)),
         setup=found,
     )
 

@@ -9,7 +9,7 @@ from costmodel import figures
 from costmodel.report import points
 from costmodel.report.choices import Asked, Choices
 from costmodel.report.claims import Verdict, check_all
-from costmodel.report.conventions import Conventions, conventions
+from costmodel.report.conventions import Conventions, conventions, not_counted
 from costmodel.report.data import OPTIONAL, PRIVATE, SCHEMA
 from costmodel.report.shape import Shape, describe
 from costmodel.report.source import SourceRow, Wanted, check_components, entry_of, source_of
@@ -56,6 +56,7 @@ class Show:
     flops: list[points.FlopsPoint] = field(default_factory=list)
     growth: points.Growth | None = None
     receptive_field: int | None = None
+    left_out: list[str] = field(default_factory=list)
     claims: list[Verdict] = field(default_factory=list)
     source: SourceRow | None = None
     sources: list[SourceRow] = field(default_factory=list)
@@ -89,7 +90,7 @@ def show(architecture: Wanted, *, weights: bool = False, **asked: Unpack[Asked])
     page.cache, page.flops = points.points(found, choices)
     page.growth = points.growth(found, choices)
     page.receptive_field = figures.reach(found)
-    page.conventions = conventions(choices, mla=points.ways(page.flops), not_counted=page.params.not_in_total)
+    page.conventions = conventions(choices, mla=points.ways(page.flops), without=not_counted(found, choices.include))
     if weights:
         page.weights = weight_rows(found)
     return page
@@ -106,6 +107,7 @@ def _identity(entry: Architecture | Unpublished, choices: Choices) -> Show:
         confidence=entry.confidence,
         model="not published",
         max_context=entry.max_context,  # type: ignore[arg-type]  # read as a count by validation
+        left_out=list(entry.left_out),
         claims=check_all(entry),
         source=source,
         sources=[source] if source else [],

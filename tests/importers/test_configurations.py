@@ -119,8 +119,8 @@ def test_lenient_lists_what_it_ignores(tmp_path: Path) -> None:
         ('{"model_type": "llama", "a": 1, "a": 2}', 'error AC011: the key "a" is there twice'),
         ('{"model_type": "llama",}', "error AC004: this is no JSON"),
         ("[]", "error AC005"),
-        ('{"model_type": "llama", "x": ' + "[" * 5000 + "]" * 5000 + "}", "error AC010: nested more than"),
-        ('{"model_type": "llama", "x": "' + "y" * 2**20 + '"}', "error AC010: the file is larger"),
+        ('{"model_type": "llama", "x": ' + "[" * 5000 + "]" * 5000 + "}", "error AC010: nested too deeply"),
+        ('{"model_type": "llama", "x": "' + "y" * 2**23 + '"}', "error AC010: the file is larger"),
         ('{"model_type": "llama", "x": ' + "9" * 9999 + "}", "error AC012: a number has too many digits"),
     ],
 )
@@ -172,3 +172,16 @@ def test_an_import_never_overwrites(tmp_path: Path) -> None:
 def test_contradictory_names_of_one_key_are_refused() -> None:
     with pytest.raises(SpecError, match="contradicts"):
         Config({"n_routed_experts": 4, "num_local_experts": 8}, "deepseek_v3", Source("x", "{}"))
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers"])
+def test_as_many_layers_as_nobody_has_are_refused(tmp_path: Path, key: str) -> None:
+    assert "should be at most 10,000" in refused(tmp_path, LLAMA | {key: 2**39})
+
+
+def test_towers_that_are_left_out_are_said_everywhere(tmp_path: Path) -> None:
+    path = written(tmp_path, {"model_type": "glmasr"})
+    assert cm.show(path).left_out == ["audio_config"]
+    assert "audio_config" in cm.show(path).conventions.not_counted
+    assert "audio_config" in cm.compare(path, "gpt2").conventions.not_counted
+    assert "left_out: [audio_config]\n" in cm.import_(path).yaml

@@ -1,0 +1,102 @@
+"""The families of transformers that generate text: one a folder, with the model types of its configurations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES, model_type_to_module_name
+
+from costmodel.importers.defaults import class_of
+
+from .class_defaults import MODELS
+
+# Folders whose generating classes have another name than ...ForCausalLM or ...ForConditionalGeneration.
+HEADS = ("bert", "ctrl", "flaubert", "gpt2", "openai", "xlm", "xlnet")
+_GENERATES = re.compile(r"^class \w*(?:ForCausalLM|ForConditionalGeneration)\w*\(", re.MULTILINE)
+# By their parameters, when they generate text (MECHANISMS of the design).
+ENCODER_DECODER = frozenset(
+    """
+    bart bigbird_pegasus blenderbot blenderbot_small canary cohere_asr dia fsmt led longt5 m2m_100 marian
+    mbart mllama moonshine moonshine_streaming mt5 musicgen musicgen_melody mvp nllb_moe pegasus pegasus_x
+    pix2struct plbart pop2piano pp_formulanet prophetnet qwen2_5_omni seamless_m4t seamless_m4t_v2
+    switch_transformers t5 t5gemma t5gemma2 udop umt5 whisper
+    """.split()  # noqa: SIM905  (names are easier to read)
+)
+MASKED = frozenset(
+    """
+    bert big_bird blip camembert data2vec electra ernie git megatron_bert rembert roberta
+    roberta_prelayernorm roc_bert roformer xlm_roberta xlm_roberta_xl xmod
+    """.split()  # noqa: SIM905  (names are easier to read)
+)
+# Families without an adapter, and what they need that the spec language does not have.
+MISSING: Mapping[str, str] = MappingProxyType(
+    {
+        "blip": "cross-attention to a tower",
+        "blt": "three stacks over patches of bytes",
+        "canary": "an audio encoder of convolutions and conformers",
+        "clvp": "speech codes behind a conditioning encoder",
+        "cohere_asr": "an audio encoder of convolutions and conformers",
+        "cpmant": "prompt tokens in front of every context",
+        "csm": "an embedding that sums codebooks, a depth decoder",
+        "dia": "an embedding that sums codebooks",
+        "doge": "a dynamic mask, product-key experts",
+        "gradium_phonon_tts": "an embedding that sums codebooks",
+        "higgs_audio_v2": "an embedding that sums codebooks, networks by type of token",
+        "inkling2": "attention over earlier blocks, dynamic convolutions",
+        "kosmos2": "a layer norm with a bias inside the network",
+        "kosmos2_5": "a layer norm with a bias inside the network",
+        "kyutai_speech_to_text": "an embedding that sums codebooks",
+        "led": "global tokens beside windows",
+        "longt5": "windows that look both ways",
+        "mllama": "cross-attention to a tower",
+        "moonshine": "an audio stem of convolutions",
+        "moonshine_streaming": "an audio stem of convolutions",
+        "musicgen": "an embedding that sums codebooks",
+        "musicgen_melody": "an embedding that sums codebooks",
+        "pegasus_x": "global tokens beside blocks",
+        "pi0": "a model without a head",
+        "pix2struct": "an encoder that reads patches",
+        "pocket_tts": "an audio decoder that generates no tokens",
+        "pop2piano": "an encoder that reads spectrograms",
+        "pp_formulanet": "cross-attention to a tower",
+        "prophetnet": "streams that predict further tokens in every layer",
+        "rembert": "a head of another width than the embedding",
+        "roc_bert": "embeddings of shapes and sounds",
+        "speech_to_text": "an audio stem of convolutions",
+        "t5gemma2": "self-attention and cross-attention in one softmax",
+        "trocr": "cross-attention to a tower",
+        "udop": "tables of positions in two dimensions",
+        "unlimited_ocr": "a window that never drops the prompt",
+        "voxtral_realtime": "a network a layer on a conditioning vector",
+        "whisper": "an audio stem of convolutions",
+        "xlnet": "attention over positions and segments with two streams",
+        "xmod": "an adapter for each language",
+    }
+)
+
+
+@cache
+def families() -> dict[str, list[str]]:
+    """Return every family with its model types."""
+    types: dict[str, list[str]] = {}
+    for model_type in CONFIG_MAPPING_NAMES:
+        types.setdefault(model_type_to_module_name(model_type), []).append(model_type)
+    found = {}
+    for folder in sorted(path for path in MODELS.iterdir() if path.name != "auto"):
+        code = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("modeling_*.py")))
+        if folder.name in HEADS or _GENERATES.search(code):
+            found[folder.name] = types.get(folder.name, [folder.name])
+    return found
+
+
+def kind(family: str) -> str:
+    """Return what a family is: decoder, multimodal decoder, encoder-decoder, masked."""
+    if family in ENCODER_DECODER:
+        return "encoder-decoder"
+    if family in MASKED:
+        return "masked"
+    inside = any(class_of(name).inside for name in families()[family])
+    return "multimodal decoder" if inside else "decoder"
