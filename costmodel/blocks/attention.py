@@ -237,6 +237,8 @@ class Attention(Block):
             f"{self.gate} gate" if self.gate else "",
             "values are keys" if self.kv == "tied" else "",
             f"cache of {self.kv_from}" if self.kv_from else "",
+            f"{self.kv_conv} taps on keys and values" if self.kv_conv else "",
+            f"bias by distance up to {self.relative.extent}" if self.relative else "",
             f"top {self.indexer.top_k}" if self.indexer else "",
         ]
         return ", ".join(filter(None, parts))

@@ -133,6 +133,21 @@ def test_what_is_kept(fields: dict[str, Any], expected: tuple[Any, ...]) -> None
     assert state(block(PLAIN | fields)) == expected
 
 
+def test_a_convolution_of_keys_reaches_further_and_needs_them() -> None:
+    found = spec(blocks={"it": PLAIN | {"window": 4, "kv_conv": 3}}, mixer="it")
+    assert figures.reach(found) == 1 + 3 + 2
+    tied = {"kv": "tied", "v_head_dim": None}
+    assert refused(PLAIN | tied | {"kv_conv": 3}) == [
+        "blocks.it.kv_conv: kv_conv works on keys and values, and values are keys (AC120) leave kv: tied out"
+    ]
+    assert refused(PLAIN | {"kv_conv": 3, "keep": "1/2"}) == [
+        "blocks.it.kv_conv: kv_conv works on keys of every token of the block, and keep says other (AC120)"
+    ]
+    assert refused(PLAIN | {"relative": {"width": 2, "extent": 3}, "d_in": 20}) == [
+        "blocks.it.relative: relative mixes profiles for every token of the stream (AC120) leave it out"
+    ]
+
+
 def test_columns_of_a_convolution_are_kept_in_fp32() -> None:
     kept = [s for op in block(PLAIN | {"kv_conv": 3}) for s in op.states]
     assert [(s.kind, s.role, s.width, s.kept, s.units) for s in kept][:1] == [("conv", "state", 48, 1, 2)]
@@ -279,6 +294,10 @@ def test_how_far_back_a_layer_sees(fields: dict[str, Any], reach: int | None, wo
         (
             {"chunk": 7, "kv": "tied", "v_head_dim": None},
             "chunk 7, 4 heads, 2 kv heads, head_dim 3, values are keys",
+        ),
+        (
+            {"v_head_dim": 3, "kv_conv": 4, "relative": {"width": 2, "extent": 9}},
+            "full, 4 heads, 2 kv heads, head_dim 3, 4 taps on keys and values, bias by distance up to 9",
         ),
     ],
 )
