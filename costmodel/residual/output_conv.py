@@ -25,6 +25,10 @@ class OutputConv(Feature):
 
     d_conv: Count
 
+    def reach(self) -> int:
+        """Return the taps less the token itself."""
+        return self.d_conv - 1
+
     def around(self, at: Site) -> Iterator[Op]:
         """Yield the convolution of every sublayer's output."""
         yield conv(at, "conv", at.width, self.d_conv, units=1, role="state")

@@ -136,6 +136,8 @@ def test_what_is_kept(fields: dict[str, Any], expected: tuple[Any, ...]) -> None
 def test_a_convolution_of_keys_reaches_further_and_needs_them() -> None:
     found = spec(blocks={"it": PLAIN | {"window": 4, "kv_conv": 3}}, mixer="it")
     assert figures.reach(found) == 1 + 3 + 2
+    around = spec(blocks={"it": PLAIN | {"window": 4}}, mixer="it", output_conv={"d_conv": 3})
+    assert figures.reach(around) == 1 + 3 + 2
     tied = {"kv": "tied", "v_head_dim": None}
     assert refused(PLAIN | tied | {"kv_conv": 3}) == [
         "blocks.it.kv_conv: kv_conv works on keys and values, and values are keys (AC120) leave kv: tied out"
