@@ -147,7 +147,7 @@ def mllama_text(c: Config) -> Draft:
         c.refuse("num_attention_heads", "num_attention_heads do not divide hidden_size")
     shape = {key: own.fields[key] for key in ("n_heads", "n_kv_heads", "head_dim") if key in own.fields}
     cross = Part("cross", {"kind": "cross_attention", **shape, "qk_norm": "head", "gate": "tanh"})
-    gated = Part("gated-mlp", changed(network, output_gate="tanh").fields)
+    gated = Part("gated-mlp", changed(network, output_scale=True).fields)
     layers: list[Layer] = [[cross, gated] if index in listed else [own, network] for index in range(depth)]
     fields = top(c, tied=False, embedding={"rows": c.count("vocab_size") + 8})
     if any(layer[0] is cross for layer in layers):
