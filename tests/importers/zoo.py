@@ -169,7 +169,7 @@ def without_pooler(model: torch.nn.Module) -> None:
 
 
 BERTS = (
-    "bert", "bert-generation", "camembert", "data2vec-text", "ernie", "megatron-bert", "roberta",
+    "bert", "bert-generation", "blip_text_model", "camembert", "data2vec-text", "ernie", "megatron-bert", "roberta",
     "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
 )  # fmt: skip
 # What a class allocates besides what the architecture has.
