@@ -149,7 +149,7 @@ def _has_encoder(model_type: str) -> bool:
 
 def without_unread_bias(model: torch.nn.Module) -> None:
     """Take away the bias that stands beside the head's own one where that is not tied to it: nothing reads it."""
-    head = model.get_output_embeddings()
+    head = (model.text_decoder if hasattr(model, "text_decoder") else model).get_output_embeddings()
     for module in model.modules():
         beside = getattr(module, "bias", None)
         if getattr(module, "decoder", None) is head and beside is not None and beside is not head.bias:
