@@ -93,6 +93,25 @@ CASES = {
         "blocks.c.d_source",
     ),
     "tokens have no row": (spec({}, embedding={"rows": 10}), "embedding.rows"),
+    "codebooks have rows, and there are none": (spec({}, embedding={"codebook_rows": 10}), "embedding.codebook_rows"),
+    "one table is several": (spec({}, embedding={"codebooks": 2}, tied=True), "embedding.codebooks"),
+    "one table is several heads": (spec({}, head={"codebooks": 2}, tied=True), "head.codebooks"),
+    "an encoder reads text that has no table": (
+        spec({"c": CROSS}, "c", encoder=ENCODER, embedding={"codebooks": 2}),
+        "encoder.embedding",
+    ),
+    "an encoder's table has rows, and there is none": (
+        spec({"c": CROSS}, "c", encoder=ENCODER | {"embedding": {"rows": 9}}),
+        "encoder.embedding.rows",
+    ),
+    "a projection has a bias, and there is none": (
+        spec({"c": CROSS}, "c", encoder=ENCODER | {"project_bias": True}),
+        "encoder.project_bias",
+    ),
+    "relative positions of an encoder lack heads": (
+        spec({"c": CROSS}, "c", encoder=ENCODER | {"relative_bias": 9}),
+        "encoder.relative_bias",
+    ),
     "two features bring streams": (
         spec({}, altup={"n_streams": 2}, hyper_connections={"n_streams": 2}),
         "altup",
