@@ -117,6 +117,7 @@ def norm(d: Draw) -> Spec:
     kind = d.one("rms", "rms", "layer", "none")
     found: Spec = {"kind": kind, "place": place} | d.maybe("final", False, 0.2)
     found |= d.maybe("bias", False) if kind == "layer" else {}
+    found |= d.maybe("kinds", d.dim(2, 3), 0.1)
     return found | (d.maybe("separate", True) if place == "parallel" else {})
 
 
@@ -211,7 +212,9 @@ def _frame(d: Draw, spec: Spec) -> None:
         spec["norm"] = spec.get("norm", {}) | {"place": "none"}
     spec |= d.maybe("tied", True) | d.maybe("positions", d.dim(20, 50), 0.25) | d.maybe("loops", d.dim(2, 3), 0.15)
     head = d.maybe("bias", True, 0.2) | (d.maybe("dense", True, 0.15) and {"dense": True} | d.maybe("dense_bias", True))
-    head |= d.maybe("norm", d.one("rms", "layer"), 0.15) | ({} if "tied" in spec else d.maybe("codebooks", d.dim(1, 4), 0.2))
+    head |= d.maybe("norm", d.one("rms", "layer"), 0.15) | (
+        {} if "tied" in spec else d.maybe("codebooks", d.dim(1, 4), 0.2)
+    )
     spec |= {"head": head} if head else {}
     if d.chance(0.4):
         shape = (

@@ -81,6 +81,14 @@ CASES = {
         spec({"f": MOE | {"expert_choice": True, "capacity_factor": 1, "zero_experts": 2}}),
         "blocks.f.zero_experts",
     ),
+    "nothing is scored, and there is a bias": (
+        spec({"f": MOE | {"top_k": 1, "router": {"by_kind": True, "bias": True}}}),
+        "blocks.f.router.bias",
+    ),
+    "a token of one kind has two experts": (
+        spec({"f": MOE | {"router": {"by_kind": True}}}),
+        "blocks.f.router.by_kind",
+    ),
     "a router picks what is kept, and all is": (spec({"f": FFN | {"keep_router": True}}), "blocks.f.keep_router"),
     "nobody reads the encoder": (spec({}, encoder=ENCODER), "encoder"),
     "the encoder reads itself": (spec({"c": CROSS}, "c", encoder=ENCODER | {"mixer": "c"}), "encoder"),

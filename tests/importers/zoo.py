@@ -184,6 +184,8 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "longcat_flash": without_zero_experts,
     "roformer": without_sines,
 }
+# Parts of every layer that tokens of another kind pass through.
+OTHER_KIND = {"higgs_audio_v2": ("mlp", "input_layernorm", "post_attention_layernorm")}
 # Towers of classes whose language model has no module of its own that holds all of it.
 TOWERS = {
     "clvp": ("conditioning_encoder", "text_encoder_model", "speech_encoder_model", "logit_scale"),
@@ -256,7 +258,8 @@ def count(model: torch.nn.Module) -> Counts:
         chosen = Fraction(chosen * config.n_routed_experts, config.n_routed_experts + zero)
     if zero := ZERO_EXPERTS.get(config.model_type):
         chosen = Fraction(chosen * config.num_experts, config.num_experts + zero)
-    idle: int | Fraction = 0
+    other = OTHER_KIND.get(model.config.model_type, ())
+    idle: int | Fraction = sum(size(m) for name, m in model.named_modules() if name.rpartition(".")[2] in other)
     for name, module in (model if total == whole else torch.nn.ModuleList([decoder])).named_modules():
         if not type(module).__name__.endswith("Experts") or "shared" in name:
             continue

@@ -48,16 +48,41 @@ def csm(c: Config) -> Draft:
     if c.flag("tie_codebooks_embeddings"):
         depth = c.get("depth_decoder_config") or {}
         missing = class_of("csm_depth_decoder_model").keys
-        for key, other in (("num_codebooks", "num_codebooks"), ("vocab_size", "vocab_size"), ("hidden_size", "backbone_hidden_size")):
+        for key, other in (
+            ("num_codebooks", "num_codebooks"),
+            ("vocab_size", "vocab_size"),
+            ("hidden_size", "backbone_hidden_size"),
+        ):
             size = depth.get(other, depth.get("codebook_size") if key == "vocab_size" else None)
             if (missing[other] if size is None else size) != c.count(key):
-                c.refuse(key, f"{key} is {c.count(key)}, and not that of depth_decoder_config, whose table is tied to this one")
+                c.refuse(
+                    key,
+                    f"{key} is {c.count(key)}, and not that of depth_decoder_config, whose table is tied to this one",
+                )
     layer = [attention(c, bias=ALL if c.flag("attention_bias") else ()), ffn(c, bias=c.flag("mlp_bias") or None)]
     codes, rows = c.count("num_codebooks"), c.count("vocab_size")
     table = {"rows": c.count("text_vocab_size"), "codebooks": codes, "codebook_rows": rows}
     draft = Draft(top(c, tied=False, embedding=table), [layer] * c.count("num_hidden_layers"))
     draft.left_out = c.leave_out("depth_decoder_config", "codec_config")
     return draft
+
+
+def higgs_audio_v2(c: Config) -> Draft:
+    """Read Higgs Audio 2: Llama whose networks and norms tokens of text and of sound have one each; it writes sound.
+
+    The head of text is built for training alone.
+    """
+    c.get("tie_word_embeddings")  # there is no head of text to tie
+    for key in ("audio_stream_bos_id", "audio_stream_eos_id"):  # two of the rows of a codebook
+        c.get(key)
+    codes, rows, text = c.count("num_codebooks"), c.count("codebook_size"), c.count("vocab_size")
+    experts = {"kind": "moe", "n_experts": 2, "top_k": 1, "d_ff": c.count("intermediate_size")}
+    experts |= {"bias": True} if c.flag("mlp_bias") else {}
+    bias = ALL if c.flag("attention_bias") else ()
+    layer = [attention(c, bias=bias), Part("text-or-sound", experts | {"router": {"by_kind": True}})]
+    table = {"rows": text, "codebooks": codes, "codebook_rows": rows}
+    above = top(c, tied=False, norm={"kinds": 2}, embedding=table, head={"codebooks": codes})
+    return Draft(above | {"vocab_size": rows}, [layer] * c.count("num_hidden_layers"))
 
 
 def kyutai_speech_to_text(c: Config) -> Draft:
@@ -147,7 +172,7 @@ def musicgen(c: Config) -> Draft:
         del fields["d_model"]
     else:
         fields |= {"project": True, "project_bias": True}
-    below: list[Layer] = [[mixer, Part("encode-mlp", network.fields)] for mixer, network in found.encoder[1]]  # type: ignore[misc, union-attr]
+    below: list[Layer] = [[mixer, Part("encode-mlp", network.fields)] for mixer, network in found.encoder[1]]  # type: ignore[union-attr]
     draft = _musicgen(part, cross=True)
     draft.encoder = fields, below
     draft.left_out = c.leave_out("audio_encoder")
@@ -155,9 +180,9 @@ def musicgen(c: Config) -> Draft:
 
 
 def musicgen_melody(c: Config) -> Draft:
-    """Read MusicGen Melody: the decoder alone. Text and melody, of towers that are left out, stand before its first token.
+    """Read MusicGen Melody: a decoder alone, as text and melody stand before its first token.
 
-    So do the matrices that bring them to its width.
+    Their towers are left out, and with them the matrices that bring them to its width.
     """
     draft = _musicgen(c.sub("decoder"), cross=False)
     draft.left_out = c.leave_out("text_encoder", "audio_encoder")

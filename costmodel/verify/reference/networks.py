@@ -65,7 +65,8 @@ class MixtureOfExperts(nn.Module):
         inner, d_ff, route = spec.get("latent") or width, spec["d_ff"], spec.get("router", {})
         outputs = self.n + spec.get("zero_experts", 0)
         hidden = route.get("hidden")
-        self.router = linear(hidden or width, outputs, route.get("bias", False))
+        if not route.get("by_kind"):
+            self.router = linear(hidden or width, outputs, route.get("bias", False))
         if hidden:
             self.router_down = linear(width, hidden, True)
             self.router_norm = Norm("rms", hidden)
@@ -126,16 +127,7 @@ class MixtureOfExperts(nn.Module):
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Route every token, compute its rows, add them up."""
         shape, flat = x.shape, x.flatten(0, 1)
-        routed = Norm("none", flat.shape[-1])(flat) * self.scale if hasattr(self, "scale") else flat
-        scores = self.router(self._hidden(routed, step) if hasattr(self, "router_down") else routed)
-        score = self.spec.get("router", {}).get("score", "softmax")
-        scores = {"softmax": lambda s: s.softmax(-1), "sigmoid": torch.sigmoid}.get(
-            score, lambda s: F.softplus(s).sqrt()
-        )(scores.float())
-        chosen = self._choose(scores, step, key)
-        weights = scores.gather(1, chosen).to(x.dtype)
-        if hasattr(self, "expert_scale"):
-            weights = weights * self.expert_scale[chosen]
+        chosen, weights = self._route(flat, step, key)
         inner = self.latent[0](flat) if hasattr(self, "latent") else flat
         inner = self.latent_norms[0](inner) if hasattr(self, "latent_norms") else inner
         rows = torch.arange(len(flat))[:, None].expand_as(chosen).flatten()
@@ -150,6 +142,20 @@ class MixtureOfExperts(nn.Module):
             shared = self.shared(flat, step, key)
             total = total + (shared * torch.sigmoid(self.shared_gate(flat)) if hasattr(self, "shared_gate") else shared)
         return total.reshape(shape)
+
+    def _route(self, flat: Tensor, step: Step, key: Any) -> tuple[Tensor, Tensor]:
+        """Return the experts of every token and what each counts; kinds of tokens take turns."""
+        if not hasattr(self, "router"):
+            return torch.arange(len(flat))[:, None] % self.n, torch.ones_like(flat[:, :1])
+        routed = Norm("none", flat.shape[-1])(flat) * self.scale if hasattr(self, "scale") else flat
+        scores = self.router(self._hidden(routed, step) if hasattr(self, "router_down") else routed)
+        score = self.spec.get("router", {}).get("score", "softmax")
+        scores = {"softmax": lambda s: s.softmax(-1), "sigmoid": torch.sigmoid}.get(
+            score, lambda s: F.softplus(s).sqrt()
+        )(scores.float())
+        chosen = self._choose(scores, step, key)
+        weights = scores.gather(1, chosen).to(flat.dtype)
+        return chosen, weights * self.expert_scale[chosen] if hasattr(self, "expert_scale") else weights
 
     def _hidden(self, x: Tensor, step: Step) -> Tensor:
         """Return what scores are made of: a network on the token and on what the last router made of it."""
