@@ -91,6 +91,8 @@ class Architecture(Entry):
     def _check_codebooks(self) -> None:
         """Raise Impossible where one table would have to be several, or text has none."""
         tables, heads = (self.embedding or Embedding()).tables, (self.head or Head()).codebooks
+        if self.tied and self.head and self.head.columns:
+            raise Impossible("a head that is the table has the columns of the vocabulary", "head.columns")
         if self.tied and (tables > 1 or heads > 1):
             place = "embedding.codebooks" if tables > 1 else "head.codebooks"
             raise Impossible("one table that is the head too has no codebooks", place, "leave tied out")

@@ -100,19 +100,23 @@ class Embedding(Model):
 class Head(Model):
     """The LM head: one matrix, with a ``bias`` or not; ``codebooks``: one for each token of a position.
 
-    ``norm``: a norm of its own before it, beside the final one. ``dense``: before it a matrix to
+    ``columns``: where it is not over the vocabulary, one column for a score (or for whether a frame is
+    the last). ``norm``: a norm of its own before it, beside the final one. ``dense``: before it a matrix to
     the width of the table (d_model x d_model where it is not factorised), with ``dense_bias`` or
     not, an activation and a norm of the layers' kind, as in BERT and ModernBERT's decoder.
     """
 
     bias: bool = False
     codebooks: Count = 1
+    columns: Count | None = None
     norm: Literal["rms", "layer"] | None = None
     dense: bool = False
     dense_bias: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Head:
+        if self.columns and self.codebooks > 1:
+            raise Impossible("columns are no vocabulary of which there are several", "columns", "leave codebooks out")
         if self.dense_bias and not self.dense:
             raise Impossible("dense_bias is a bias of dense, and there is none", "dense_bias", "add dense: true")
         return self

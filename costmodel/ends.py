@@ -123,7 +123,8 @@ def unembed(model: Architecture, load: Workload) -> Iterator[Op]:
 
 def head_columns(model: Architecture) -> int:
     """Return the logits of a position: the vocabulary, for each of the tokens that it predicts."""
-    return (model.head or Head()).codebooks * model.vocab_size
+    shape = model.head or Head()
+    return shape.columns or shape.codebooks * model.vocab_size
 
 
 def narrowed(model: Architecture, at: Site) -> Generator[Op, None, Size]:

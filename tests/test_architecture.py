@@ -59,6 +59,7 @@ BASE = {"embedding": (160, 0, 0), "lm_head": (160, 640, 0)}
         ),
         ({"head": {"codebooks": 4}}, {"lm_head": (640, 2560, 0)}),
         ({"head": {"codebooks": 4, "bias": True}}, {"lm_head": (704, 2560, 128)}),
+        ({"head": {"columns": 1, "bias": True}}, {"lm_head": (11, 40, 2)}),
         ({"head": {"norm": "layer"}}, {"head.own_norm": (20, 0, 140)}),
         ({"head": {"bias": True}}, {"lm_head": (176, 640, 32)}),
         ({"head": {"bias": False}}, {}),

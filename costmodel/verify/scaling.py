@@ -28,6 +28,7 @@ _ROWS = frozenset(("vocab_size", "rows", "codebook_rows", "positions"))
 _AT_MOST = {
     "token_types": 2,
     "codebooks": 3,
+    "columns": 3,
     "kinds": 2,
     "block": 3,
     "top_blocks": 2,

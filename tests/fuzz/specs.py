@@ -213,7 +213,7 @@ def _frame(d: Draw, spec: Spec) -> None:
     spec |= d.maybe("tied", True) | d.maybe("positions", d.dim(20, 50), 0.25) | d.maybe("loops", d.dim(2, 3), 0.15)
     head = d.maybe("bias", True, 0.2) | (d.maybe("dense", True, 0.15) and {"dense": True} | d.maybe("dense_bias", True))
     head |= d.maybe("norm", d.one("rms", "layer"), 0.15) | (
-        {} if "tied" in spec else d.maybe("codebooks", d.dim(1, 4), 0.2)
+        {} if "tied" in spec else d.maybe(d.one("codebooks", "codebooks", "columns"), d.dim(1, 4), 0.25)
     )
     spec |= {"head": head} if head else {}
     if d.chance(0.4):

@@ -104,6 +104,8 @@ CASES = {
     "codebooks have rows, and there are none": (spec({}, embedding={"codebook_rows": 10}), "embedding.codebook_rows"),
     "one table is several": (spec({}, embedding={"codebooks": 2}, tied=True), "embedding.codebooks"),
     "one table is several heads": (spec({}, head={"codebooks": 2}, tied=True), "head.codebooks"),
+    "a score is several": (spec({}, head={"codebooks": 2, "columns": 1}), "head.columns"),
+    "a score is the table": (spec({}, head={"columns": 1}, tied=True), "head.columns"),
     "an encoder reads text that has no table": (
         spec({"c": CROSS}, "c", encoder=ENCODER, embedding={"codebooks": 2}),
         "encoder.embedding",

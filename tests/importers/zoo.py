@@ -187,13 +187,16 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
 # Parts of every layer that tokens of another kind pass through.
 OTHER_KIND = {"higgs_audio_v2": ("mlp", "input_layernorm", "post_attention_layernorm")}
 # Towers of classes whose language model has no module of its own that holds all of it.
+VECTORS = ("flow_head", "loss_weighting", "audio_prompt_proj", "audio_latent_proj", "bos_latent")  # frames of sound
 TOWERS = {
     "clvp": ("conditioning_encoder", "text_encoder_model", "speech_encoder_model", "logit_scale"),
     "csm": ("depth_decoder", "codec_model"),
+    "gradium_phonon_tts": (*VECTORS, "num_speakers_embed", "num_speakers_proj", "duration_delta_proj"),
     "git": ("image_encoder", "visual_projection", "img_temporal_embedding"),
     "kyutai_speech_to_text": ("codec_model",),
     "moshi": ("depth_decoder", "audio_encoder"),
     "musicgen": ("audio_encoder",),
+    "pocket_tts": VECTORS,
     "musicgen_melody": ("text_encoder", "audio_encoder", "enc_to_dec_proj", "audio_enc_to_dec_proj"),
 }
 

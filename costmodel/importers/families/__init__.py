@@ -14,7 +14,10 @@ Adapter: TypeAlias = Callable[[Config], Draft]
 
 # module -> the model types that its functions read. A function has the name of its type, unless one follows ``=``.
 MODULES = {
-    "audio": "clvp csm dia higgs_audio_v2 kyutai_speech_to_text moshi musicgen musicgen_melody",
+    "audio": """
+        clvp csm dia gradium_phonon_tts=pocket_tts higgs_audio_v2 kyutai_speech_to_text moshi musicgen
+        musicgen_melody pocket_tts
+    """,
     "bart": """
         bart bigbird_pegasus blenderbot blenderbot-small fsmt m2m_100=m2m marian mbart mvp nllb-moe
         pegasus=blenderbot plbart=bart seamless_m4t=seamless seamless_m4t_v2=seamless

@@ -203,6 +203,22 @@ def _musicgen(c: Config, *, cross: bool) -> Draft:
     return Draft(above, [layer] * c.count("num_hidden_layers"))
 
 
+def pocket_tts(c: Config) -> Draft:
+    """Read Pocket TTS and Phonon: frames are vectors, not tokens; the one logit says whether a frame is the last.
+
+    The flow head that writes a frame is left out, and with it the matrices that read vectors,
+    speakers and durations.
+    """
+    c.get("tie_word_embeddings")  # there is no head of text to tie
+    mixer = attention(c, bias=ALL if c.flag("attention_bias") else ())
+    network = ffn(c, gated=False, activation=act(c.word("hidden_act", None)))
+    above = top(c, tied=False, norm=LAYER_NORM, head={"columns": 1, "bias": True})
+    draft = Draft(above, [[mixer, network]] * c.count("num_hidden_layers"))
+    vectors = ("flow_head_config", "latent_dim", "audio_prompt_dim", "num_speakers", "duration_delta")
+    draft.left_out = c.leave_out(*vectors)
+    return draft
+
+
 def _head(c: Config) -> int:
     """Return the width of a head of a class whose heads must make up the model's width together."""
     width, heads = c.count("hidden_size"), c.count("num_attention_heads")

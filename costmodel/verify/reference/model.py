@@ -48,7 +48,7 @@ class Reference(nn.Module):
         self.down = self.down if dense or narrow != width else None
         self.dense_norm = Norm(norm.get("kind", "rms"), narrow, bias=norm.get("bias", True)) if dense else None
         head = spec.get("head", {})
-        self.columns = head.get("codebooks", 1) * vocab
+        self.columns = head.get("columns") or head.get("codebooks", 1) * vocab
         self.head = self.table if spec.get("tied") else matrix(self.columns, narrow)
         self.head_norm = Norm(head["norm"], width) if head.get("norm") else None
         self.head_bias = nn.Parameter(torch.randn(self.columns)) if head.get("bias") else None
