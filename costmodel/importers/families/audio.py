@@ -34,7 +34,7 @@ def clvp(c: Config) -> Draft:
     draft = Draft(
         above | {"head": {"bias": True, "norm": "layer"}}, [[mixer, network]] * part.count("num_hidden_layers")
     )
-    draft.left_out = c.leave_out("text_config", "speech_config")
+    draft.left_out = [*c.leave_out("text_config", "speech_config"), "conditioning_encoder"]
     return draft
 
 
