@@ -74,7 +74,7 @@ class Embedding(Model):
     its own, and their rows are added up. With ``codebook_rows`` those tables have so many rows and
     stand beside the table of text, of which every position is counted with a row too (Moshi, CSM);
     without it there is no text (MusicGen, Dia).
-    Source: arXiv:2306.05284, section 2.4; arXiv:2410.00037, section 3.4.
+    Source: arXiv:2306.05284 (MusicGen); arXiv:2410.00037 (Moshi).
     """
 
     width: Count | None = None
