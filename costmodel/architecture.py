@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from costmodel.block import Block, Count, Impossible, Layers
 from costmodel.document import Embedding, Encoder, Entry, Head, Host, Mtp, Schedule, Sublayers
-from costmodel.ends import embed, embed_source, head_rows, narrowed, once, unembed
+from costmodel.ends import embed, embed_source, head_columns, head_rows, leave_source, narrowed, once, unembed
 from costmodel.ops import Op
 from costmodel.stack import Layout, Norm, RelativeBias, Stack, arrange
 from costmodel.workload import Workload
@@ -78,6 +78,7 @@ class Architecture(Entry):
         narrow = (self.embedding and self.embedding.width) or self.d_model
         if self.tied and self.head and self.head.width not in (None, narrow):
             raise Impossible(f"the head is {self.head.width} wide and its table {narrow}", "head.width", "tied: false")
+        self._check_codebooks()
         if {"altup", "hyper_connections"} <= set(self.features):
             raise Impossible("altup and hyper_connections both bring residual streams", "altup", "leave one out")
         self._check_host()
@@ -116,6 +117,18 @@ class Architecture(Entry):
         if given:
             raise Impossible(f"the input comes from the host, and {given[0]} asks for tables of its own", given[0])
 
+    def _check_codebooks(self) -> None:
+        """Raise Impossible where one table would have to be several, or text has none."""
+        tables, heads = (self.embedding or Embedding()).tables, (self.head or Head()).codebooks
+        if self.tied and self.head and self.head.columns:
+            raise Impossible("a head that is the table has the columns of the vocabulary", "head.columns")
+        if self.tied and (tables > 1 or heads > 1):
+            place = "embedding.codebooks" if tables > 1 else "head.codebooks"
+            raise Impossible("one table that is the head too has no codebooks", place, "leave tied out")
+        if tables > 1 and self.encoder and not (self.encoder.embedding and self.encoder.embedding.table):
+            message = "the encoder reads text, and the embedding has only codebooks"
+            raise Impossible(message, "encoder.embedding", "add embedding: {table: true} to the encoder")
+
     def _check_span(self, name: str, block: Block) -> None:
         """Raise Impossible where a window or chunk is wider than the longest context."""
         for field in ("window", "chunk"):
@@ -133,8 +146,9 @@ class Architecture(Entry):
             return
         if encoder.embedding is not None and encoder.embedding.table:
             raise Impossible("an encoder has an input or a table, not both", "encoder.input", "leave one of them out")
-        if found.width != self._source_width:
-            message = f"the input ends at a width of {found.width}, and the encoder is {self._source_width} wide"
+        width = encoder.d_model or self.d_model
+        if found.width != width:
+            message = f"the input ends at a width of {found.width}, and the encoder is {width} wide"
             last = f"encoder.input.convolutions[{len(found.convolutions) - 1}].out"
             raise Impossible(message, last)
 
@@ -153,7 +167,9 @@ class Architecture(Entry):
     @property
     def _source_width(self) -> int:
         """Return the width of what cross-attention reads; 0 without an encoder."""
-        return (self.encoder.d_model or self.d_model) if self.encoder else self.d_source or 0
+        if self.encoder is None:
+            return self.d_source or 0
+        return self.d_model if self.encoder.project else self.encoder.d_model or self.d_model
 
     @property
     def reads_source(self) -> bool:
@@ -196,11 +212,12 @@ class Architecture(Entry):
             vocab_size=self.vocab_size,
         )
 
-    def _relative(self, n_layers: int) -> RelativeBias | None:
+    def _relative(self, n_layers: int, own: Encoder | None = None) -> RelativeBias | None:
         """Return the relative positions of a stack of so many layers."""
-        if self.relative_bias is None or self.relative_heads is None:
+        of = own or self
+        if of.relative_bias is None or of.relative_heads is None:
             return None
-        return RelativeBias(self.relative_bias, self.relative_heads, n_layers if self.relative_per_layer else 1)
+        return RelativeBias(of.relative_bias, of.relative_heads, n_layers if self.relative_per_layer else 1)
 
     @cached_property
     def encoder_stack(self) -> Stack | None:
@@ -211,13 +228,15 @@ class Architecture(Entry):
         norm = self.encoder.norm or self.norm
         return Stack(
             "encoder",
-            self._source_width,
+            self.encoder.d_model or self.d_model,
             arranged,
             self.blocks,
             norm,
             1,
             (),
-            self._relative(self.encoder.n_layers) if self.encoder.relative_bias else None,
+            None
+            if self.encoder.relative_bias == 0
+            else self._relative(self.encoder.n_layers, self.encoder if self.encoder.relative_bias else None),
             keeps=False,
             vocab_size=self.vocab_size,
         )
@@ -253,9 +272,7 @@ class Architecture(Entry):
             stack = self.encoder_stack
             yield from embed_source(self, stack, load)
             yield from stack.lower(load, load.source_new, 0)
-            if stack.norm.final:
-                at = stack.site(load, load.source_new, 0, "encoder", 1)
-                yield at.norm("final_norm", kind=stack.norm.kind, bias=stack.norm.bias)
+            yield from leave_source(self, stack, load)
         for feature in self.features.values():
             yield from feature.model(once(self, load, feature.path, feature.component))
         yield from self.stack.lower(load, new, cached)
@@ -280,4 +297,4 @@ class Architecture(Entry):
             yield from feature.further(stack.site(load, load.new_tokens, load.cached_tokens, path, mtp.depth, "mtp"))
         shared = replace(at, stored=0, tokens=head_rows(load))  # the model's own head
         width = yield from narrowed(self, shared.sub("head"))
-        yield shared.project("head", d_in=width, head=self.vocab_size)
+        yield shared.project("head", d_in=width, head=head_columns(self))

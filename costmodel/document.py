@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from costmodel.block import Count, Impossible, Layers, Model
+from costmodel.block import Count, Impossible, Layers, Model, Natural
 from costmodel.source_input import SourceInput
 from costmodel.stack import Norm
 
@@ -71,6 +71,12 @@ class Embedding(Model):
     down before the head. ``narrow``: norm and positions stand at its width, before that projection
     (ELECTRA). ``norm`` follows it (``none``: one without weights); ``token_types`` are rows of a second
     table. ``rows``: rows of the table where they differ from the vocabulary.
+
+    ``codebooks``: a position is so many tokens at once, as a frame of sound is; each has a table of
+    its own, and their rows are added up. With ``codebook_rows`` those tables have so many rows and
+    stand beside the table of text, of which every position is counted with a row too (Moshi, CSM);
+    without it there is no text (MusicGen, Dia).
+    Source: arXiv:2306.05284 (MusicGen); arXiv:2410.00037 (Moshi).
     """
 
     width: Count | None = None
@@ -79,25 +85,39 @@ class Embedding(Model):
     token_types: Count | None = None
     bias: bool = False
     narrow: bool = False
+    codebooks: Count | None = None
+    codebook_rows: Count | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Embedding:
+        if self.codebook_rows and not self.codebooks:
+            message = "codebook_rows are rows of codebooks, and there are none"
+            raise Impossible(message, "codebook_rows", "add codebooks")
         for field in ("bias", "narrow"):
             if getattr(self, field) and self.width is None:
                 raise Impossible(f"{field} is of a projection from the table's width, and there is none", field)
         return self
 
+    @property
+    def tables(self) -> int:
+        """Return how many tables of ``rows`` rows a token is looked up in."""
+        return 1 if self.codebook_rows else self.codebooks or 1
+
 
 class Head(Model):
-    """The LM head: one matrix, with a ``bias`` or not.
+    """The LM head: one matrix, with a ``bias`` or not; ``codebooks``: one for each token of a position.
 
-    ``dense``: before it a matrix to the width of the table (d_model x d_model where it is not
-    factorised), with ``dense_bias`` or not, an activation and a norm of the layers' kind, as in
-    BERT and ModernBERT's decoder. ``width``: what ``dense`` leads to where it is not the table's
-    (RemBERT).
+    ``columns``: where it is not over the vocabulary, one column for a score (or for whether a frame is
+    the last). ``norm``: a norm of its own before it, beside the final one. ``dense``: before it a matrix to
+    the width of the table (d_model x d_model where it is not factorised), with ``dense_bias`` or
+    not, an activation and a norm of the layers' kind, as in BERT and ModernBERT's decoder.
+    ``width``: what ``dense`` leads to where it is not the table's (RemBERT).
     """
 
     bias: bool = False
+    codebooks: Count = 1
+    columns: Count | None = None
+    norm: Literal["rms", "layer"] | None = None
     dense: bool = False
     dense_bias: bool = False
     width: Count | None = None
@@ -106,6 +126,8 @@ class Head(Model):
     def _consistent(self) -> Head:
         if self.width and not self.dense:
             raise Impossible("width is what dense leads to, and there is none", "width", "add dense: true")
+        if self.columns and self.codebooks > 1:
+            raise Impossible("columns are no vocabulary of which there are several", "columns", "leave codebooks out")
         if self.dense_bias and not self.dense:
             raise Impossible("dense_bias is a bias of dense, and there is none", "dense_bias", "add dense: true")
         return self
@@ -126,11 +148,19 @@ class Host(Model):
 class EncoderEmbedding(Model):
     """What an encoder does not share with the decoder: the ``table``, the ``norm`` that follows it.
 
-    The norm of the top-level ``embedding`` is then the decoder's alone.
+    ``rows``: rows of its table, where its vocabulary is another than the decoder's. The norm of the
+    top-level ``embedding`` is then the decoder's alone.
     """
 
     table: bool = False
+    rows: Count | None = None
     norm: Literal["rms", "layer"] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EncoderEmbedding:
+        if self.rows and not self.table:
+            raise Impossible("rows are those of a table of its own, and there is none", "rows", "add table: true")
+        return self
 
 
 class Encoder(Model):
@@ -138,13 +168,17 @@ class Encoder(Model):
 
     It shares the decoder's embedding, its norm included, unless ``embedding`` says otherwise.
     ``input``: it reads frames or pixels and no table. ``d_model``: its width where it differs, which
-    takes a table of its own or an ``input``. ``relative_bias: false``: it has none of the decoder's.
-    ``positions``: rows of a learned table, or of several that are added (one for rows and one for
-    columns of patches).
+    takes a table of its own or an ``input``. ``project``: a matrix, with ``project_bias`` or not,
+    brings its output to the decoder's width before anything reads it. ``relative_bias`` and
+    ``relative_heads`` are the encoder's where the decoder has none; ``relative_bias: 0``: it has none of
+    the decoder's. ``positions``: rows of a learned table, or of several that are added (one for rows
+    and one for columns of patches).
     """
 
     n_layers: Layers
     d_model: Count | None = None
+    project: bool = False
+    project_bias: bool = False
     embedding: EncoderEmbedding | None = None
     input: SourceInput | None = None
     layer: Sublayers | None = None
@@ -152,7 +186,17 @@ class Encoder(Model):
     ffn: Schedule | None = None
     norm: Norm | None = None
     positions: Count | list[Count] | None = None
-    relative_bias: bool = True
+    relative_bias: Natural | None = None
+    relative_heads: Count | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Encoder:
+        if self.project_bias and not self.project:
+            message = "project_bias is a bias of project, and there is none"
+            raise Impossible(message, "project_bias", "add project: true")
+        if self.relative_bias and not self.relative_heads:
+            raise Impossible("relative_bias needs relative_heads", "relative_bias", "add relative_heads")
+        return self
 
     @property
     def apart(self) -> bool:

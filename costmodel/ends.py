@@ -34,11 +34,14 @@ def once(model: Architecture, load: Workload, path: str, component: str) -> Site
     )
 
 
-def _table(path: str, rows: int, width: int, load: Workload, new: Size, *, lookup: bool = True) -> Lookup:
-    """Return rows of a table that every new token looks up."""
-    name = path.rpartition(".")[2]
+def _table(
+    path: str, rows: int, width: int, load: Workload, new: Size, *, lookup: bool = True, tables: int = 1
+) -> Lookup:
+    """Return rows of a table, or of several that are one below the other, that every new token looks up."""
+    name, rows = path.rpartition(".")[2], tables * rows
     weight = Weight(name, (rows, width), role="embed", lookup=lookup, split="vocabulary", units=rows)
-    return Lookup(path=path, component="embedding", runs=1, tokens=load.batch * new, weights=(weight,), width=width)
+    tokens = load.batch * new * tables
+    return Lookup(path=path, component="embedding", runs=1, tokens=tokens, weights=(weight,), width=width)
 
 
 def embed(model: Architecture, load: Workload) -> Iterator[Op]:
@@ -52,7 +55,10 @@ def embed(model: Architecture, load: Workload) -> Iterator[Op]:
     own = model.encoder.embedding if model.encoder else None
     apart = model.encoder is None or model.encoder.apart
     shared = load.new_tokens if apart else load.new_tokens + load.source_new
-    yield _table("embedding", shape.rows or model.vocab_size, width, load, shared, lookup=not model.tied)
+    rows, only = shape.rows or model.vocab_size, not model.tied
+    yield _table("embedding", rows, width, load, shared, lookup=only, tables=shape.tables)
+    if shape.codebooks and shape.codebook_rows:
+        yield _table("embedding.codebooks", shape.codebook_rows, width, load, load.new_tokens, tables=shape.codebooks)
     at = once(model, load, "embedding", "embedding")
     at.tokens = load.batch * shared
     if shape.token_types:
@@ -74,7 +80,7 @@ def embed_source(model: Architecture, stack: Stack, load: Workload) -> Iterator[
     if encoder is None:
         return
     if encoder.embedding and encoder.embedding.table:
-        rows = (model.embedding or Embedding()).rows or model.vocab_size
+        rows = encoder.embedding.rows or (model.embedding or Embedding()).rows or model.vocab_size
         yield _table("encoder.embedding", rows, stack.width, load, load.source_new)
     if encoder.input:
         yield from encoder.input.lower(stack.site(load, load.source_new, 0, "encoder.input", 1, "embedding"))
@@ -83,6 +89,16 @@ def embed_source(model: Architecture, stack: Stack, load: Workload) -> Iterator[
     if encoder.embedding and encoder.embedding.norm:
         at = stack.site(load, load.source_new, 0, "encoder", 1)
         yield at.norm("embedding_norm", kind=encoder.embedding.norm)
+
+
+def leave_source(model: Architecture, stack: Stack, load: Workload) -> Iterator[Op]:
+    """Yield what stands behind the encoder's layers: its final norm, the matrix to the decoder's width."""
+    at = stack.site(load, load.source_new, 0, "encoder", 1)
+    if stack.norm.final:
+        yield at.norm("final_norm", kind=stack.norm.kind, bias=stack.norm.bias)
+    if model.encoder and model.encoder.project:
+        at.component = "mixer.cross_attention"
+        yield at.project("project", project=model.d_model, bias=model.encoder.project_bias)
 
 
 def head_rows(load: Workload) -> Size:
@@ -98,10 +114,10 @@ def unembed(model: Architecture, load: Workload) -> Iterator[Op]:
     at = once(model, load, "head", "lm_head")
     at.tokens = head_rows(load)
     width = yield from narrowed(model, at)
-    stored = 0 if model.tied else 1
-    weights = [Weight("head", (model.vocab_size, width), stored, "head", None, "out", model.vocab_size)]
+    stored, columns = 0 if model.tied else 1, head_columns(model)
+    weights = [Weight("head", (columns, width), stored, "head", None, "out", columns)]
     if shape.bias:
-        weights.append(Weight("head.bias", (model.vocab_size,), 1, "head", None, "out", model.vocab_size))
+        weights.append(Weight("head.bias", (columns,), 1, "head", None, "out", columns))
     yield Project(
         path="lm_head",
         component="lm_head",
@@ -109,18 +125,26 @@ def unembed(model: Architecture, load: Workload) -> Iterator[Op]:
         tokens=at.tokens,
         weights=tuple(weights),
         d_in=width,
-        d_out=model.vocab_size,
-        biased=model.vocab_size if shape.bias else 0,
+        d_out=columns,
+        biased=columns if shape.bias else 0,
     )
     if model.host is not None:
         back = once(model, load, "host", "host")
         yield back.project("back", tokens=head_rows(load), up=model.host.d_model)
 
 
+def head_columns(model: Architecture) -> int:
+    """Return the logits of a position: the vocabulary, for each of the tokens that it predicts."""
+    shape = model.head or Head()
+    return shape.columns or shape.codebooks * model.vocab_size
+
+
 def narrowed(model: Architecture, at: Site) -> Generator[Op, None, Size]:
     """Yield what turns the residual stream into the input of the head; return that input's width."""
     shape, norm = model.head or Head(), model.norm
     width = shape.width or (model.embedding and model.embedding.width) or model.d_model
+    if shape.norm:
+        yield at.norm("own_norm", kind=shape.norm)
     if shape.dense:
         yield at.project("dense", dense=width, bias=shape.dense_bias, role="head")
         yield at.vector("activation", width, STEPS["activation"])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from costmodel.block import Block, Impossible, Model, lower_block
+from costmodel.block import Block, Count, Impossible, Model, lower_block
 from costmodel.feature import Feature
 from costmodel.ops import Op
 from costmodel.schedule import Entry, ScheduleError, expand
@@ -23,6 +23,7 @@ class Norm(Model):
     ``place``: ``pre`` one before each sublayer; ``post`` one after it, inside the residual;
     ``sandwich`` both; ``parallel`` one for all sublayers of a layer, which then work side by side
     (``separate``: one each); ``none`` none around sublayers. ``final``: one after the last layer.
+    ``kinds``: tokens of so many kinds (text, sound, images) have norms of their own around sublayers.
     """
 
     kind: Literal["rms", "layer", "none"] = "rms"
@@ -30,6 +31,7 @@ class Norm(Model):
     place: Literal["pre", "post", "sandwich", "parallel", "none"] = "pre"
     separate: bool = False
     final: bool = True
+    kinds: Count = 1
 
 
 @dataclass(slots=True)
@@ -214,7 +216,11 @@ class Stack:
         }
         if norms := counts[self.norm.place]:
             at = self.site(load, new, cached, self.path, norms)
-            yield at.norm("norms", kind=self.norm.kind, bias=self.norm.bias)
+            shape = (self.norm.kinds, self.width) if self.norm.kinds > 1 else None
+            op = at.norm("norms", kind=self.norm.kind, bias=self.norm.bias, shape=shape)
+            if shape:
+                op.weights = tuple(replace(weight, chosen=1) for weight in op.weights)
+            yield op
         at = self.site(load, new, cached, self.path, self.layout.sublayers + self.layout.added)
         yield at.vector("residual", self.width, STEPS["add"], inputs=2)
         if self.relative_bias:

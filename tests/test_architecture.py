@@ -44,6 +44,23 @@ BASE = {"embedding": (160, 0, 0), "lm_head": (160, 640, 0)}
         ({"embedding": {"norm": "rms"}}, {"embedding.norm": (10, 0, 80)}),
         ({"embedding": {"norm": "layer"}}, {"embedding.norm": (20, 0, 140)}),
         ({"embedding": {"token_types": 2}}, {"embedding.token_types": (20, 0, 0)}),
+        # Four codes a position, of 16 rows each, and no text; or three of 9 rows, beside it.
+        ({"embedding": {"codebooks": 4}}, {"embedding": (640, 0, 0)}),
+        ({"embedding": {"codebooks": 3, "codebook_rows": 9}}, {"embedding.codebooks": (270, 0, 0)}),
+        (
+            {"embedding": {"codebooks": 3, "codebook_rows": 9, "width": 4}},
+            {
+                "embedding": (64, 0, 0),
+                "embedding.codebooks": (108, 0, 0),
+                "embedding.project": (40, 160, 0),
+                "head.project": (40, 160, 0),
+                "lm_head": (64, 256, 0),
+            },
+        ),
+        ({"head": {"codebooks": 4}}, {"lm_head": (640, 2560, 0)}),
+        ({"head": {"codebooks": 4, "bias": True}}, {"lm_head": (704, 2560, 128)}),
+        ({"head": {"columns": 1, "bias": True}}, {"lm_head": (11, 40, 2)}),
+        ({"head": {"norm": "layer"}}, {"head.own_norm": (20, 0, 140)}),
         ({"head": {"bias": True}}, {"lm_head": (176, 640, 32)}),
         ({"head": {"bias": False}}, {}),
         ({"head": {"bias": True}, "tied": True}, {"lm_head": (16, 640, 32)}),
@@ -130,6 +147,23 @@ def test_what_lookups_read() -> None:
     )
     (head,) = found["lm_head"].weights
     assert (head.name, head.shape, head.split, head.units, head.role) == ("head", (16, 10), "out", 16, "head")
+
+
+def test_every_position_is_looked_up_in_every_codebook() -> None:
+    load = Workload(batch=3, new_tokens=2)
+    reads = {op.path: op.takes for op in model(embedding={"codebooks": 4}).lower(load)}
+    assert reads["embedding"] == 6 * 4 * 10
+    beside = model(embedding={"codebooks": 4, "codebook_rows": 9}, tied=True)
+    reads = {op.path: op.takes for op in beside.lower(load)}
+    assert (reads["embedding"], reads["embedding.codebooks"]) == (6 * 10, 6 * 4 * 10)
+    counts = figures.params(beside)
+    assert counts.active - counts.active_without_lookup == 4 * 9 * 10
+
+
+def test_further_predictions_are_of_every_codebook() -> None:
+    found = model(mtp={"depth": 2, "ffn": "mlp"}, head={"codebooks": 3})
+    ops = found.lower_component("mtp", Workload(batch=3, new_tokens=2))
+    assert rows(ops, "mtp")["head"] == (0, 2 * 480 * 2 * 6, 0)
 
 
 def test_what_counts_as_looked_up() -> None:
@@ -229,6 +263,20 @@ def test_an_encoder_may_have_a_width_of_its_own() -> None:
         "encoder.final_norm": 6,
         "layers.cross": 10 * 3 + 6 * (3 + 3) + 3 * 10,  # keys and values are read from 6
     }
+
+
+def test_an_encoder_may_be_brought_to_the_width_of_the_decoder() -> None:
+    own = {"embedding": {"table": True, "rows": 9}, "project": True, "project_bias": True}
+    encoder = ENCODER["encoder"] | {"d_model": 6, "relative_bias": 8, "relative_heads": 3} | own
+    found = spec(**ENCODER | {"norm": {}, "embedding": {"codebooks": 2}, "encoder": encoder})
+    groups = figures.params(found).groups
+    assert groups["encoder.embedding"] == (9 * 6, 9 * 6)
+    assert groups["encoder.both"] == (2 * 8 * 6, 2 * 8 * 6)
+    assert groups["encoder.project"] == (6 * 10 + 10, 70)
+    assert groups["layers.cross"] == (120, 120)  # keys and values are read from 10
+    assert groups["encoder.relative_bias"] == (24, 24)
+    assert "layers.relative_bias" not in groups
+    assert rows(found.lower(READS), "")["encoder.project"] == (70, 2 * 60 * 12, 10 * 12)
 
 
 def test_every_layer_may_have_a_table_of_relative_positions() -> None:

@@ -85,7 +85,7 @@ def test_tables_for_rows_and_columns() -> None:
 def test_relative_positions_may_be_the_decoders_alone() -> None:
     data = fields({"out": 10}) | {"relative_bias": 4, "relative_heads": 1}
     both = figures.params(spec(**data)).total
-    data["encoder"]["relative_bias"] = False
+    data["encoder"]["relative_bias"] = 0
     assert both - figures.params(spec(**data)).total == 4
 
 

@@ -89,6 +89,14 @@ def test_places_of_norms_and_adds(fields: dict[str, Any], norms: int, adds: int,
     assert beside["norms"] == (10 * parallel, 0, 80 * parallel)
 
 
+def test_tokens_of_several_kinds_have_norms_of_their_own() -> None:
+    found = stack(norm={"kinds": 2, "kind": "layer"})
+    # As many steps as with one; 6 norms of 10 and their biases, twice, of which a token uses half.
+    assert between(found)["norms"] == (240, 0, 840)
+    assert figures.params(found).groups["layers.norms"] == (240, 120)
+    assert figures.params(found).groups["head.final_norm"] == (20, 20)
+
+
 def test_without_sublayers_there_are_no_norms() -> None:
     assert between(spec(blocks=BLOCKS, mixer="none", norm={})) == {"residual": (0, 0, 0)}
 

@@ -42,7 +42,8 @@ class Router(Model):
     ``expert_scale``: a learned factor of every expert; ``output_scale``: one of all that is chosen.
     ``hidden``: the scores come from a network of this width, a projection down, a norm and two layers
     with biases; ``carried``: what the router of the layer before made of the token, scaled by a
-    learned vector, is added to it.
+    learned vector, is added to it. ``by_kind``: nothing is scored, the kind of a token (text, sound,
+    images) is its expert; work is shared out as if every kind were as likely.
     """
 
     score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax"
@@ -56,9 +57,13 @@ class Router(Model):
     output_scale: bool = False
     hidden: Count | None = None
     carried: bool = False
+    by_kind: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Router:
+        given = next((name for name in type(self).model_fields if name in self.model_fields_set - {"by_kind"}), None)
+        if self.by_kind and given:
+            raise Impossible(f"by_kind scores nothing, so there is no {given}", given, "leave it out")
         if self.carried and self.hidden is None:
             raise Impossible("carried adds to hidden values, and there are none", "carried", "add hidden")
         return self
@@ -123,6 +128,8 @@ class MixtureOfExperts(Block):
             )
         if self.latent_norms and self.latent is None:
             raise Impossible("latent_norms stand around a latent, and there is none", "latent_norms", "add latent")
+        if self.router.by_kind and (self.top_k != 1 or self.zero_experts or self.capacity_factor is not None):
+            raise Impossible("a token is of one kind, and its expert takes it", "router.by_kind", "top_k: 1, no more")
         groups, top_groups = self.router.groups, self.router.top_groups
         if groups and self.n_experts % groups:
             raise Impossible(f"n_experts {self.n_experts} is not a multiple of router.groups {groups}", "n_experts")
@@ -172,11 +179,13 @@ class MixtureOfExperts(Block):
             f"{self.zero_experts} zero experts" if self.zero_experts else "",
             f"{shared.n_experts} shared{own}" if shared else "",
         ]
-        return ", ".join(filter(None, parts)) + f"; {'hash' if self.router.hash else self.router.score} router"
+        router = "hash" if self.router.hash else self.router.score
+        return ", ".join(filter(None, parts)) + ("; by kind" if self.router.by_kind else f"; {router} router")
 
     def lower(self, at: Site) -> Iterator[Op]:
         """Yield the operations of one layer."""
-        yield from self._route(at.sub("router", "moe.router", "router"))
+        if not self.router.by_kind:
+            yield from self._route(at.sub("router", "moe.router", "router"))
         width = self.latent or at.width
         experts = at.sub("experts")
         if self.latent:
@@ -194,8 +203,8 @@ class MixtureOfExperts(Block):
         yield experts.experts("down", d_in=self.d_ff, bias=self.bias, **common, down=width)
         if self.latent_norms:
             yield at.sub("latent", "moe.latent").norm("expert_norm", width, tokens=at.tokens * chosen)
-        # Each chosen expert's output is scaled and added to the sum.
-        yield experts.vector("combine", width, 2, tokens=at.tokens * chosen)
+        if not self.router.by_kind:  # each chosen expert's output is scaled and added to the sum
+            yield experts.vector("combine", width, 2, tokens=at.tokens * chosen)
         if self.latent:
             yield at.sub("latent", "moe.latent").project("up", d_in=width, up=at.width)
         if self.output_bias:

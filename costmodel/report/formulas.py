@@ -87,6 +87,8 @@ def _choices(architecture: Architecture) -> list[tuple[str, int, int, int, int]]
     for op, weight in figures.weights(architecture.lower(Workload())):
         if weight.chosen is None or not weight.stored or weight.keep is not None or not isinstance(weight.chosen, int):
             continue
+        if weight.role == "norm":  # of kinds of tokens
+            continue
         name = op.path.removesuffix(".experts." + op.path.rpartition(".")[2]).rpartition(".")[2]
         experts = int(weight.shape[0])
         if name not in found:

@@ -291,6 +291,8 @@ def moe(d: Draw) -> Spec:
     router |= d.maybe("hash", True, 0.1) | d.maybe("output_scale", True, 0.1)
     if d.chance(0.15):
         router |= {"hidden": d.dim(3, 20)} | d.maybe("carried", True, 0.6)
+    if d.chance(0.1):
+        return spec | {"top_k": 1, "router": {"by_kind": True}}
     if router:
         spec["router"] = router
     spec |= d.maybe("output_bias", True, 0.2)

@@ -117,6 +117,7 @@ def norm(d: Draw) -> Spec:
     kind = d.one("rms", "rms", "layer", "none")
     found: Spec = {"kind": kind, "place": place} | d.maybe("final", False, 0.2)
     found |= d.maybe("bias", False) if kind == "layer" else {}
+    found |= d.maybe("kinds", d.dim(2, 3), 0.1)
     return found | (d.maybe("separate", True) if place == "parallel" else {})
 
 
@@ -225,6 +226,9 @@ def _frame(d: Draw, spec: Spec) -> None:
         spec["norm"] = spec.get("norm", {}) | {"place": "none"}
     spec |= d.maybe("tied", True) | d.maybe("positions", d.dim(20, 50), 0.25) | d.maybe("loops", d.dim(2, 3), 0.15)
     head = d.maybe("bias", True, 0.2) | (d.maybe("dense", True, 0.15) and {"dense": True} | d.maybe("dense_bias", True))
+    head |= d.maybe("norm", d.one("rms", "layer"), 0.15) | (
+        {} if "tied" in spec else d.maybe(d.one("codebooks", "codebooks", "columns"), d.dim(1, 4), 0.25)
+    )
     spec |= {"head": head} if head else {}
     if d.chance(0.4):
         shape = (
@@ -234,6 +238,9 @@ def _frame(d: Draw, spec: Spec) -> None:
             | d.maybe("token_types", 2, 0.3)
         )
         shape |= (d.maybe("bias", True) | d.maybe("narrow", True)) if "width" in shape else {}
+        if d.chance(0.3):
+            shape["codebooks"] = d.dim(1, 4)
+            shape |= d.maybe("codebook_rows", d.dim(5, 30), 1 if "tied" in spec else 0.5)
         spec |= {"embedding": shape} if shape else {}
     if spec.get("head", {}).get("dense") and not spec.get("tied"):
         spec["head"] |= d.maybe("width", d.dim())
@@ -249,8 +256,10 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
     n = d.dim(1, 3)
     part = stack(d, ["enc"], networks, n, {})
     spec["encoder"] = {"n_layers": n} | part | d.maybe("positions", d.dim(20, 40), 0.3) | d.maybe("norm", norm(d), 0.3)
-    if d.chance(0.3):
+    shape = spec.get("embedding", {})
+    if d.chance(0.3) or ("codebooks" in shape and "codebook_rows" not in shape):
         spec["encoder"]["embedding"] = {"table": True} | d.maybe("norm", d.one("rms", "layer"))
+        spec["encoder"]["embedding"] |= d.maybe("rows", d.dim())
         spec["encoder"] |= d.maybe("d_model", d.dim())
     elif d.chance(0.2):
         spec["encoder"]["embedding"] = {"norm": d.one("rms", "layer")}
@@ -258,11 +267,16 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
         spec["encoder"] |= d.maybe("d_model", d.dim())
         spec["encoder"]["input"] = source_input(d, spec["encoder"].get("d_model") or spec["d_model"])
         spec["encoder"] |= d.maybe("positions", [d.dim(20, 40), d.dim(20, 40)], 0.3)
-    spec["encoder"] |= d.maybe("relative_bias", False, 0.2)
+    spec["encoder"] |= d.maybe("relative_bias", 0, 0.2)
     if not spec["encoder"].keys() & {"input"} and not spec["encoder"].get("embedding", {}).get("table"):
         spec.get("embedding", {}).pop("narrow", None)
     cross = {"kind": "cross_attention"} | heads(d) | qk_norm(d) | d.maybe("v_head_dim", d.dim(3, 13))
-    cross |= d.maybe("d_source", spec["encoder"].get("d_model") or spec["d_model"], 0.3)
+    if d.chance(0.25):
+        spec["encoder"] |= {"project": True} | d.maybe("project_bias", True)
+    if "relative_bias" not in spec:
+        spec["encoder"] |= d.maybe("relative_bias", d.dim(3, 9), 0.2) and {"relative_bias": 5, "relative_heads": 3}
+    width = spec["d_model"] if "project" in spec["encoder"] else spec["encoder"].get("d_model") or spec["d_model"]
+    cross |= d.maybe("d_source", width, 0.3)
     cross |= d.maybe("gate", "tanh", 0.3) | ({"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {})
     if d.chance(0.2):
         spec["d_source"] = spec.pop("encoder").get("d_model") or spec["d_model"]

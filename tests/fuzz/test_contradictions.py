@@ -81,6 +81,14 @@ CASES = {
         spec({"f": MOE | {"expert_choice": True, "capacity_factor": 1, "zero_experts": 2}}),
         "blocks.f.zero_experts",
     ),
+    "nothing is scored, and there is a bias": (
+        spec({"f": MOE | {"top_k": 1, "router": {"by_kind": True, "bias": True}}}),
+        "blocks.f.router.bias",
+    ),
+    "a token of one kind has two experts": (
+        spec({"f": MOE | {"router": {"by_kind": True}}}),
+        "blocks.f.router.by_kind",
+    ),
     "a router picks what is kept, and all is": (spec({"f": FFN | {"keep_router": True}}), "blocks.f.keep_router"),
     "nobody reads the encoder": (spec({}, encoder=ENCODER), "encoder"),
     "the encoder reads itself": (spec({"c": CROSS}, "c", encoder=ENCODER | {"mixer": "c"}), "encoder"),
@@ -93,6 +101,27 @@ CASES = {
         "blocks.c.d_source",
     ),
     "tokens have no row": (spec({}, embedding={"rows": 10}), "embedding.rows"),
+    "codebooks have rows, and there are none": (spec({}, embedding={"codebook_rows": 10}), "embedding.codebook_rows"),
+    "one table is several": (spec({}, embedding={"codebooks": 2}, tied=True), "embedding.codebooks"),
+    "one table is several heads": (spec({}, head={"codebooks": 2}, tied=True), "head.codebooks"),
+    "a score is several": (spec({}, head={"codebooks": 2, "columns": 1}), "head.columns"),
+    "a score is the table": (spec({}, head={"columns": 1}, tied=True), "head.columns"),
+    "an encoder reads text that has no table": (
+        spec({"c": CROSS}, "c", encoder=ENCODER, embedding={"codebooks": 2}),
+        "encoder.embedding",
+    ),
+    "an encoder's table has rows, and there is none": (
+        spec({"c": CROSS}, "c", encoder=ENCODER | {"embedding": {"rows": 9}}),
+        "encoder.embedding.rows",
+    ),
+    "a projection has a bias, and there is none": (
+        spec({"c": CROSS}, "c", encoder=ENCODER | {"project_bias": True}),
+        "encoder.project_bias",
+    ),
+    "relative positions of an encoder lack heads": (
+        spec({"c": CROSS}, "c", encoder=ENCODER | {"relative_bias": 9}),
+        "encoder.relative_bias",
+    ),
     "two features bring streams": (
         spec({}, altup={"n_streams": 2}, hyper_connections={"n_streams": 2}),
         "altup",

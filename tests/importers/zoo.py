@@ -15,7 +15,7 @@ import json
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -52,7 +52,13 @@ TOP_K = (
 CHOSEN = {"nllb-moe": 2}
 # Experts that do nothing, where no key says how many: they are counted as if the choice were uniform.
 ZERO_EXPERTS = {"zaya": 1}
-CLASSES = {"flaubert": "FlaubertWithLMHeadModel"}  # classes that write text and stand in no mapping of those
+# Classes that write text, or sound, and stand in no mapping of those; or a class that is only a part does.
+CLASSES = {
+    "flaubert": "FlaubertWithLMHeadModel",
+    "moshi": "MoshiForConditionalGeneration",
+    "musicgen": "MusicgenForConditionalGeneration",
+    "musicgen_melody": "MusicgenMelodyForConditionalGeneration",
+}
 LISTS = ("layer_types", "mlp_layer_types", "layers_block_type", "per_layer_config")
 QSA = {
     "indexer_n_heads": 16, "indexer_kv_heads": 1, "indexer_head_dim": 256, "indexer_budget": 2048,
@@ -61,6 +67,7 @@ QSA = {
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers", "depth")
 
 LANGUAGE_MODELS = ("text_config", "thinker_config")
+DECODERS = ("decoder", "decoder_config")  # of sound, inside; their keys are varied like those of a language model
 ONLY = {
     # the classes of the whole read keys that their own configurations lack (5.23), or have no embedding
     "qwen2_5_omni": "thinker_config",
@@ -78,6 +85,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
     "ministral": {"head_dim": 128},
     "moonshine_streaming": {"num_key_value_heads": 8},
+    "moshi": {"audio_vocab_size": 2048},
     "nemotron": {"head_dim": 128, "num_key_value_heads": 8},
     "aya_vision": {"vision_config": {"model_type": "siglip_vision_model"}},
     "chameleon": {"vocabulary_map": {"<image>": 1}},
@@ -107,7 +115,7 @@ def model_class(model_type: str) -> type[torch.nn.Module] | None:
         model_type = class_of(model_type).inside[part]["only"]
     mappings = sorted(MAPPINGS, key=lambda m: m not in WITH_ENCODER) if _has_encoder(model_type) else MAPPINGS
     found = []
-    for mapping in (*mappings, CLASSES):
+    for mapping in (CLASSES, *mappings):
         name = mapping.get(model_type)
         if name is not None:
             found.append(getattr(transformers, name if isinstance(name, str) else name[0]))
@@ -184,8 +192,21 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "roformer": without_sines,
 }
 WHOLE = ("pix2struct",)  # whose tower is the encoder, which an import reads
-# Towers of classes whose language model has no configuration, and no module, of its own.
-TOWERS = {"git": ("image_encoder", "visual_projection", "img_temporal_embedding")}
+# Parts of every layer that tokens of another kind pass through.
+OTHER_KIND = {"higgs_audio_v2": ("mlp", "input_layernorm", "post_attention_layernorm")}
+# Towers of classes whose language model has no module of its own that holds all of it.
+VECTORS = ("flow_head", "loss_weighting", "audio_prompt_proj", "audio_latent_proj", "bos_latent")  # frames of sound
+TOWERS = {
+    "clvp": ("conditioning_encoder", "text_encoder_model", "speech_encoder_model", "logit_scale"),
+    "csm": ("depth_decoder", "codec_model"),
+    "gradium_phonon_tts": (*VECTORS, "num_speakers_embed", "num_speakers_proj", "duration_delta_proj"),
+    "git": ("image_encoder", "visual_projection", "img_temporal_embedding"),
+    "kyutai_speech_to_text": ("codec_model",),
+    "moshi": ("depth_decoder", "audio_encoder"),
+    "musicgen": ("audio_encoder",),
+    "pocket_tts": VECTORS,
+    "musicgen_melody": ("text_encoder", "audio_encoder", "enc_to_dec_proj", "audio_enc_to_dec_proj"),
+}
 
 
 @dataclass(frozen=True)
@@ -201,6 +222,14 @@ def size(*modules: torch.nn.Module | None, without: str = "\0") -> int:
     """Count the parameters of modules, tied ones once."""
     found = {id(p): p for m in modules if m is not None for n, p in m.named_parameters() if without not in n}
     return sum(p.numel() for p in found.values())
+
+
+def take_away(model: torch.nn.Module, names: Iterable[str]) -> None:
+    """Take away parts of a model; what they share with the rest stays there."""
+    for name in names:
+        owner = model if hasattr(model, name) else model.base_model
+        if hasattr(owner, name):
+            setattr(owner, name, None)
 
 
 def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Module:
@@ -230,14 +259,15 @@ def count(model: torch.nn.Module) -> Counts:
     config = model.config.get_text_config(decoder=True)
     BESIDE.get(config.model_type, lambda _: None)(model)
     everything = size(model)
+    take_away(model, TOWERS.get(model.config.model_type, ()))
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
-    total = everything
+    total = whole = size(model)
     kind = model.config.model_type
     wraps = kind not in WHOLE and any(key in LANGUAGE_MODELS for key in class_of(kind).inside)
     if decoder is not None and decoder is not model and (wraps or not model.config.is_encoder_decoder):
         total = size(decoder, model.get_output_embeddings(), without=WITHIN.get(config.model_type, "\0"))
         if (config is model.config and config.model_type not in WITHIN) or model.config.model_type in DRAFTERS:
-            total = everything
+            total = whole
     places = (config, getattr(config, "ffn_config", None))
     chosen: int | Fraction = CHOSEN.get(model.config.model_type) or next(
         (int(k) for at in places for name in TOP_K if (k := getattr(at, name, None))), 1
@@ -246,8 +276,9 @@ def count(model: torch.nn.Module) -> Counts:
         chosen = Fraction(chosen * config.n_routed_experts, config.n_routed_experts + zero)
     if zero := ZERO_EXPERTS.get(config.model_type):
         chosen = Fraction(chosen * config.num_experts, config.num_experts + zero)
-    idle: int | Fraction = 0
-    for name, module in (model if total == everything else torch.nn.ModuleList([decoder])).named_modules():
+    other = OTHER_KIND.get(model.config.model_type, ())
+    idle: int | Fraction = sum(size(m) for name, m in model.named_modules() if name.rpartition(".")[2] in other)
+    for name, module in (model if total == whole else torch.nn.ModuleList([decoder])).named_modules():
         if not type(module).__name__.endswith("Experts") or "shared" in name:
             continue
         if isinstance(module, (torch.nn.ModuleDict, torch.nn.ModuleList)):
@@ -258,7 +289,6 @@ def count(model: torch.nn.Module) -> Counts:
             experts = getattr(module, "num_experts", held)  # a matrix may hold all of them, one below the other
             stacked = [p for p in module.parameters() if p.dim() >= 2]  # a norm beside them serves all
             idle += (experts - chosen) * sum(p.numel() // experts for p in stacked)
-    total -= sum(size(getattr(model.base_model, name, None)) for name in TOWERS.get(config.model_type, ()))
     return Counts(total, total - idle, everything)
 
 
@@ -361,7 +391,7 @@ def _vary(data: dict[str, Any], model_type: str, random: Random, times: int) -> 
         if key not in ("model_type", "is_encoder_decoder", *UNVARIED.get(model_type, ()))
         and (key not in inside or isinstance(data.get(key), dict))
     ]
-    for key in LANGUAGE_MODELS:
+    for key in (*LANGUAGE_MODELS, *DECODERS):
         if isinstance(text := data.get(key), dict) and key in inside:
             kind = inside[key].get("only") or text.get("model_type") or inside[key]["type"]
             needed = NEEDS.get(model_type, {}).get(key, {})
@@ -406,7 +436,7 @@ def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):
-        wraps = any(key in LANGUAGE_MODELS for key in class_of(model_type).inside)
+        wraps = any(key in (*LANGUAGE_MODELS, *DECODERS) for key in class_of(model_type).inside)
         base = bare if random.random() < (0.1 if wraps else 0.6) else full
         yield variation(base, model_type, random)
 

@@ -14,6 +14,10 @@ Adapter: TypeAlias = Callable[[Config], Draft]
 
 # module -> the model types that its functions read. A function has the name of its type, unless one follows ``=``.
 MODULES = {
+    "audio": """
+        clvp csm dia gradium_phonon_tts=pocket_tts higgs_audio_v2 kyutai_speech_to_text moshi musicgen
+        musicgen_melody pocket_tts
+    """,
     "bart": """
         bart bigbird_pegasus blenderbot blenderbot-small fsmt m2m_100=m2m marian mbart mvp nllb-moe
         pegasus=blenderbot plbart=bart seamless_m4t=seamless seamless_m4t_v2=seamless
@@ -52,7 +56,7 @@ MODULES = {
     """,
     "llama_like": """
         apertus arcee bitnet cwm diffllama ernie4_5 exaone4 glm glm4 granite granite_swa helium
-        hunyuan_v1_dense hyperclovax iquestcoder ministral moshi nanochat phi3 seed_oss smollm3
+        hunyuan_v1_dense hyperclovax iquestcoder ministral nanochat phi3 seed_oss smollm3
     """,
     "masked": "flaubert modernbert-decoder xlm",
     "minimax_m3": "minimax_m3 minimax_m3_vl_text=minimax_m3",

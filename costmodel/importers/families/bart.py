@@ -64,14 +64,14 @@ def marian(c: Config) -> Draft:
     """Read Marian: sines stored as parameters; encoder and decoder may have a table each."""
     c.require("tie_word_embeddings", True, why="needs a table that nothing reads")
     vocabulary = c.count("vocab_size")
-    own = not c.flag("share_encoder_decoder_embeddings")
+    own = 0 if c.flag("share_encoder_decoder_embeddings") else vocabulary
     target = c.count("decoder_vocab_size", vocabulary)
-    if target != vocabulary:
-        c.refuse(
-            "decoder_vocab_size",
-            f"decoder_vocab_size {target} is not vocab_size {vocabulary}: two vocabularies are not covered",
-        )
-    return _model(c, POST, positions=c.count("max_position_embeddings"), norm=False, tied=True, own_table=own)
+    if not own and target != vocabulary:
+        message = f"decoder_vocab_size {target} is not vocab_size {vocabulary}, and their table is one"
+        c.refuse("decoder_vocab_size", message)
+    which = "decoder_vocab_size" if target != vocabulary else "vocab_size"
+    positions = c.count("max_position_embeddings")
+    return _model(c, POST, positions=positions, norm=False, tied=True, own_table=own, vocabulary=which)
 
 
 def fsmt(c: Config) -> Draft:
@@ -80,16 +80,14 @@ def fsmt(c: Config) -> Draft:
     Tables of the encoder, of the decoder and of the head are one or three.
     """
     source, target = c.count("src_vocab_size"), c.count("tgt_vocab_size")
-    if source != target:
-        c.refuse(
-            "src_vocab_size",
-            f"src_vocab_size {source} is not tgt_vocab_size {target}: two vocabularies are not covered",
-        )
     c.get("langs"), c.get("decoder")  # which the class drops
     padding = c.natural("pad_token_id") if c.has("pad_token_id") else 1
     tied = c.flag("tie_word_embeddings")
+    if tied and source != target:
+        c.refuse("src_vocab_size", f"src_vocab_size {source} is not tgt_vocab_size {target}, and their table is one")
     positions = c.count("max_position_embeddings") + padding + 1
-    return _model(c, POST, positions=positions, norm=False, tied=tied, own_table=not tied, vocabulary="tgt_vocab_size")
+    own = 0 if tied else source
+    return _model(c, POST, positions=positions, norm=False, tied=tied, own_table=own, vocabulary="tgt_vocab_size")
 
 
 def nllb_moe(c: Config) -> Draft:
@@ -141,13 +139,13 @@ def _model(
     positions: int | None,
     norm: bool,
     tied: bool,
-    own_table: bool = False,
+    own_table: int = 0,
     vocabulary: str = "vocab_size",
     width_key: str = "d_model",
     bias: Sequence[str] = ALL,
     networks: Sequence[Sequence[Part]] | None = None,
 ) -> Draft:
-    """Return the two stacks. ``norm``: each has one at its embedding. ``own_table``: the encoder has its own.
+    """Return the two stacks. ``norm``: each has one at its embedding. ``own_table``: rows of the encoder's own.
 
     Keys that fairseq's options became are in many files; the classes have them fixed.
     """
@@ -176,7 +174,8 @@ def _model(
     if norm:
         fields["embedding"] = source["embedding"] = {"norm": "layer"}
     if own_table:
-        source["embedding"] = {"table": True}
+        rows = {"rows": own_table} if own_table != fields["vocab_size"] else {}
+        source["embedding"] = {"table": True, **rows}
     below, layers = stacks(c, width, bias, networks)
     return Draft(fields, layers, encoder=(source, below))
 

@@ -145,23 +145,6 @@ def ministral(c: Config) -> Draft:
     return Draft(top(c), [[mixer, ffn(c)] for mixer in windowed(c, lambda _: window)])
 
 
-def moshi(c: Config) -> Draft:
-    """Read Moshi's large transformer: one row more than the vocabulary, a network of half ``ffn_dim``.
-
-    The codec, the small transformer over codebooks and the tables of sounds are left out.
-    """
-    c.require("tie_word_embeddings", False, None)
-    c.get("num_codebooks")
-    d_ff = c.count("ffn_dim")
-    if d_ff % 2:
-        c.refuse("ffn_dim", f"ffn_dim is {d_ff}, and one half of it is the gate")
-    layer = [attention(c, window=c.count("sliding_window", None)), ffn(c, d_ff=d_ff // 2)]
-    above = top(c, embedding={"rows": c.count("vocab_size") + 1})
-    draft = Draft(above, [layer] * c.count("num_hidden_layers"))
-    draft.left_out = c.leave_out("audio_encoder_config", "depth_decoder_config", "audio_vocab_size")
-    return draft
-
-
 def nanochat(c: Config) -> Draft:
     """Read nanochat: no norm has weights, those on heads neither; no gate."""
     mixer = attention(c, bias=biased(c), qk_norm="l2")

@@ -46,7 +46,7 @@ def pix2struct(c: Config) -> Draft:
     ]
     step = {"out": width}
     source: dict[str, Any] = {"input": {"channels": vision.count("patch_embed_hidden_size"), "convolutions": [step]}}
-    source |= {"positions": [vision.count("seq_len")] * 2, "relative_bias": False}
+    source |= {"positions": [vision.count("seq_len")] * 2, "relative_bias": 0}
     fields: dict[str, Any] = {"d_model": width, "vocab_size": text.count("vocab_size")}
     fields |= {"tied": True} if c.flag("tie_word_embeddings") else {}
     fields |= {"relative_bias": text.count("relative_attention_num_buckets"), "relative_heads": heads}

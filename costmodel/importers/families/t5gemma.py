@@ -19,8 +19,7 @@ def t5gemma(c: Config) -> Draft:
     below, above = c.sub("encoder"), c.sub("decoder")
     c.get("vocab_size")  # the decoder's is the model's
     vocabulary = above.count("vocab_size")
-    if below.count("vocab_size") != vocabulary:
-        below.refuse("vocab_size", f"the encoder's vocab_size is not the decoder's {vocabulary}: not covered")
+    rows = below.count("vocab_size")
     above.require("cross_attention_hidden_size", below.count("hidden_size"), None, why="is not the encoder's width")
     for part in (below, above):
         (
@@ -38,7 +37,7 @@ def t5gemma(c: Config) -> Draft:
     fields["max_context"] = above.count("max_position_embeddings")
     below.get("max_position_embeddings")
     fields |= {"tied": True} if c.flag("tie_word_embeddings") else {}
-    own = {"embedding": {"table": True}}
+    own: dict[str, Any] = {"embedding": {"table": True} | ({"rows": rows} if rows != vocabulary else {})}
     width = below.count("hidden_size")
     return Draft(
         fields | {"norm": {"place": "sandwich"}},

@@ -31,10 +31,13 @@ class Reference(nn.Module):
         self.spec, width, vocab = spec, spec["d_model"], spec["vocab_size"]
         shape = spec.get("embedding", {})
         narrow = shape.get("width") or width
+        codebooks, beside = shape.get("codebooks", 1), shape.get("codebook_rows")
+        self.tables = 1 if beside else codebooks  # of the same rows, one below the other
         host = (spec.get("host") or {}).get("d_model")
         self.from_host = linear(2 * host, width) if host else None
         self.to_host = linear(width, host) if host else None
-        self.table: Any = None if host else matrix(shape.get("rows") or vocab, narrow)
+        self.table: Any = None if host else matrix(self.tables * (shape.get("rows") or vocab), narrow)
+        self.codes = nn.ParameterList(matrix(beside, narrow) for _ in range(codebooks if beside else 0))
         self.types = matrix(shape["token_types"], narrow) if shape.get("token_types") else None
         self.narrow = shape.get("narrow", False)
         first = narrow if self.narrow else width
@@ -50,9 +53,11 @@ class Reference(nn.Module):
         self.down = linear(width, narrow, spec["head"].get("dense_bias", False) if dense else False)
         self.down = self.down if dense or narrow != width else None
         self.dense_norm = Norm(norm.get("kind", "rms"), narrow, bias=norm.get("bias", True)) if dense else None
-        self.head: Any = self.table if spec.get("tied") else matrix(vocab, narrow)
-        biased = spec.get("head", {}).get("bias")
-        self.head_bias = nn.Parameter(torch.randn(vocab)) if biased else None
+        head = spec.get("head", {})
+        self.columns = head.get("columns") or head.get("codebooks", 1) * vocab
+        self.head: Any = self.table if spec.get("tied") else matrix(self.columns, narrow)
+        self.head_norm = Norm(head["norm"], width) if head.get("norm") else None
+        self.head_bias = nn.Parameter(torch.randn(self.columns)) if head.get("bias") else None
         if (encoder := spec.get("encoder")) is not None:
             self._encoder(encoder, encoder.get("d_model") or width)
 
@@ -64,7 +69,11 @@ class Reference(nn.Module):
         rows = rows if isinstance(rows, list) else [rows]
         self.encoder_positions = nn.ParameterList(matrix(n, width) for n in rows)
         self.encoder_input = SourceInput(encoder["input"]) if encoder.get("input") else None
-        self.encoder_table = matrix(len(self.table), width) if own.get("table") else None
+        rows = own.get("rows") or len(self.table) // self.tables
+        self.encoder_table = matrix(rows, width) if own.get("table") else None
+        self.encoder_project = None
+        if encoder.get("project"):
+            self.encoder_project = linear(width, self.spec["d_model"], encoder.get("project_bias", False))
         self.encoder_norm = Norm(own["norm"], width) if own.get("norm") else None
 
     def some_source(self, batch: int, tokens: int) -> Tensor:
@@ -78,18 +87,19 @@ class Reference(nn.Module):
     def _embed_source(self, tokens: Tensor) -> Tensor:
         """Return the encoder's input: the decoder's embedding, or what the encoder has for its own."""
         own = self.spec["encoder"].get("embedding") is not None
+        table = self.encoder_table
         if self.encoder_input is not None:
             x, own = self.encoder_input(tokens), True
         else:
-            x = self._look_up(tokens) if self.encoder_table is None else self.encoder_table[tokens]
-        for table in self.encoder_positions:
-            x = x + table[torch.arange(x.shape[1]) % len(table)]
+            x = self._look_up(tokens, text=True) if table is None else table[tokens % len(table)]
+        for rows in self.encoder_positions:
+            x = x + rows[torch.arange(x.shape[1]) % len(rows)]
         norm = self.encoder_norm if own else self.norm
         return x if norm is None else norm(x)
 
     def lookups(self) -> int:
         """Return the values of tables that are only looked up."""
-        tables = [self.types, self.positions]
+        tables = [self.types, self.positions, *self.codes]
         tables += [getattr(self, "encoder_table", None), *getattr(self, "encoder_positions", ())]
         tables += [] if self.spec.get("tied") or self.table is None else [self.table]
         tables += [self.stack.inputs.table] if hasattr(self.stack, "inputs") else []
@@ -100,10 +110,16 @@ class Reference(nn.Module):
     def _final(norm: Spec, width: int) -> Norm | None:
         return Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True)) if norm.get("final", True) else None
 
-    def _look_up(self, tokens: Tensor) -> Tensor:
+    def _look_up(self, tokens: Tensor, *, text: bool = False) -> Tensor:
+        """Return rows of the tables, added up. The other tokens of a position are made up from its first."""
         if self.from_host is not None:  # an embedding and a hidden state of the host, made up
             return self.from_host(torch.randn(*tokens.shape, self.from_host.in_features, dtype=self.head.dtype))
-        x = self.table[tokens % len(self.table)]
+        rows = len(self.table) // self.tables
+        x = self.table[tokens % rows]
+        for number in range(1, self.tables):
+            x = x + self.table[number * rows + (tokens + number) % rows]
+        for table in () if text else self.codes:
+            x = x + table[(tokens + 1) % len(table)]
         if self.types is not None:
             x = x + self.types[tokens % len(self.types)]
         return x if self.up is None or self.narrow else self.up(x)
@@ -118,11 +134,13 @@ class Reference(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the logits of hidden states that are normalised already."""
+        if self.head_norm is not None:
+            x = self.head_norm(x)
         if self.down is not None:
             x = self.down(x)
         if self.dense_norm is not None:
             x = self.dense_norm(torch.nn.functional.gelu(x))
-        out = x @ self.head[: self.spec["vocab_size"]].T
+        out = x @ self.head[: self.columns].T
         return out if self.head_bias is None else out + self.head_bias
 
     def forward(self, tokens: Tensor, step: Step, source: Tensor | None = None) -> Tensor:
@@ -134,7 +152,8 @@ class Reference(nn.Module):
             read = self._embed_source(source)
             inner = Step(Cache(), read.shape[1], 0, step.mla, step.padded, sticky=step.sticky, router=step.router)
             x = self.encoder(read, inner)
-            step.source = x if self.encoder_final is None else self.encoder_final(x)
+            x = x if self.encoder_final is None else self.encoder_final(x)
+            step.source = x if self.encoder_project is None else self.encoder_project(x)
             step.executed_pairs += inner.executed_pairs
             step.full_pairs += inner.full_pairs
             step.useful_pairs += inner.useful_pairs

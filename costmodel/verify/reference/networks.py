@@ -70,7 +70,8 @@ class MixtureOfExperts(nn.Module):
         hidden = route.get("hidden")
         of_all = spec.get("shared") or {}
         self.scored = of_all.get("n_experts", 1) if of_all.get("scored") else 0
-        self.router = linear(hidden or width, outputs + self.scored, route.get("bias", False))
+        if not route.get("by_kind"):
+            self.router = linear(hidden or width, outputs + self.scored, route.get("bias", False))
         if route.get("output_scale"):
             self.output_scale = nn.Parameter(torch.ones(1))
         if hidden:
@@ -135,18 +136,7 @@ class MixtureOfExperts(nn.Module):
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Route every token, compute its rows, add them up."""
         shape, flat = x.shape, x.flatten(0, 1)
-        routed = Norm("none", flat.shape[-1])(flat) * self.scale if hasattr(self, "scale") else flat
-        scores = self.router(self._hidden(routed, step) if hasattr(self, "router_down") else routed)
-        score = self.spec.get("router", {}).get("score", "softmax")
-        scores = {"softmax": lambda s: s.softmax(-1), "sigmoid": torch.sigmoid}.get(
-            score, lambda s: F.softplus(s).sqrt()
-        )(scores.float())
-        chosen = self._choose(scores, step, key)
-        weights = scores.gather(1, chosen).to(x.dtype)
-        if hasattr(self, "output_scale"):
-            weights = weights * self.output_scale
-        if hasattr(self, "expert_scale"):
-            weights = weights * self.expert_scale[chosen]
+        chosen, weights, scores = self._route(flat, step, key)
         inner = self.latent[0](flat) if hasattr(self, "latent") else flat
         inner = self.latent_norms[0](inner) if hasattr(self, "latent_norms") else inner
         rows = torch.arange(len(flat))[:, None].expand_as(chosen).flatten()
@@ -163,6 +153,24 @@ class MixtureOfExperts(nn.Module):
                 shared = shared * scores[:, -self.scored :].mean(-1, keepdim=True).to(x.dtype)
             total = total + (shared * torch.sigmoid(self.shared_gate(flat)) if hasattr(self, "shared_gate") else shared)
         return total.reshape(shape)
+
+    def _route(self, flat: Tensor, step: Step, key: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the experts of every token, what each counts, and all scores; kinds of tokens take turns."""
+        if not hasattr(self, "router"):
+            every = torch.ones_like(flat[:, :1])
+            return torch.arange(len(flat))[:, None] % self.n, every, every
+        routed = Norm("none", flat.shape[-1])(flat) * self.scale if hasattr(self, "scale") else flat
+        scores = self.router(self._hidden(routed, step) if hasattr(self, "router_down") else routed)
+        score = self.spec.get("router", {}).get("score", "softmax")
+        scores = {"softmax": lambda s: s.softmax(-1), "sigmoid": torch.sigmoid}.get(
+            score, lambda s: F.softplus(s).sqrt()
+        )(scores.float())
+        chosen = self._choose(scores, step, key)
+        weights = scores.gather(1, chosen).to(flat.dtype)
+        if hasattr(self, "output_scale"):
+            weights = weights * self.output_scale
+        weights = weights * self.expert_scale[chosen] if hasattr(self, "expert_scale") else weights
+        return chosen, weights, scores
 
     def _hidden(self, x: Tensor, step: Step) -> Tensor:
         """Return what scores are made of: a network on the token and on what the last router made of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -57,16 +58,20 @@ class Step:
 
 
 class Norm(nn.Module):
-    """A normalisation over the last axis; ``shape`` is the weight's."""
+    """A normalisation over the last axis; ``shape`` is the weight's. ``kinds``: the tokens' take turns."""
 
-    def __init__(self, kind: str, width: int, *, bias: bool = True, shape: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self, kind: str, width: int, *, bias: bool = True, shape: tuple[int, ...] | None = None, kinds: int = 1
+    ) -> None:
         super().__init__()
-        self.kind, self.width = kind, width
-        shape = shape or (width,)
+        self.kind, self.width, self.kinds = kind, width, kinds
+        shape = shape or ((width,) if kinds == 1 else (kinds, width))
         if kind != "none":
             self.weight = nn.Parameter(1 + 0.1 * torch.randn(shape))
         if kind == "layer" and bias:
             self.bias = nn.Parameter(0.1 * torch.randn(shape))
+        for parameter in self.parameters() if kinds > 1 else ():
+            parameter.keep = Fraction(1, kinds)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise."""
@@ -74,9 +79,10 @@ class Norm(nn.Module):
             x = F.layer_norm(x, x.shape[-1:])
         else:
             x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5)
+        kind = slice(None) if self.kinds == 1 else torch.arange(x.shape[1]) % self.kinds
         if self.kind != "none":
-            x = x * self.weight
-        return x + self.bias if hasattr(self, "bias") else x
+            x = x * self.weight[kind]
+        return x + self.bias[kind] if hasattr(self, "bias") else x
 
 
 def matrix(*shape: int) -> nn.Parameter:

@@ -128,12 +128,13 @@ class Stack(nn.Module):
         self.name, self.norm = name, part.get("norm") or spec["norm"]
         self.layout, self.features = layers_of(part, n_layers), features
         blocks, shared = spec["blocks"], spec.get("shared", {})
-        source = spec.get("encoder", {}).get("d_model") or spec.get("d_source")
-        placed = name == "layers" or (name == "encoder" and part.get("relative_bias", True))
-        buckets = spec.get("relative_bias") if placed else None
+        source = None if spec.get("encoder", {}).get("project") else spec.get("encoder", {}).get("d_model")
+        source = source or spec.get("d_source")
+        of = part if name == "encoder" and part.get("relative_bias") is not None else spec
+        buckets = of.get("relative_bias") if name in ("layers", "encoder") else None
         tables = n_layers if spec.get("relative_per_layer") else 1
         self.tables = nn.ParameterList(
-            nn.Parameter(torch.randn(buckets, spec["relative_heads"])) for _ in range(tables if buckets else 0)
+            nn.Parameter(torch.randn(buckets, of["relative_heads"])) for _ in range(tables if buckets else 0)
         )
         sets: dict[str, list[SharedSet]] = {n: [] for n in shared}
         seen = dict.fromkeys(shared, 0)
@@ -165,7 +166,7 @@ class Stack(nn.Module):
         norm, place = self.norm, self.norm.get("place", "pre")
 
         def new() -> Norm:
-            return Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True))
+            return Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True), kinds=norm.get("kinds", 1))
 
         self.before, self.after = nn.ModuleDict(), nn.ModuleDict()
         for i, layer in enumerate(self.layout):
