@@ -67,7 +67,7 @@ def hoarding(ops: Ops) -> Ops:
 
 
 STATELESS = {"ffn", "moe"}
-WITHOUT_PRODUCTS = {"residual_gate", "residual_scale"}
+WITHOUT_PRODUCTS = {"residual_gate", "residual_scale", "layer_scale"}
 MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
 
 

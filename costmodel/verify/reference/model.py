@@ -16,6 +16,9 @@ from .stacks import Stack
 from .streams import connection
 
 Spec = dict[str, Any]
+RESIDUAL = (
+    "altup", "laurel", "ple", "ngrams", "residual_gate", "residual_scale", "layer_scale", "hyper_connections",
+)  # fmt: skip
 
 
 class Reference(nn.Module):
@@ -32,11 +35,7 @@ class Reference(nn.Module):
         self.positions = matrix(spec["positions"], width) if spec.get("positions") else None
         self.up = linear(narrow, width) if narrow != width else None
         self.norm = Norm(shape["norm"], width) if shape.get("norm") else None
-        features = {
-            f: spec[f]
-            for f in ("altup", "laurel", "ple", "ngrams", "residual_gate", "residual_scale", "hyper_connections")
-            if spec.get(f) is not None
-        }
+        features = {f: spec[f] for f in RESIDUAL if spec.get(f) is not None}
         self.stack = Stack("layers", spec, spec, spec["n_layers"], width, features)
         norm = spec["norm"]
         self.final = self._final(norm, width)
