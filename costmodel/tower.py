@@ -251,8 +251,8 @@ def _project(at: Site, steps: list[Step], width: int) -> Iterator[Op]:
         elif step.norm is not None:
             yield at.norm(f"{name}_norm", width, kind=step.norm)
         elif step.linear is not None:
-            gate = {"gate": step.linear} if step.gated else {}
-            yield at.project(f"{name}_linear", d_in=width, bias=step.bias, linear=step.linear, **gate)
+            columns: dict[str, Size] = {"linear": step.linear} | ({"gate": step.linear} if step.gated else {})
+            yield at.project(f"{name}_linear", d_in=width, bias=step.bias, **columns)
             width = step.linear
         work = STEPS["activation"] * bool(step.activation) + STEPS["gate"] * step.gated
         if work:

@@ -38,7 +38,7 @@ class Projector(nn.Module):
                 x = F.avg_pool2d(square, spec["pool"]).flatten(2).transpose(1, 2)
             elif "merge" in spec:
                 x = F.pixel_unshuffle(square, spec["merge"]).flatten(2).transpose(1, 2)
-            side //= spec.get("pool", spec.get("merge", 1))
+            side //= spec.get("pool") or spec.get("merge") or 1
             gate = self.gates[str(i)](x) if str(i) in self.gates else 1
             x = (F.gelu(module(x)) if spec.get("activation") else module(x)) * gate
         return x
@@ -60,7 +60,7 @@ class Tower(nn.Module):
 
         self.before = new() if spec.get("pre_norm") else None
         self.after = new() if norm.get("final", True) else None
-        features = {"layer_scale": {}} if spec.get("layer_scale") is not None else {}
+        features: Spec = {"layer_scale": {}} if spec.get("layer_scale") is not None else {}
         self.stack = Stack("vision", self.spec, self.spec, spec["n_layers"], width, features)
         self.features = spec.get("feature_layers", 1)
         self.projector = Projector(spec.get("projector", []), self.features * width)
