@@ -91,10 +91,12 @@ NEEDS: dict[str, dict[str, Any]] = {
     # sizes with which a tower that the class builds can also run, before the language model of its defaults
     "cohere2_vision": {"vision_config": {"model_type": "siglip_vision_model", **NO_HEAD}},
     "cosmos3_omni": {"vision_config": {"model_type": "qwen3_vl_vision", "out_hidden_size": 4096}},
+    "deepseek_vl": {"vision_config": {"model_type": "siglip_vision_model", **NO_HEAD}},
     "exaone4_5": {"vision_config": {"out_hidden_size": 4096}},
     "gemma3": {"vision_config": {"model_type": "siglip_vision_model", "image_size": 256, **NO_HEAD}},
     "glm_ocr": {"vision_config": {"out_hidden_size": 1024}},
     "idefics3": {"vision_config": {"image_size": 256}},
+    "lfm2_vl": {"vision_config": {"model_type": "siglip2_vision_model", **NO_HEAD}},
     "llama4": {"vision_config": {"hidden_size": 1408, "vision_output_dim": 4096}},
     "qwen2_5_vl": {"vision_config": {"out_hidden_size": 8192}},
     "qwen2_vl": {"vision_config": {"hidden_size": 8192}},

@@ -21,14 +21,17 @@ Projector: TypeAlias = Callable[[Config, Draft, int], None]
 
 TOWERS: Mapping[str, Tower] = {
     "clip_vision_model": patches.clip,
+    "cosmos3_edge_vision": patches.siglip2,
     "exaone4_5_vision": qwen.windowed,
     "glm4v_moe_vision": glm.glm4v,
     "glm4v_vision": glm.glm4v,
     "glm_ocr_vision": glm.glm_ocr,
     "idefics3_vision": patches.siglip,
     "internvl_vision": intern.internvl,
+    "kimi_k25_vision": patches.kimi,
     "llama4_vision_model": llama4.llama4,
     "pixtral": patches.pixtral,
+    "qianfan_ocr_vision": intern.internvl,
     "qwen2_5_vl_vision": qwen.windowed,
     "qwen2_vl_vision": qwen.qwen2,
     "qwen3_5_moe_vision": qwen.qwen3,
@@ -36,14 +39,18 @@ TOWERS: Mapping[str, Tower] = {
     "qwen3_vl_moe_vision": qwen.qwen3,
     "qwen3_vl_vision": qwen.qwen3,
     "qwen4_exp_vision": qwen.qwen3,
+    "siglip2_vision_model": patches.siglip2,
     "siglip_vision_model": patches.siglip_with_head,
     "smolvlm_vision": patches.siglip,
+    "video_llama_3_vision": patches.video_llama3,
 }
 
 PROJECTORS: Mapping[str, Projector] = {
     "aya_vision": projectors.aya_vision,
     "cohere2_vision": projectors.cohere2_vision,
+    "cosmos3_edge": projectors.cosmos3_edge,
     "cosmos3_omni": projectors.merged,
+    "deepseek_vl": projectors.plain,
     "exaone4_5": projectors.merged,
     "gemma3": projectors.pooled,
     "glm46v": projectors.merged,
@@ -54,6 +61,8 @@ PROJECTORS: Mapping[str, Projector] = {
     "hyperclovax_vision_v2": projectors.hyperclovax,
     "idefics3": projectors.shuffled,
     "internvl": projectors.internvl,
+    "kimi_k25": projectors.kimi,
+    "lfm2_vl": projectors.lfm2_vl,
     "lighton_ocr": projectors.lighton_ocr,
     "llama4": projectors.linear,
     "llava": projectors.llava,
@@ -62,6 +71,7 @@ PROJECTORS: Mapping[str, Projector] = {
     "mistral3": projectors.mistral3,
     "mistral_large4": projectors.mistral3,
     "paligemma": projectors.paligemma,
+    "qianfan_ocr": projectors.internvl,
     "qwen2_5_vl": projectors.merged,
     "qwen2_vl": projectors.merged,
     "qwen3_5": projectors.merged,
@@ -71,6 +81,7 @@ PROJECTORS: Mapping[str, Projector] = {
     "qwen4_exp": projectors.merged,
     "shieldgemma2": projectors.pooled,
     "smolvlm": projectors.shuffled,
+    "video_llama_3": projectors.plain,
     "vipllava": projectors.vipllava,
 }
 
@@ -86,6 +97,8 @@ def add_vision(c: Config, draft: Draft) -> bool:
     if c.model_type not in PROJECTORS:
         return False
     width, parts = draft.fields["d_model"], list(c.parts)
+    for key in ("ignore_index", "vocab_size"):  # of the loss, and of the language model
+        c.get(key)
     try:
         config = c.sub(KEY)
         if config.model_type not in TOWERS:

@@ -7,7 +7,7 @@ from typing import Any
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
 from costmodel.importers.parts import ALL, QKV, ffn
-from costmodel.importers.towers.parts import activation, free_grid, grid, look, side
+from costmodel.importers.towers.parts import VIDEO, activation, free_grid, grid, look, side
 
 
 def glm4v(c: Config) -> Draft:
@@ -32,7 +32,7 @@ def glm_ocr(c: Config) -> Draft:
     """
     merge, out = c.count("spatial_merge_size"), c.count("out_hidden_size")
     c.get("image_size")
-    fields, remark = free_grid(c, merge)
+    fields, remark = free_grid(c, merge, **VIDEO)
     fields |= {"d_model": c.count("hidden_size"), "norm": {"kind": "rms"}, "patch_bias": True}
     biased = c.flag("attention_bias")
     mixer = look(c, heads="num_heads", bias=ALL if biased else (), qk_norm="head")

@@ -16,6 +16,7 @@ def internvl(c: Config) -> Draft:
     """  # noqa: D205
     c.require("use_mask_token", False)
     c.share("layer_scale_init_value")
+    c.get("drop_path_rate")
     fields: dict[str, Any] = {"image_size": _square(c, "image_size"), "patch_size": _square(c, "patch_size")}
     fields |= others(c, "num_channels") | {"d_model": c.count("hidden_size")}
     kind = {"layer_norm": "layer", "rms_norm": "rms"}[c.require("norm_type", "layer_norm", "rms_norm")]

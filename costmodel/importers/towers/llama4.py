@@ -16,7 +16,8 @@ def llama4(c: Config) -> Draft:
     The first of them has ``intermediate_size`` rows, which must be what merged patches have; an
     activation stands behind both. The keys of a bias and of a choice of features are not read.
     """
-    c.get("multi_modal_projector_bias"), c.get("vision_feature_select_strategy")
+    for key in ("multi_modal_projector_bias", "vision_feature_layer", "vision_feature_select_strategy"):
+        c.get(key)
     fields = grid(c)
     width, inner = c.count("hidden_size"), c.count("intermediate_size")
     fields |= {"d_model": width, "class_token": True, "positions": side(fields) ** 2 + 1, "pre_norm": True}

@@ -11,6 +11,7 @@ from costmodel.importers.draft import Part
 from costmodel.importers.harmless import LEARNED
 from costmodel.importers.parts import ALL, attention, changed
 
+VIDEO: dict[str, Any] = {"channels": "in_channels", "frames": "temporal_patch_size"}
 _PATCHES = 32  # along a side of an image, where no key says how large one is
 
 
@@ -33,19 +34,22 @@ def side(fields: dict[str, Any]) -> int:
     return int(fields["image_size"] // fields["patch_size"])
 
 
-def free_grid(c: Config, unit: int, rows: int = 0) -> tuple[dict[str, Any], str]:
+def free_grid(
+    c: Config, unit: int, rows: int = 0, *, channels: str | None = "num_channels", frames: str | None = None
+) -> tuple[dict[str, Any], str]:
     """Return the fields of an image of any size, and a remark: the size is ours.
 
     It is as large as the table of positions, of ``rows`` of them, where that is a square; else it has
     about 32 patches a side. ``unit``: patches along a side that become one, or see each other.
+    ``channels`` and ``frames`` are the keys of these; None: three, and one.
     """
-    patch, frames = c.count("patch_size"), c.count("temporal_patch_size")
+    patch, depth = c.count("patch_size"), c.count(frames) if frames else 1
     across = isqrt(rows)
     if not across or across * across != rows or across % unit:
         across = -(-_PATCHES // unit) * unit
-    fields = {"image_size": patch * across, "patch_size": patch} | ({"frames": frames} if frames > 1 else {})
+    fields = {"image_size": patch * across, "patch_size": patch} | ({"frames": depth} if depth > 1 else {})
     remark = f"images have any size, and here {fields['image_size']} x {fields['image_size']}"
-    return fields | others(c, "in_channels"), remark
+    return fields | (others(c, channels) if channels else {}), remark
 
 
 def look(

@@ -8,6 +8,7 @@ from typing import Any
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
 from costmodel.importers.towers.parts import activation, side
+from costmodel.importers.towers.patches import merge_kernel
 
 
 def merged(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
@@ -67,13 +68,12 @@ def pooled(c: Config, tower: Draft, width: int) -> None:
 
 def paligemma(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
     """Read PaliGemma: one matrix with a bias. ``hidden_size`` and ``vocab_size`` are the language model's."""
-    c.get("hidden_size"), c.get("vocab_size"), c.get("num_image_tokens")
+    c.get("hidden_size"), c.get("num_image_tokens")
     _add(tower, {"linear": c.count("projection_dim"), "bias": True})
 
 
 def shuffled(c: Config, tower: Draft, width: int) -> None:
     """Read Idefics 3: patches side by side and one matrix."""
-    c.get("vocab_size")
     _add(tower, {"merge": c.count("scale_factor")}, {"linear": width})
 
 
@@ -105,6 +105,34 @@ def lighton_ocr(c: Config, tower: Draft, width: int) -> None:
     _add(tower, *_square(c, tower), *_two(width, False, "gelu"))
 
 
+def plain(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
+    """Read DeepSeek-VL and VideoLLaMA 3: two matrices with biases."""
+    _add(tower, *_two(width, True, "gelu"))
+
+
+def lfm2_vl(c: Config, tower: Draft, width: int) -> None:
+    """Read LFM2-VL: merged patches, a norm or none, two matrices."""
+    norm: list[dict[str, Any]] = [{"norm": "layer"}] if c.flag("projector_use_layernorm") else []
+    biased = {"bias": True} if c.flag("projector_bias") else {}
+    act = activation(c, "projector_hidden_act")
+    first = {"linear": c.count("projector_hidden_size"), **biased, "activation": act}
+    _add(tower, {"merge": c.count("downsample_factor")}, *norm, first, {"linear": width, **biased})
+
+
+def cosmos3_edge(c: Config, tower: Draft, width: int) -> None:
+    """Read Cosmos 3 Edge: a norm on patches, merged ones, two matrices."""
+    merge, inner = c.parts[-1].count("spatial_merge_size"), c.count("projector_hidden_size")
+    _add(tower, {"norm": "layer"}, {"merge": merge}, *_through(inner, width))
+
+
+def kimi(c: Config, tower: Draft, width: int) -> None:
+    """Read Kimi K2.5: as wide between the matrices as merged patches are."""
+    c.get("use_unified_vision_chunk"), c.get("video_placeholder")
+    across, inner = merge_kernel(c.parts[-1]), tower.fields["d_model"]
+    c.require("projection_hidden_size", inner)
+    _add(tower, {"norm": "layer"}, {"merge": across}, *_through(inner * across * across, width))
+
+
 def internvl(c: Config, tower: Draft, width: int) -> None:
     """Read InternVL: merged patches, a norm and LLaVA's two matrices."""
     _features(c, tower)
@@ -127,6 +155,11 @@ def _two(width: int, bias: bool, act: str) -> list[dict[str, Any]]:
     """Return two matrices to the width of the language model."""
     biased = {"bias": True} if bias else {}
     return [{"linear": width, **biased, "activation": act}, {"linear": width, **biased}]
+
+
+def _through(inner: int, width: int) -> list[dict[str, Any]]:
+    """Return two matrices with biases, and ``inner`` values between them."""
+    return [{"linear": inner, "bias": True, "activation": "gelu"}, {"linear": width, "bias": True}]
 
 
 def _square(c: Config, tower: Draft) -> list[dict[str, Any]]:

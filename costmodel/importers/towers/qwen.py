@@ -8,13 +8,13 @@ from typing import Any
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
 from costmodel.importers.parts import agrees, changed, ffn
-from costmodel.importers.towers.parts import free_grid, look
+from costmodel.importers.towers.parts import VIDEO, free_grid, look
 
 
 def qwen2(c: Config) -> Draft:
     """Read Qwen2-VL: ``embed_dim`` is the tower's width, ``hidden_size`` that of the language model."""
     merge, width = c.count("spatial_merge_size"), c.count("embed_dim")
-    fields, remark = free_grid(c, merge)
+    fields, remark = free_grid(c, merge, **VIDEO)
     _same(c)
     fields |= {"d_model": width, "norm": {"kind": "layer", "final": False}}
     inner = int(width * c.share("mlp_ratio"))
@@ -33,7 +33,7 @@ def windowed(c: Config) -> Draft:
     window = c.count("window_size") // merge // patch * merge
     if not window:
         c.refuse("window_size", "a window has no whole patch")
-    fields, remark = free_grid(c, lcm(merge, window))
+    fields, remark = free_grid(c, lcm(merge, window), **VIDEO)
     _same(c)
     c.get("tokens_per_second")
     fields |= {"d_model": width, "norm": {"kind": "rms", "final": False}}
@@ -52,7 +52,7 @@ def qwen3(c: Config) -> Draft:
     The merger's norm works on single patches, those of earlier layers on merged ones.
     """
     merge, width, rows = c.count("spatial_merge_size"), c.count("hidden_size"), c.count("num_position_embeddings")
-    fields, remark = free_grid(c, merge, rows)
+    fields, remark = free_grid(c, merge, rows, **VIDEO)
     _same(c)
     fields |= {"d_model": width, "norm": {"kind": "layer", "final": False}, "patch_bias": True, "positions": rows}
     layer = [look(c, heads="num_heads"), ffn(c, gated=False, bias=True)]
