@@ -130,7 +130,8 @@ LLAVA = {
     "text_config": {"model_type": "llama", "max_position_embeddings": 4096, "vocab_size": 32064},
     "vision_config": {
         "hidden_size": 1024, "image_size": 336, "intermediate_size": 4096, "model_type": "clip_vision_model",
-        "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768, "vocab_size": 32000,
+        "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768,
+        "vocab_size": 32000,
     },
 }  # fmt: skip
 GEMMA = {
@@ -216,7 +217,7 @@ def test_a_projector_that_ends_elsewhere_leaves_out_the_tower() -> None:
 def test_windows_are_squares_of_patches() -> None:
     found = tower("qwen2_5_vl")
     assert found["blocks"]["local"]["chunk"] == 16
-    assert found["mixer"] == "local + global + local"
+    assert found["mixer"] == "repeat local + global"
     assert found["image_size"] == 4 * 32
 
 
@@ -224,5 +225,5 @@ def test_the_size_of_an_image_is_that_of_the_table_of_positions_and_the_source_s
     imported = import_text(json.dumps(configuration("qwen3_vl")), "config.json")
     assert imported.document["components"]["vision"]["image_size"] == 4 * 8
     assert imported.document["source"]["note"].endswith("; images have any size, and here 32 x 32")
-    uneven = tower("qwen3_vl", vision_config=QWEN3 | {"num_position_embeddings": 65})
+    uneven = tower("qwen3_vl", vision_config=QWEN3 | {"num_position_embeddings": 65, "deepstack_visual_indexes": []})
     assert (uneven["image_size"], uneven["positions"]) == (4 * 32, 65)
