@@ -94,6 +94,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "deepseek_vl": {"vision_config": {"model_type": "siglip_vision_model", **NO_HEAD}},
     "exaone4_5": {"vision_config": {"out_hidden_size": 4096}},
     "gemma3": {"vision_config": {"model_type": "siglip_vision_model", "image_size": 256, **NO_HEAD}},
+    "glm5_next": {"vision_config": {"out_hidden_size": 4096}},
     "glm_ocr": {"vision_config": {"out_hidden_size": 1024}},
     "idefics3": {"vision_config": {"image_size": 256}},
     "lfm2_vl": {"vision_config": {"model_type": "siglip2_vision_model", **NO_HEAD}},

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from costmodel.errors import InvalidSpec, SpecError
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
-from costmodel.importers.towers import glm, intern, llama4, patches, projectors, qwen
+from costmodel.importers.towers import glm, intern, llama4, minimax, patches, projectors, qwen
 from costmodel.validation import parse
 
 Tower: TypeAlias = Callable[[Config], Draft]
@@ -25,17 +25,21 @@ TOWERS: Mapping[str, Tower] = {
     "exaone4_5_vision": qwen.windowed,
     "glm4v_moe_vision": glm.glm4v,
     "glm4v_vision": glm.glm4v,
+    "glm5_next_vision": glm.glm5_next,
     "glm_ocr_vision": glm.glm_ocr,
     "idefics3_vision": patches.siglip,
     "internvl_vision": intern.internvl,
     "kimi_k25_vision": patches.kimi,
     "llama4_vision_model": llama4.llama4,
+    "minimax_m3_vl_vision": minimax.minimax_m3,
     "pixtral": patches.pixtral,
     "qianfan_ocr_vision": intern.internvl,
+    "qwen2_5_omni_vision_encoder": qwen.windowed,
     "qwen2_5_vl_vision": qwen.windowed,
     "qwen2_vl_vision": qwen.qwen2,
     "qwen3_5_moe_vision": qwen.qwen3,
     "qwen3_5_vision": qwen.qwen3,
+    "qwen3_omni_moe_vision_encoder": qwen.qwen3,
     "qwen3_vl_moe_vision": qwen.qwen3,
     "qwen3_vl_vision": qwen.qwen3,
     "qwen4_exp_vision": qwen.qwen3,
@@ -56,6 +60,7 @@ PROJECTORS: Mapping[str, Projector] = {
     "glm46v": projectors.merged,
     "glm4v": projectors.merged,
     "glm4v_moe": projectors.merged,
+    "glm5_next": projectors.merged,
     "glm_ocr": projectors.merged,
     "glmga": projectors.merged,
     "hyperclovax_vision_v2": projectors.hyperclovax,
@@ -68,14 +73,17 @@ PROJECTORS: Mapping[str, Projector] = {
     "llava": projectors.llava,
     "llava_next": projectors.llava_next,
     "llava_onevision": projectors.llava_next,
+    "minimax_m3_vl": minimax.projector,
     "mistral3": projectors.mistral3,
     "mistral_large4": projectors.mistral3,
     "paligemma": projectors.paligemma,
     "qianfan_ocr": projectors.internvl,
+    "qwen2_5_omni_thinker": projectors.omni,
     "qwen2_5_vl": projectors.merged,
     "qwen2_vl": projectors.merged,
     "qwen3_5": projectors.merged,
     "qwen3_5_moe": projectors.merged,
+    "qwen3_omni_moe_thinker": projectors.omni,
     "qwen3_vl": projectors.merged,
     "qwen3_vl_moe": projectors.merged,
     "qwen4_exp": projectors.merged,
@@ -97,12 +105,13 @@ def add_vision(c: Config, draft: Draft) -> bool:
     if c.model_type not in PROJECTORS:
         return False
     width, parts = draft.fields["d_model"], list(c.parts)
-    for key in ("ignore_index", "vocab_size"):  # of the loss, and of the language model
+    for key in ("ignore_index", "vocab_size", "quantization_config"):  # what others read, or nobody needs
         c.get(key)
     try:
         config = c.sub(KEY)
         if config.model_type not in TOWERS:
             raise KeyError(config.model_type)
+        config.get("quantization_config")
         tower = TOWERS[config.model_type](config)
         PROJECTORS[c.model_type](c, tower, width)
         document = tower.document()
@@ -110,8 +119,9 @@ def add_vision(c: Config, draft: Draft) -> bool:
     except (SpecError, InvalidSpec, KeyError, ZeroDivisionError, IndexError):
         c.parts[:] = parts
         return False
-    c.parts[:] = parts  # for what is left of the wrapper's own keys
-    mine = {name for name, _ in c.unread()} - {name for part in parts for name, _ in part.unread()}
+    c.parts[:] = []  # for what is left of the wrapper's own keys
+    mine = [name for name, _ in c.unread() if name.rpartition(".")[2] not in c.inside]
+    c.parts[:] = parts
     if mine or any(config.unread()):
         return False
     c.parts.append(config)

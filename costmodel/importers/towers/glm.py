@@ -26,10 +26,18 @@ def glm4v(c: Config) -> Draft:
 
 
 def glm_ocr(c: Config) -> Draft:
-    """Read GLM-OCR: norms on heads, no table of positions; the merger is three times as wide as its output.
+    """Read GLM-OCR: the merger is so many times as wide as its output as a picture has channels, three."""
+    return _without_table(c, c.count("out_hidden_size") * c.count("in_channels"))
 
-    (As many times as a picture has channels.) No table is made for ``image_size``.
-    """
+
+def glm5_next(c: Config) -> Draft:
+    """Read the tower of GLM 5 Next: GLM-OCR's, whose merger has a width of its own."""
+    c.share("swiglu_limit", None)
+    return _without_table(c, c.count("projection_intermediate_size"))
+
+
+def _without_table(c: Config, inner: int) -> Draft:
+    """Return a tower with norms on heads; there is no table of positions for ``image_size``."""
     merge, out = c.count("spatial_merge_size"), c.count("out_hidden_size")
     c.get("image_size")
     fields, remark = free_grid(c, merge, **VIDEO)
@@ -37,7 +45,7 @@ def glm_ocr(c: Config) -> Draft:
     biased = c.flag("attention_bias")
     mixer = look(c, heads="num_heads", bias=ALL if biased else (), qk_norm="head")
     layers = [[mixer, ffn(c, bias=biased or None)]] * c.count("depth")
-    steps = _merger(c, merge, out, out * c.count("in_channels"))
+    steps = _merger(c, merge, out, inner)
     return Draft(fields, layers, {"projector": steps}, remarks=[remark])
 
 

@@ -17,6 +17,12 @@ def merged(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
         c.refuse("vision_config", "the tower has no merger")
 
 
+def omni(c: Config, tower: Draft, width: int) -> None:
+    """Read Qwen's models that also hear: how time is counted changes positions alone."""
+    c.get("position_id_per_seconds"), c.get("seconds_per_chunk")
+    merged(c, tower, width)
+
+
 def linear(c: Config, tower: Draft, width: int) -> None:
     """Add the last matrix of Llama 4 to the tower's own."""
     merged(c, tower, width)

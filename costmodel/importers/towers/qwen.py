@@ -35,7 +35,7 @@ def windowed(c: Config) -> Draft:
         c.refuse("window_size", "a window has no whole patch")
     fields, remark = free_grid(c, lcm(merge, window), **VIDEO)
     _same(c)
-    c.get("tokens_per_second")
+    agrees(c, width, "embed_dim")
     fields |= {"d_model": width, "norm": {"kind": "rms", "final": False}}
     kv_heads = c.count("num_key_value_heads") if "num_key_value_heads" in c.keys else None
     every = look(c, "global", heads="num_heads", kv_heads=kv_heads)
@@ -68,9 +68,11 @@ def qwen3(c: Config) -> Draft:
 
 
 def _same(c: Config) -> None:
-    """Refuse older names of keys that the class does not read, where they say something else."""
+    """Refuse older keys that the class does not read, where they say something else; images have any size."""
     agrees(c, c.count("in_channels"), "in_chans")
     agrees(c, c.count("patch_size"), "spatial_patch_size")
+    c.require("apply_vit_abs_pos_embed", None, True)
+    c.get("tokens_per_second"), c.get("image_size")
 
 
 def _merger(norm: str, merge: int, width: int, out: int) -> list[dict[str, Any]]:
