@@ -278,7 +278,7 @@ class Tally:
     no_model: Counter[str] = field(default_factory=Counter)
     default: str = ""
     refused_default: list[str] = field(default_factory=list)
-    left_out: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)  # of the default: random numbers may fit no tower
 
     def line(self, name: str) -> str:
         """Return one line of a table."""
@@ -422,11 +422,15 @@ def run(model_type: str, variations: int, seed: int) -> Tally:
     if cls is None:  # code on the hub, or a part that no class generates text with
         tally.default = "no class"
         return tally
+    left_out: set[str] = set()
     for index, data in enumerate(configurations(model_type, variations, seed)):
         outcome = examine(data, cls, tally)
         if index == 0:
             tally.default = outcome
             tally.refused_default = list(tally.refused)
+        if index == 1:  # the default in full, as a file of the class has it
+            left_out = set(tally.left_out)
+    tally.left_out = left_out
     return tally
 
 

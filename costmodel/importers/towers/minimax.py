@@ -43,6 +43,7 @@ def projector(c: Config, tower: Draft, width: int) -> None:
     c.require("vision_feature_layer", None, -1)
     c.require("vision_feature_select_strategy", None, "full")
     c.require("projector_hidden_act", None, "gelu")
+    c.get("merged_hidden_size")  # written by the class
     for key in ("image_grid_pinpoints", "image_seq_length", "img_token_compression_config", "process_image_mode"):
         c.get(key)
     inner = {"linear": c.count("projector_hidden_size"), "bias": True, "activation": "gelu"}
