@@ -17,6 +17,8 @@ from costmodel.validation import parse
 from costmodel.workload import Workload
 from tests.importers.zoo import model_class, size
 
+pytestmark = pytest.mark.oracle
+
 TEXT = {"hidden_size": 40, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 99}
 TEXT |= {"num_key_value_heads": 2, "pad_token_id": 0}
 VIT = {"hidden_size": 24, "intermediate_size": 28, "num_hidden_layers": 3, "num_attention_heads": 2}
