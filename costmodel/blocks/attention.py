@@ -11,6 +11,8 @@ from pydantic import model_validator
 from costmodel.block import Block, Count, Impossible, Model, Natural, require_known, require_multiple
 from costmodel.blocks.parts.block_indexer import BlockIndexer
 from costmodel.blocks.parts.indexer import Indexer
+from costmodel.blocks.parts.recurrence import conv
+from costmodel.blocks.parts.relative_logits import RelativeLogits
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size
@@ -60,10 +62,12 @@ class Attention(Block):
     ``out_norm``: a norm on the output before its projection, of the same shapes as ``qk_norm``.
     ``indexer``: attention reads only the keys it picks, by queries from the hidden state;
     ``block_indexer``: whole blocks of keys.
+    ``kv_conv``: a causal convolution of so many taps on each value of keys and values, added to them
+    before their norm; as many columns are kept in fp32. ``relative``: a bias by distance.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps. Without ``causal`` tokens see each other, all of them or those of a ``chunk``.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
-    of transformers 5.23.
+    of transformers 5.23; ``kv_conv``, ``relative``: inkling.
     """
 
     component: ClassVar[str] = "mixer.attention"
@@ -92,6 +96,8 @@ class Attention(Block):
     kv: Literal["separate", "tied"] = "separate"
     kv_copies: Literal[1, 2] = 2
     kv_from: str | None = None
+    kv_conv: Count | None = None
+    relative: RelativeLogits | None = None
     indexer: Indexer | None = None
     block_indexer: BlockIndexer | None = None
 
@@ -118,6 +124,12 @@ class Attention(Block):
             raise Impossible("sink_tokens stand beside a window, and there is none", "sink_tokens", "add window")
         if self.indexer or self.block_indexer:
             self._check_indexer()
+        if self.kv_conv and (wrong := next((f for f in ("kv_from", "keep") if getattr(self, f)), None)):
+            raise Impossible(f"kv_conv works on keys of every token of the block, and {wrong} says other", "kv_conv")
+        if self.kv_conv and self.kv == "tied":
+            raise Impossible("kv_conv works on keys and values, and values are keys", "kv_conv", "leave kv: tied out")
+        if self.relative and (self.keep or self.d_in):
+            raise Impossible("relative mixes profiles for every token of the stream", "relative", "leave it out")
         if self.kv == "tied" and self.v_head_dim not in (None, self.head_dim):
             raise Impossible(
                 f"tied keys and values have one width, but v_head_dim is {self.v_head_dim} "
@@ -203,7 +215,7 @@ class Attention(Block):
         """Return the window less the token itself; a full span, and sink tokens, reach anything."""
         if self.sink_tokens or self.span.limit is None:
             return None
-        return self.span.limit - 1
+        return self.span.limit - 1 + (self.kv_conv - 1 if self.kv_conv else 0)
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
@@ -224,6 +236,8 @@ class Attention(Block):
             f"{self.gate} gate" if self.gate else "",
             "values are keys" if self.kv == "tied" else "",
             f"cache of {self.kv_from}" if self.kv_from else "",
+            f"{self.kv_conv} taps on keys and values" if self.kv_conv else "",
+            f"bias by distance up to {self.relative.extent}" if self.relative else "",
             f"top {self.indexer.top_k}" if self.indexer else "",
         ]
         return ", ".join(filter(None, parts))
@@ -239,6 +253,9 @@ class Attention(Block):
             if self.kv == "separate":
                 columns["v"] = kv_heads * v
             yield at.project("kv", d_in=d_in, bias=self.bias, split="out", units=kv_heads, beside=True, **columns)
+        if self.kv_conv:
+            yield conv(at, "kv_conv", kv_heads * (k + v), self.kv_conv, units=kv_heads, role="state")
+            yield at.vector("kv_conv_add", kv_heads * (k + v), STEPS["add"], inputs=2)
         if self.norm is not None:
             yield self.norm.lower(at, "q_norm", heads, k)
             if own:
@@ -253,6 +270,8 @@ class Attention(Block):
         if self.block_indexer is not None:
             rotated = (self.rope_dim or k) if self.rope else 0
             yield from self.block_indexer.lower(at.sub("indexer"), rotated)
+        if self.relative is not None:
+            yield from self.relative.lower(at, heads)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
@@ -282,5 +301,5 @@ class Attention(Block):
             v_head_dim=v,
             states=(cache,),
             weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks else (),
-            steps=STEPS["softmax"] + (STEPS["softcap"] if self.softcap else 0),
+            steps=STEPS["softmax"] + (STEPS["softcap"] if self.softcap else 0) + (STEPS["add"] if self.relative else 0),
         )

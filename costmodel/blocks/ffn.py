@@ -19,7 +19,8 @@ class FeedForward(Block):
     """Two matrices, or three where a gate multiplies the inner values.
 
     ``norm``: a norm on the inner values before the last matrix (BitNet). ``activation`` changes no
-    count. ``scalars`` are learned numbers of the activation itself (xIELU has 2).
+    count. ``scalars`` are learned numbers of the activation itself (xIELU has 2). ``output_scale``:
+    one learned number times the output (transformers' inkling).
     Source: arXiv:1706.03762, section 3.3; arXiv:2002.05202 (gated).
     """
 
@@ -32,6 +33,7 @@ class FeedForward(Block):
     bias: bool | list[Literal["gate", "up", "down"]] = False
     inner_norm: bool = False
     scalars: Natural = 0
+    output_scale: bool = False
     activation: str | None = None
 
     @model_validator(mode="after")
@@ -56,6 +58,8 @@ class FeedForward(Block):
         """Yield the operations of one layer."""
         bias = self.bias if isinstance(self.bias, bool) else list[str](self.bias)
         yield from gated_pair(at, self.d_ff, gated=self.gated, bias=bias, scalars=self.scalars, norm=self.inner_norm)
+        if self.output_scale:
+            yield at.vector("output_scale", at.width, STEPS["gate"], weights=(at.weight("output_scale", 1),))
 
 
 def gated_pair(

@@ -23,12 +23,14 @@ class Shared(Model):
     """Experts that every token uses.
 
     ``d_ff`` is one expert's; ``gate`` scales their sum; ``bias`` where it is not that of the routed ones.
+    ``scored``: the router scores them as well, and what it gives each of them scales it (transformers' inkling).
     """
 
     n_experts: Count = 1
     d_ff: Count
     gate: bool = False
     bias: bool | None = None
+    scored: bool = False
 
 
 class Router(Model):
@@ -37,9 +39,10 @@ class Router(Model):
     ``correction_bias`` is a buffer that only the choice uses. ``groups`` and ``top_groups`` limit
     the choice and change no count. ``hash``: the choice comes from a table by token id (a buffer
     of vocabulary x top_k). ``scale``: a learned vector on the router's normalised input;
-    ``expert_scale``: a learned factor of every expert. ``hidden``: the scores come from a network
-    of this width, a projection down, a norm and two layers with biases; ``carried``: what the
-    router of the layer before made of the token, scaled by a learned vector, is added to it.
+    ``expert_scale``: a learned factor of every expert; ``output_scale``: one of all that is chosen.
+    ``hidden``: the scores come from a network of this width, a projection down, a norm and two layers
+    with biases; ``carried``: what the router of the layer before made of the token, scaled by a
+    learned vector, is added to it.
     """
 
     score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax"
@@ -50,6 +53,7 @@ class Router(Model):
     hash: bool = False
     scale: bool = False
     expert_scale: bool = False
+    output_scale: bool = False
     hidden: Count | None = None
     carried: bool = False
 
@@ -200,6 +204,8 @@ class MixtureOfExperts(Block):
             shared = at.sub("shared", "moe.shared")
             d_ff = self.shared.n_experts * self.shared.d_ff
             bias = self.bias if self.shared.bias is None else self.shared.bias
+            if self.shared.scored:
+                yield shared.vector("scored", d_ff, STEPS["gate"])
             yield from gated_pair(shared, d_ff, gated=self.gated, bias=bias)
             if self.shared.gate:
                 yield shared.project("gate", gate=1)
@@ -212,16 +218,19 @@ class MixtureOfExperts(Block):
         width = self.router.hidden or at.width
         if self.router.hidden:
             yield from _hidden(at, width, carried=self.router.carried)
-        yield at.project("scores", d_in=width, bias=self.router.bias, router=outputs)
+        scored = self.shared.n_experts if self.shared and self.shared.scored else 0
+        yield at.project("scores", d_in=width, bias=self.router.bias, router=outputs + scored)
         extra: tuple[Weight, ...] = ()
         if self.router.expert_scale:
             extra += (at.weight("expert_scale", self.n_experts),)
+        if self.router.output_scale:
+            extra += (at.weight("output_scale", 1),)
         if self.router.hash:
             extra += (at.weight("token_experts", at.vocab_size, self.top_k, role="buffer"),)
         if self.router.correction_bias:
             extra += (at.weight("correction_bias", outputs, role="buffer"),)
         steps = STEPS["softmax"] if self.router.score == "softmax" else STEPS["activation"]
-        yield at.vector("choice", outputs, steps, weights=extra)
+        yield at.vector("choice", outputs + scored, steps, weights=extra)
 
     def _slots(self, at: Site) -> Size | None:
         """Return the rows computed when experts work at a fixed capacity."""

@@ -46,6 +46,7 @@ RULES = {
     "granite_speech": SPEECH,
     "granite_speech_plus": SPEECH,
     "hunyuan_vl": FLAT,
+    "inkling_mm_model": Rule("none", also=("mtp_config",)),
     "instructblip": TEXT,
     "instructblipvideo": TEXT,
     "lfm2_vl": Rule(older="tie_embedding"),

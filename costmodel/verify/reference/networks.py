@@ -30,6 +30,8 @@ class FeedForward(nn.Module):
         self.norm = Norm("rms", inner) if spec.get("inner_norm") else None
         if spec.get("scalars"):
             self.scalars = nn.Parameter(torch.ones(spec["scalars"]))
+        if spec.get("output_scale"):
+            self.output_scale = nn.Parameter(torch.ones(1))
 
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
@@ -53,7 +55,8 @@ class FeedForward(nn.Module):
         up = silu(up) if self.gate is None else up * silu(self.gate(x) + (added[0] if added else 0))
         if hasattr(self, "scalars"):
             up = up * self.scalars.mean()
-        return self.down(up if self.norm is None else self.norm(up))
+        down = self.down(up if self.norm is None else self.norm(up))
+        return down * self.output_scale if hasattr(self, "output_scale") else down
 
 
 class MixtureOfExperts(nn.Module):
@@ -65,7 +68,11 @@ class MixtureOfExperts(nn.Module):
         inner, d_ff, route = spec.get("latent") or width, spec["d_ff"], spec.get("router", {})
         outputs = self.n + spec.get("zero_experts", 0)
         hidden = route.get("hidden")
-        self.router = linear(hidden or width, outputs, route.get("bias", False))
+        of_all = spec.get("shared") or {}
+        self.scored = of_all.get("n_experts", 1) if of_all.get("scored") else 0
+        self.router = linear(hidden or width, outputs + self.scored, route.get("bias", False))
+        if route.get("output_scale"):
+            self.output_scale = nn.Parameter(torch.ones(1))
         if hidden:
             self.router_down = linear(width, hidden, True)
             self.router_norm = Norm("rms", hidden)
@@ -92,8 +99,9 @@ class MixtureOfExperts(nn.Module):
             self.output_bias = nn.Parameter(torch.randn(width))
         if shared := spec.get("shared"):
             biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
-            of_all = {name: value for name, value in biased.items() if not name.startswith("keep")}
-            self.shared = FeedForward(of_all, width, shared.get("n_experts", 1) * shared["d_ff"])
+            other = ("keep", "keep_router", "output_scale")
+            plain = {name: value for name, value in biased.items() if name not in other}
+            self.shared = FeedForward(plain, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)
 
@@ -114,6 +122,7 @@ class MixtureOfExperts(nn.Module):
         """
         per_token = self.per_token
         assert per_token.denominator == 1, "fuzzed specs have whole expectations"
+        scores = scores[:, : self.router.out_features - self.scored]
         if hasattr(self, "correction"):
             scores = scores + self.correction
         place = (key[0], *key[2:])
@@ -134,6 +143,8 @@ class MixtureOfExperts(nn.Module):
         )(scores.float())
         chosen = self._choose(scores, step, key)
         weights = scores.gather(1, chosen).to(x.dtype)
+        if hasattr(self, "output_scale"):
+            weights = weights * self.output_scale
         if hasattr(self, "expert_scale"):
             weights = weights * self.expert_scale[chosen]
         inner = self.latent[0](flat) if hasattr(self, "latent") else flat
@@ -148,6 +159,8 @@ class MixtureOfExperts(nn.Module):
             total = total + self.output_bias
         if hasattr(self, "shared"):
             shared = self.shared(flat, step, key)
+            if self.scored:  # the mean of what each is given, which counts the same
+                shared = shared * scores[:, -self.scored :].mean(-1, keepdim=True).to(x.dtype)
             total = total + (shared * torch.sigmoid(self.shared_gate(flat)) if hasattr(self, "shared_gate") else shared)
         return total.reshape(shape)
 
