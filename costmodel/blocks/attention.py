@@ -65,7 +65,7 @@ class Attention(Block):
     ``kv_conv``: a causal convolution of so many taps on each value of keys and values, added to them
     before their norm; as many columns are kept in fp32. ``relative``: a bias by distance.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
-    elementwise steps.
+    elementwise steps. Without ``causal`` tokens see each other, all of them or those of a ``chunk``.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
     of transformers 5.23; ``kv_conv``, ``relative``: inkling.
     """
@@ -108,10 +108,9 @@ class Attention(Block):
         require_known(self.bias, ("q", "k", "v", "o", "gate"), "bias")
         if self.window and self.chunk:
             raise Impossible("a layer has a window or a chunk, not both", "chunk", "leave one of them out")
-        if not self.causal and self.span.limit:
-            field = "chunk" if self.chunk else "window"
+        if not self.causal and self.window:
             raise Impossible(
-                f"without causal every token sees every other, and the {field} hides some", field, f"leave {field} out"
+                "without causal every token sees every other, and the window hides some", "window", "leave window out"
             )
         absent = [] if self.gate else ["gate"]
         absent += ["v"] if self.kv == "tied" else []

@@ -363,11 +363,6 @@ def test_details(fields: dict[str, Any], expected: str) -> None:
             "blocks.it.window: without causal every token sees every other, and the window hides some (AC120) "
             "leave window out",
         ),
-        (
-            {"causal": False, "chunk": 4},
-            "blocks.it.chunk: without causal every token sees every other, and the chunk hides some (AC120) "
-            "leave chunk out",
-        ),
         ({"bias": ["gate"]}, 'blocks.it.bias: bias names "gate", and the block has no such projection (AC120)'),
         (
             {"bias": ["v"], "kv": "tied", "v_head_dim": 3},
