@@ -39,6 +39,16 @@ def chunk_pairs(new: Size, cached: Size, chunk: int) -> Size:
     return below(cached + new) - below(cached)
 
 
+def mutual_pairs(new: Size, cached: Size, chunk: int) -> Size:
+    """Count the pairs when the tokens of a chunk see each other, earlier and later ones."""
+    before = cached - cached // chunk * chunk  # of the chunk in which the new tokens begin
+    first = minimum(new, chunk - before)
+    rest = new - first
+    whole = rest // chunk
+    last = rest - whole * chunk
+    return first * (before + first) + whole * chunk * chunk + last * last
+
+
 def compressed_pairs(new: Size, cached: Size, ratio: int, top_k: int | None = None) -> Size:
     """Count the pairs with entries that stand for ``ratio`` closed tokens each.
 
@@ -74,8 +84,8 @@ class Span:
 
     ``window`` and ``chunk`` count the query itself; ``sink_tokens`` are the first tokens of the
     sequence, always seen beside a window (StreamingLLM, arXiv:2309.17453, section 3). At most one
-    of ``window`` and ``chunk`` is set. A span that is not causal sees every token of the step, or beside
-    a window the next ``ahead`` ones.
+    of ``window`` and ``chunk`` is set. A span that is not causal sees every token of the step, or of its
+    chunk, or beside a window the next ``ahead`` ones.
     """
 
     window: int | None = None
@@ -108,10 +118,10 @@ class Span:
         """Count the pairs of one head and sequence: ``causal`` or ``full`` (docs/conventions.md)."""
         if attention == "full":
             return new * self.resident(new, cached)
-        if not self.causal and self.window is None:
-            return new * (cached + new)
         if self.ahead:
             return causal_pairs(new, cached, self.window) + causal_pairs(new, 0, self.ahead + 1) - new
+        if not self.causal:
+            return mutual_pairs(new, cached, self.chunk) if self.chunk else new * (cached + new)
         if self.chunk:
             return chunk_pairs(new, cached, self.chunk)
         return causal_pairs(new, cached, self.limit)

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from costmodel.block import Count, Impossible, Layers, Model, Natural
 from costmodel.ops import Lookup, Op
+from costmodel.residual.layer_scale import LayerScale
 from costmodel.site import Site
 from costmodel.sizes import Size, absent
 from costmodel.stack import Norm, Stack, arrange
@@ -26,7 +27,8 @@ class Step(Model):
 
     ``pool``: mean over squares of n x n patches. ``merge``: n x n patches side by side in one
     wider vector (patch merging, pixel shuffle). ``norm``: a norm. ``linear``: a matrix with so many
-    output columns, with a ``bias`` or not, and an ``activation`` behind it or not.
+    output columns, with a ``bias`` or not; ``gated``: a second one like it, whose output multiplies
+    that of the first. An ``activation`` may stand behind a matrix or a norm.
     """
 
     pool: Count | None = None
@@ -34,6 +36,7 @@ class Step(Model):
     norm: Literal["rms", "layer", "none"] | None = None
     linear: Count | None = None
     bias: bool = False
+    gated: bool = False
     activation: str | None = None
 
     @model_validator(mode="after")
@@ -46,9 +49,11 @@ class Step(Model):
                 given[1] if given else "",
                 "write one step for each",
             )
-        if self.linear is None and (self.bias or self.activation):
-            field = "bias" if self.bias else "activation"
-            raise Impossible(f"{field} stands beside linear, not {given[0]}", field)
+        for field in ("bias", "gated"):
+            if self.linear is None and getattr(self, field):
+                raise Impossible(f"{field} stands beside linear, not {given[0]}", field)
+        if self.activation and self.linear is None and self.norm is None:
+            raise Impossible(f"activation stands beside linear or norm, not {given[0]}", "activation")
         return self
 
     @property
@@ -57,21 +62,40 @@ class Step(Model):
         return self.pool or self.merge or 1
 
 
+class Deepstack(Model):
+    """Further projectors beside the first: ``copies`` of one, each with weights of its own.
+
+    Each reads the output of another layer of the tower; what it makes is added to the patches in one
+    of the first layers of the language model.
+    Source: arXiv:2406.04334; transformers 5.23, qwen3_vl.
+    """
+
+    copies: Count
+    projector: list[Step] = Field(min_length=1)
+
+
 class Tower(Model):
     """Patches of ``images`` square images, a stack of width ``d_model``, and a projector.
 
-    A patch of ``patch_size`` x ``patch_size`` x ``channels`` values becomes one token (a
-    convolution whose stride is its size); ``class_token`` adds one an image, dropped again before
-    the projector. ``positions``: rows of a learned table. ``pre_norm``: a norm before the first
-    layer; ``norm.final`` one after the last. Attention blocks usually say ``causal: false``. Every
-    image is a sequence of its own and nothing is kept between steps.
+    A patch of ``patch_size`` x ``patch_size`` x ``channels`` values, of ``frames`` pictures one after
+    another, becomes one token (a convolution whose stride is its size); ``class_token`` adds one an
+    image, dropped again before the projector. ``positions``: rows of a learned table. ``pre_norm``:
+    a norm before the first layer; ``norm.final`` one after the last. Attention blocks usually say
+    ``causal: false``; a ``chunk`` beside it is a square of patches that see each other. Every image
+    is a sequence of its own and nothing is kept between steps.
 
-    ``Workload.images`` counts the images of the whole step, over its batch.
-    Source: transformers 5.23, siglip, pixtral (with mistral3's projector) and llama4.
+    The projector gets the outputs of ``feature_layers`` layers side by side. ``separators``: learned
+    vectors of the language model's width that stand among its patches, as after each row.
+
+    ``Workload.images`` counts the images of the whole step, over its batch; a video has one for
+    every ``frames`` pictures.
+    Source: transformers 5.23, clip, siglip, pixtral (with mistral3's projector), llama4, qwen2_5_vl,
+    qwen3_vl, internvl and glm4v.
     """
 
     image_size: Count
     patch_size: Count
+    frames: Count = 1
     channels: Count = 3
     d_model: Count
     n_layers: Layers
@@ -84,7 +108,11 @@ class Tower(Model):
     class_token: bool = False
     positions: Natural = 0
     pre_norm: bool = False
+    layer_scale: LayerScale | None = None
+    feature_layers: Count = 1
     projector: list[Step] = Field(default_factory=list)
+    deepstack: Deepstack | None = None
+    separators: Natural = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Tower:
@@ -95,30 +123,44 @@ class Tower(Model):
                 error.path = ("blocks", name, *error.path)
                 raise
         arrange(self, self.n_layers, self.blocks)
-        side = self.side
-        if not side:
+        if not self.side:
             message = f"an image of {self.image_size} has no whole patch of {self.patch_size}"
             raise Impossible(message, "image_size")
-        for index, step in enumerate(self.projector):
-            if side % step.side:
+        for field, steps, _ in self._projectors():
+            side = self.side
+            for index, step in enumerate(steps):
+                if side % step.side:
+                    raise Impossible(
+                        f"{side} x {side} patches do not divide into squares of {step.side} x {step.side}",
+                        f"{field}[{index}]",
+                    )
+                side //= step.side
+            if side != self.side_out:
                 raise Impossible(
-                    f"{side} x {side} patches do not divide into squares of {step.side} x {step.side}",
-                    f"projector[{index}]",
+                    f"the projector makes {self.side_out} x {self.side_out} tokens, and deepstack {side} x {side}",
+                    f"{field}[{len(steps) - 1}]",
                 )
-            side //= step.side
+        if self.deepstack and not self.projector:
+            raise Impossible("deepstack stands beside a projector, and there is none", "deepstack", "add projector")
         return self
 
+    def _projectors(self) -> Iterator[tuple[str, list[Step], int]]:
+        """Yield field, steps and width of the input of every projector."""
+        yield "projector", self.projector, self.d_model * self.feature_layers
+        if self.deepstack:
+            yield "deepstack.projector", self.deepstack.projector, self.d_model
+
     def check(self, d_model: int) -> None:
-        """Raise Impossible unless the projector ends at the language model's width."""
-        width = self.d_model
-        for step in self.projector:
-            width = step.linear or width * (step.merge or 1) ** 2
-        if self.projector and width != d_model:
-            raise Impossible(
-                f"the projector ends at a width of {width}, but d_model is {d_model}",
-                f"projector[{len(self.projector) - 1}]",
-                f"linear: {d_model}",
-            )
+        """Raise Impossible unless the projectors end at the language model's width."""
+        for field, steps, width in self._projectors():
+            for step in steps:
+                width = step.linear or width * (step.merge or 1) ** 2
+            if steps and width != d_model:
+                raise Impossible(
+                    f"the projector ends at a width of {width}, but d_model is {d_model}",
+                    f"{field}[{len(steps) - 1}]",
+                    f"linear: {d_model}",
+                )
 
     @cached_property
     def side(self) -> int:
@@ -131,12 +173,17 @@ class Tower(Model):
         return self.side * self.side + self.class_token
 
     @cached_property
-    def tokens_out(self) -> int:
-        """Return the tokens of one image that the language model gets."""
+    def side_out(self) -> int:
+        """Return the tokens along one side of an image behind the projector."""
         side = self.side
         for step in self.projector:
             side //= step.side
-        return side * side
+        return side
+
+    @cached_property
+    def tokens_out(self) -> int:
+        """Return the tokens of one image that the language model gets, without separators."""
+        return self.side_out * self.side_out
 
     def lower(self, load: Workload, d_model: int) -> Iterator[Op]:
         """Yield the operations on all images of a step; ``d_model`` is the language model's."""
@@ -147,19 +194,29 @@ class Tower(Model):
         inner = replace(load, batch=images, images=0, source_new=0, source_cached=0)
         new = 0 if no_images else self.tokens
         patches = images * (0 if no_images else self.side * self.side)
-        stack = Stack(
-            "vision", self.d_model, arrange(self, self.n_layers, self.blocks), self.blocks, self.norm, keeps=False
-        )
+        layout = arrange(self, self.n_layers, self.blocks)
+        features = (self.layer_scale,) if self.layer_scale else ()
+        stack = Stack("vision", self.d_model, layout, self.blocks, self.norm, features=features, keeps=False)
         at = stack.site(inner, new, 0, "vision", 1, "vision")
         yield from self._embed(at, patches)
         yield from stack.lower(inner, new, 0)
         if self.norm.final:
             yield at.norm("final_norm", kind=self.norm.kind, bias=self.norm.bias)
-        yield from self._project(replace(at, path="vision.projector", tokens=patches))
+        out = replace(at, path="vision.projector", tokens=patches)
+        yield from _project(out, self.projector, self.d_model * self.feature_layers)
+        if self.deepstack:
+            n = self.deepstack.copies
+            beside = replace(out, path="vision.deepstack", runs=n, stored=n)
+            yield from _project(beside, self.deepstack.projector, self.d_model)
+            tokens = images * (0 if no_images else self.tokens_out)
+            yield beside.vector("add", d_model, STEPS["add"], inputs=2, tokens=tokens)
+        if self.separators:
+            rows = out.weight("separators", self.separators, d_model, role="embed")
+            yield out.vector("separators", d_model, 0, weights=(rows,), tokens=0)
 
     def _embed(self, at: Site, patches: Size) -> Iterator[Op]:
         """Yield patch embedding, class token, positions and the norm before the layers."""
-        values = self.channels * self.patch_size * self.patch_size
+        values = self.frames * self.channels * self.patch_size * self.patch_size
         yield at.project("patch", d_in=values, tokens=patches, bias=self.patch_bias, patch=self.d_model)
         if self.class_token:
             token = at.weight("class_token", self.d_model, role="embed")
@@ -179,22 +236,24 @@ class Tower(Model):
         if self.pre_norm:
             yield at.norm("pre_norm", kind=self.norm.kind, bias=self.norm.bias)
 
-    def _project(self, at: Site) -> Iterator[Op]:
-        """Yield the steps of the projector; ``at`` has the patches without the class token."""
-        width = self.d_model
-        for index, step in enumerate(self.projector):
-            name = str(index + 1)
-            area = step.side * step.side
-            if step.pool is not None:
-                at = replace(at, tokens=at.tokens // area)
-                yield at.vector(f"{name}_pool", width, area, inputs=area)  # area - 1 sums, one division
-            elif step.merge is not None:
-                at = replace(at, tokens=at.tokens // area)
-                width *= area
-            elif step.norm is not None:
-                yield at.norm(f"{name}_norm", width, kind=step.norm)
-            elif step.linear is not None:
-                yield at.project(f"{name}_linear", d_in=width, bias=step.bias, linear=step.linear)
-                width = step.linear
-                if step.activation:
-                    yield at.vector(f"{name}_activation", width, STEPS["activation"])
+
+def _project(at: Site, steps: list[Step], width: int) -> Iterator[Op]:
+    """Yield the steps of a projector; ``at`` has the patches without the class token."""
+    for index, step in enumerate(steps):
+        name = str(index + 1)
+        area = step.side * step.side
+        if step.pool is not None:
+            at = replace(at, tokens=at.tokens // area)
+            yield at.vector(f"{name}_pool", width, area, inputs=area)  # area - 1 sums, one division
+        elif step.merge is not None:
+            at = replace(at, tokens=at.tokens // area)
+            width *= area
+        elif step.norm is not None:
+            yield at.norm(f"{name}_norm", width, kind=step.norm)
+        elif step.linear is not None:
+            columns: dict[str, Size] = {"linear": step.linear} | ({"gate": step.linear} if step.gated else {})
+            yield at.project(f"{name}_linear", d_in=width, bias=step.bias, **columns)
+            width = step.linear
+        work = STEPS["activation"] * bool(step.activation) + STEPS["gate"] * step.gated
+        if work:
+            yield at.vector(f"{name}_activation", width, work, inputs=1 + step.gated)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.spans import Span, block_pairs, causal_pairs, chunk_pairs, compressed_pairs
+from costmodel.spans import Span, block_pairs, causal_pairs, chunk_pairs, compressed_pairs, mutual_pairs
 
 SMALL = st.integers(0, 40)
 
@@ -40,6 +40,14 @@ def test_causal_pairs_counts_what_a_loop_counts(new: int, cached: int, window: i
 @given(new=SMALL, cached=SMALL, chunk=st.integers(1, 60))
 def test_chunk_pairs_counts_what_a_loop_counts(new: int, cached: int, chunk: int) -> None:
     assert chunk_pairs(new, cached, chunk) == sum((p - 1) % chunk + 1 for p in positions(new, cached))
+
+
+@given(new=SMALL, cached=SMALL, chunk=st.integers(1, 60))
+def test_tokens_of_a_chunk_that_see_each_other_are_counted_one_by_one(new: int, cached: int, chunk: int) -> None:
+    every = range(cached + new)
+    expected = sum(q // chunk == k // chunk for q in every[cached:] for k in every)
+    assert mutual_pairs(new, cached, chunk) == expected
+    assert Span(chunk=chunk, causal=False).pairs(new, cached, "causal") == expected
 
 
 @given(new=SMALL, cached=SMALL, ratio=st.integers(1, 9), top_k=st.none() | st.integers(1, 6))

@@ -79,6 +79,13 @@ ALL = 52 + 4 + 40 + 8 + 2 * 154 + 8 + 185
         ({"projector": [{"norm": "layer"}, {"linear": 5}]}, ALL - 185 + 8 + 20),
         ({"norm": {"kind": "rms", "final": False}}, ALL - 4 - 8 - 2 * 8),
         ({"n_layers": 3}, ALL + 154),
+        ({"frames": 2}, ALL + 48),
+        ({"layer_scale": {}}, ALL + 2 * 2 * 4),
+        ({"separators": 3}, ALL + 15),
+        ({"feature_layers": 2}, ALL + 180),
+        ({"projector": [{"merge": 3}, {"linear": 5, "bias": True, "gated": True}]}, ALL + 185),
+        # Two copies of a mean, a norm of 4 with biases and 4*5.
+        ({"deepstack": {"copies": 2, "projector": [{"pool": 3}, {"norm": "layer"}, {"linear": 5}]}}, ALL + 2 * 28),
     ],
 )
 def test_parameters_by_hand(changes: dict[str, Any], expected: int) -> None:
@@ -89,6 +96,28 @@ def test_flops_of_two_images_by_hand() -> None:
     # 18 patches 2*48; 20 tokens 2*(64 + 48) in each layer; 2 * 10*10 pairs, 2 heads, 2 * (2 + 2);
     # the projector on one token an image, 2*180.
     assert flops(2) == 18 * 96 + 2 * (20 * 224 + 200 * 2 * 8) + 2 * 360
+
+
+def test_flops_of_what_stands_beside_the_projector_by_hand() -> None:
+    one = flops(1)
+    assert flops(1, frames=2) == one + 9 * 96  # nine patches of twice as many values
+    assert flops(1, feature_layers=2) == one + 360
+    assert flops(1, separators=3) == one
+    gated = [{"merge": 3}, {"linear": 7, "gated": True, "activation": "silu"}, {"linear": 5}]
+    assert flops(1, projector=gated) == one - 360 + 2 * (2 * 36 * 7 + 7 * 5)
+    deep = {"copies": 2, "projector": [{"merge": 3}, {"norm": "layer", "activation": "gelu"}, {"linear": 5}]}
+    assert flops(1, deepstack=deep) == one + 2 * 360
+    steps = {op.path: op.elementwise for op in vision(Workload(images=1), deepstack=deep)}
+    assert steps["vision.deepstack.2_norm"] == 2 * 7 * 36
+    assert steps["vision.deepstack.2_activation"] == 2 * 36
+    assert steps["vision.deepstack.add"] == 2 * 5
+
+
+def test_patches_of_a_chunk_see_each_other() -> None:
+    near = {"kind": "attention", "n_heads": 2, "head_dim": 2, "causal": False, "bias": ["q", "k", "v", "o"], "chunk": 4}
+    blocks = {"attention": near, "mlp": {"kind": "ffn", "d_ff": 6, "gated": False, "bias": True}}
+    # Ten tokens see each other in chunks of 4, 4 and 2, in two layers: 2 heads, 2 * (2 + 2) a pair.
+    assert flops(1, blocks=blocks) == flops(1) - 2 * (100 - 36) * 2 * 8
 
 
 def test_elementwise_steps_of_a_mean_over_patches() -> None:
@@ -152,6 +181,26 @@ def test_tokens_of_an_image() -> None:
             {"projector": [{"pool": 3, "bias": True}]},
             "bias stands beside linear, not pool",
             "components.vision.projector[0].bias",
+        ),
+        (
+            {"projector": [{"pool": 3, "activation": "gelu"}]},
+            "activation stands beside linear or norm, not pool",
+            "components.vision.projector[0].activation",
+        ),
+        (
+            {"deepstack": {"copies": 1, "projector": [{"linear": 5}]}},
+            "the projector makes 1 x 1 tokens, and deepstack 3 x 3",
+            "components.vision.deepstack.projector[0]",
+        ),
+        (
+            {"deepstack": {"copies": 1, "projector": [{"linear": 5}]}, "projector": []},
+            "deepstack stands beside a projector, and there is none",
+            "components.vision.deepstack",
+        ),
+        (
+            {"deepstack": {"copies": 1, "projector": [{"merge": 3}, {"linear": 4}]}},
+            "the projector ends at a width of 4, but d_model is 5",
+            "components.vision.deepstack.projector[1]",
         ),
         ({"patch_size": 8}, "an image of 7 has no whole patch of 8", "components.vision.image_size"),
         (

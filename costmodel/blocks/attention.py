@@ -66,7 +66,7 @@ class Attention(Block):
     ``kv_conv``: a causal convolution of so many taps on each value of keys and values, added to them
     before their norm; as many columns are kept in fp32. ``relative``: a bias by distance.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
-    elementwise steps.
+    elementwise steps. Without ``causal`` tokens see each other, all of them or those of a ``chunk``.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
     of transformers 5.23; ``kv_conv``, ``relative``: inkling.
     """
@@ -110,10 +110,9 @@ class Attention(Block):
         require_known(self.bias, ("q", "k", "v", "o", "gate"), "bias")
         if self.window and self.chunk:
             raise Impossible("a layer has a window or a chunk, not both", "chunk", "leave one of them out")
-        if not self.causal and self.span.limit and not (self.window and self.ahead):
-            field = "chunk" if self.chunk else "window"
-            hint = "leave chunk out" if self.chunk else "leave window out, or add ahead"
-            raise Impossible(f"without causal every token sees every other, and the {field} hides some", field, hint)
+        if not self.causal and self.window and not self.ahead:
+            message = "without causal every token sees every other, and the window hides some"
+            raise Impossible(message, "window", "leave window out, or add ahead")
         if self.ahead and (self.causal or not self.window or self.sink_tokens):
             message = "ahead stands beside a window that looks both ways"
             raise Impossible(message, "ahead", "add window and causal: false, without sink_tokens")

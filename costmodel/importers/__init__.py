@@ -55,7 +55,7 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
             others = [name for name, _ in unread[1:7]] + (["..."] if len(unread) > 7 else [])
             error.note = f"{count_of(len(unread) - 1, 'more key')} like it: {', '.join(others)}"
         raise error
-    head = {"name": spec_name(where, data), "source": _source(where, data)}
+    head = {"name": spec_name(where, data), "source": _source(where, data, draft)}
     left_out = {"left_out": list(draft.left_out)} if draft.left_out else {}
     return Imported(
         head | left_out | draft.document(),
@@ -94,10 +94,11 @@ def spec_name(where: str, data: Mapping[str, Any]) -> str:
     return name or str(data["model_type"])
 
 
-def _source(where: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def _source(where: str, data: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     origin = data.get("_name_or_path")
     title = Path(where).name
     if isinstance(origin, str) and 0 < len(origin) <= 128 and origin.isprintable():
         title = f"{origin} {title}"
     note = f"imported, model type {data['model_type']}"
+    note = "; ".join([note, *draft.remarks])
     return {"title": title, "note": note}

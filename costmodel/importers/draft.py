@@ -28,7 +28,7 @@ class Draft:
     below the schedules (features of the residual stream, components). ``mtp`` and ``encoder`` are
     further stacks: their own fields and layers. ``blocks`` are named by no schedule (parts of
     shared blocks). ``left_out`` are keys of towers that are not read: their parameters are in no
-    component, and the spec says so.
+    component, and the spec says so. ``remarks`` are sentences for its source.
     """
 
     fields: dict[str, Any]
@@ -38,6 +38,7 @@ class Draft:
     encoder: tuple[dict[str, Any], Sequence[Layer]] | None = None
     blocks: Sequence[Part] = ()
     left_out: Sequence[str] = ()
+    remarks: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the spec's data, without its name and source."""

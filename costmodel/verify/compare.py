@@ -208,12 +208,13 @@ class Comparison:
     def _towers(self) -> Iterator[Equality]:
         """Compare every tower and its projector."""
         for name, spec in self.spec["components"].items():
-            module = Tower(spec)
+            module = Tower(spec, self.spec["d_model"])
             ours = figures.params(self.architecture, [name]).total - figures.params(self.architecture).total
             yield Equality(f"params of {name}", "", ours, sum(p.numel() for p in module.parameters()))
             module.to(torch.bfloat16)
             images, size = self.random.randint(1, 3), spec["image_size"]
-            pixels = torch.randn(images, spec.get("channels", 3), size, size, dtype=torch.bfloat16)
+            shape = (images, spec.get("channels", 3), spec.get("frames", 1), size, size)
+            pixels = torch.randn(*shape, dtype=torch.bfloat16)
             step = Step(Cache(), 0, 0)
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 module(pixels, step)
@@ -221,6 +222,8 @@ class Comparison:
             found, at = figures.flops(ops), f"{images} images"
             yield Equality(f"flops of {name}", at, _int(found.forward), int(counter.get_total_flops()))
             yield Equality(f"flops.attention of {name}", at, _int(found.attention), step.executed_pairs)
+            seen = figures.flops(self.architecture.lower_component(name, Workload(images=images)))
+            yield Equality(f"flops.attention of {name}", f"{at}, causal", _int(seen.attention), step.useful_pairs)
 
     def _mtp(self) -> Iterator[Equality]:
         """Compare the layers that predict further tokens."""

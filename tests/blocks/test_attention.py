@@ -375,11 +375,6 @@ def test_details(fields: dict[str, Any], expected: str) -> None:
             "blocks.it.ahead: ahead stands beside a window that looks both ways (AC120) "
             "add window and causal: false, without sink_tokens",
         ),
-        (
-            {"causal": False, "chunk": 4},
-            "blocks.it.chunk: without causal every token sees every other, and the chunk hides some (AC120) "
-            "leave chunk out",
-        ),
         ({"bias": ["gate"]}, 'blocks.it.bias: bias names "gate", and the block has no such projection (AC120)'),
         (
             {"bias": ["v"], "kv": "tied", "v_head_dim": 3},

@@ -12,7 +12,7 @@ Spec = dict[str, Any]
 
 
 # What these do around the layers that predict further tokens is nowhere published.
-UNSAID = {"altup", "laurel", "output_conv", "ple", "residual_gate", "residual_scale"}
+UNSAID = {"altup", "laurel", "output_conv", "ple", "residual_gate", "residual_scale", "layer_scale"}
 
 
 def schedule(d: Draw, names: list[str], n: int) -> str | list[str]:
@@ -138,7 +138,7 @@ def features(d: Draw, n_layers: int) -> Spec:
         found["ngrams"] |= {"streams": streams} | d.maybe("dilation", d.dim(1, 3))
     if way is None:
         scale = d.maybe("bias", False) | d.maybe("embedding", False)
-        found |= d.one({"residual_gate": {}}, {"residual_scale": scale}, {})
+        found |= d.one({"residual_gate": {}}, {"residual_scale": scale}, {"layer_scale": {}}, {})
     found |= d.maybe("output_conv", {"d_conv": d.dim(1, 4)}, 0.3)
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
@@ -198,22 +198,36 @@ def _host(d: Draw, spec: Spec) -> None:
 def tower(d: Draw, width: int) -> Spec:
     """Return a vision tower and a projector that ends at ``width``."""
     side, patch, own = d.one(2, 4, 6), d.dim(2, 4), d.dim(5, 24)
-    blocks = {"look": {"kind": "attention", "causal": False} | heads(d) | qk_norm(d), "mlp": ffn(d)}
+    look: Spec = {"kind": "attention", "causal": False} | heads(d) | qk_norm(d)
+    blocks = {"look": look, "near": look | {"chunk": d.dim(2, 9)}, "mlp": ffn(d)}
     found: Spec = {"image_size": side * patch + d.dim(0, patch - 1), "patch_size": patch, "d_model": own}
     n = d.dim(1, 3)
-    found |= {"n_layers": n, "blocks": blocks} | stack(d, ["look"], ["mlp"], n, {})
+    found |= {"n_layers": n, "blocks": blocks} | stack(d, ["look", "near"], ["mlp"], n, {})
+    found |= d.maybe("frames", d.dim(1, 3), 0.3) | d.maybe("layer_scale", {}, 0.3)
     found |= d.maybe("norm", norm(d)) | d.maybe("channels", d.dim(1, 4)) | d.maybe("patch_bias", True)
     found |= d.maybe("class_token", True) | d.maybe("positions", d.dim(4, 50)) | d.maybe("pre_norm", True)
-    steps: list[Spec] = []
-    if d.chance():
-        steps.append({d.one("pool", "merge"): 2})
-    if d.chance():
-        steps.append({"norm": d.one("rms", "layer", "none")})
-    if d.chance():
-        steps.append({"linear": d.dim()} | d.maybe("bias", True) | d.maybe("activation", "gelu"))
+    found |= d.maybe("separators", d.dim(1, 3), 0.2)
+    half = d.maybe("by", d.one("pool", "merge"))
+    steps = projector(d, half.get("by"))
     if steps or d.chance():
-        found["projector"] = [*steps, {"linear": width} | d.maybe("bias", True)]
+        last = {"linear": width}
+        found["projector"] = [*steps, last | d.maybe("bias", True)]
+        found |= d.maybe("feature_layers", d.dim(2, 3), 0.2)
+        if d.chance(0.3):
+            beside = projector(d, d.one("pool", "merge") if half else None)
+            found["deepstack"] = {"copies": d.dim(1, 3), "projector": [*beside, last | d.maybe("bias", True)]}
     return found
+
+
+def projector(d: Draw, half: str | None) -> list[Spec]:
+    """Return steps of a projector, all but the last; ``half`` of the patches along a side are left."""
+    steps: list[Spec] = [{half: 2}] if half else []
+    if d.chance():
+        steps.append({"norm": d.one("rms", "layer", "none")} | d.maybe("activation", "gelu", 0.2))
+    if d.chance():
+        gate = d.maybe("gated", True, 0.3)
+        steps.append({"linear": d.dim()} | gate | d.maybe("bias", True) | d.maybe("activation", "gelu"))
+    return d.random.sample(steps, len(steps))
 
 
 def _frame(d: Draw, spec: Spec) -> None:

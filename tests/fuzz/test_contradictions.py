@@ -44,7 +44,6 @@ CASES = {
         "mixer",
     ),
     "a bidirectional layer has a window": (spec({"a": ATTENTION | {"causal": False, "window": 4}}), "blocks.a.window"),
-    "a bidirectional layer has a chunk": (spec({"a": ATTENTION | {"causal": False, "chunk": 4}}), "blocks.a.chunk"),
     "an indexer picks where a window hides": (
         spec({"a": MLA | {"window": 4, "indexer": INDEXER}}),
         "blocks.a.window",

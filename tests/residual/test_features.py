@@ -9,6 +9,7 @@ from costmodel.residual import feature_class, features
 from costmodel.residual.altup import AltUp
 from costmodel.residual.hyper_connections import HyperConnections
 from costmodel.residual.laurel import Laurel
+from costmodel.residual.layer_scale import LayerScale
 from costmodel.residual.ngrams import NGramTables
 from costmodel.residual.output_conv import OutputConv
 from costmodel.residual.parts.mixing import Mix
@@ -85,6 +86,11 @@ def test_residual_scale_of_the_embedding(site) -> None:
     assert sums(ResidualScale().model(site(4, 1, 5))) == (8, 0, 8 * 5)
     assert sums(ResidualScale(bias=False).model(site(4, 1, 5))) == (4, 0, 4 * 5)
     assert sums(ResidualScale(embedding=False).model(site(4, 1, 5))) == (0, 0, 0)
+
+
+def test_layer_scale_around_3_sublayers_on_5_tokens(site) -> None:
+    assert sums(LayerScale().around(site(4, 3, 5))) == (4 * 3, 0, 4 * 15)
+    assert sums(LayerScale().layer(site(4, 3, 5))) == (0, 0, 0)
 
 
 def test_mhc_around_3_sublayers_on_5_tokens(site) -> None:

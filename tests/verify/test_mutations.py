@@ -67,7 +67,7 @@ def hoarding(ops: Ops) -> Ops:
 
 
 STATELESS = {"ffn", "host_attention", "moe"}  # what host_attention reads, its host keeps
-WITHOUT_PRODUCTS = {"residual_gate", "residual_scale"}
+WITHOUT_PRODUCTS = {"residual_gate", "residual_scale", "layer_scale"}
 MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part, Sublayer
 from costmodel.importers.families import adapter
+from costmodel.importers.towers import KEY, add_vision
 
 
 class Rule(NamedTuple):
@@ -132,5 +133,7 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
     if tied:
         draft.fields["tied"] = True
     towers = [key for key, spec in c.inside.items() if key != rule.key and (c.has(key) or "optional" not in spec)]
+    if KEY in towers and add_vision(c, draft):
+        towers.remove(KEY)
     draft.left_out = [*draft.left_out, *c.leave_out(*towers, *(key for key in rule.also if c.get(key)))]
     return draft

@@ -18,7 +18,8 @@ from .streams import connection
 
 Spec = dict[str, Any]
 FEATURES = (
-    "altup", "laurel", "ple", "ngrams", "output_conv", "residual_gate", "residual_scale", "hyper_connections",
+    "altup", "laurel", "ple", "ngrams", "output_conv", "residual_gate", "residual_scale", "layer_scale",
+    "hyper_connections",
 )  # fmt: skip
 
 

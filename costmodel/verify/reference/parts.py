@@ -142,7 +142,7 @@ class Span:
         """Return the (query, key) pairs that may attend."""
         q, k = queries[:, None], keys[None, :]
         if not self.causal and not self.ahead:
-            return torch.ones(len(queries), len(keys), dtype=torch.bool)
+            return q // self.chunk == k // self.chunk if self.chunk else torch.ones_like(q * k, dtype=torch.bool)
         seen = k - q <= self.ahead
         if self.window:
             seen &= (q - k < self.window) | (k < self.sinks)

@@ -194,13 +194,13 @@ class Stack(nn.Module):
             self.convs = nn.ParameterDict({p: matrix(width, of["d_conv"]) for p in places})
         if features.get("residual_gate") is not None:
             self.residual_gates = nn.ParameterDict({p: nn.Parameter(torch.randn(width)) for p in places})
+        scaled = places if features.get("layer_scale") is not None else []
+        self.layer_scales = nn.ParameterDict({p: nn.Parameter(torch.randn(width)) for p in scaled})
         if (of := features.get("residual_scale")) is not None:
             bias = of.get("bias", True)
             if of.get("embedding", True):
                 self.scaled = Scaled(width, bias=bias)
-            self.scales = nn.ModuleDict(
-                {place: nn.ModuleList(Scaled(width, bias=bias) for _ in range(2)) for place in places}
-            )
+            self.scales = nn.ModuleDict({p: nn.ModuleList(Scaled(width, bias=bias) for _ in range(2)) for p in places})
         if (of := features.get("hyper_connections")) is not None:
             self.connections = nn.ModuleDict({place: connection(of, width) for place in places})
             if of.get("head", "learned") == "learned":
@@ -286,6 +286,7 @@ class Stack(nn.Module):
             if hasattr(self, "residual_gates"):  # muse_spark, without its temperature and floor
                 gate = torch.sigmoid(self.residual_gates[place])
                 total, out = (1 - gate * gate).sqrt() * total, gate * out
+            out = self.layer_scales[place] * out if place in self.layer_scales else out
             if hasattr(self, "scales"):
                 total, out = self.scales[place][0](total), self.scales[place][1](out)
             total = total + out if weights is None else self.connections[place].spread(total, weights, out)

@@ -1,0 +1,136 @@
+"""Vision towers of wrappers: one small adapter for each type of tower, one for each kind of projector.
+
+What is read becomes the component ``vision`` of the spec. Where the tower or the projector is not
+understood, or a key of either, the tower is left out as a whole, by its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from costmodel.errors import InvalidSpec, SpecError
+from costmodel.importers.config import Config
+from costmodel.importers.draft import Draft
+from costmodel.importers.towers import glm, intern, llama4, minimax, patches, projectors, qwen
+from costmodel.validation import parse
+
+Tower: TypeAlias = Callable[[Config], Draft]
+# Reads the keys of the wrapper, and adds to the tower what leads to the width of the language model.
+Projector: TypeAlias = Callable[[Config, Draft, int], None]
+
+TOWERS: Mapping[str, Tower] = {
+    "clip_vision_model": patches.clip,
+    "cosmos3_edge_vision": patches.siglip2,
+    "exaone4_5_vision": qwen.windowed,
+    "glm4v_moe_vision": glm.glm4v,
+    "glm4v_vision": glm.glm4v,
+    "glm5_next_vision": glm.glm5_next,
+    "glm_ocr_vision": glm.glm_ocr,
+    "idefics3_vision": patches.siglip,
+    "internvl_vision": intern.internvl,
+    "kimi_k25_vision": patches.kimi,
+    "llama4_vision_model": llama4.llama4,
+    "minimax_m3_vl_vision": minimax.minimax_m3,
+    "pixtral": patches.pixtral,
+    "qianfan_ocr_vision": intern.internvl,
+    "qwen2_5_omni_vision_encoder": qwen.windowed,
+    "qwen2_5_vl_vision": qwen.windowed,
+    "qwen2_vl_vision": qwen.qwen2,
+    "qwen3_5_moe_vision": qwen.qwen3,
+    "qwen3_5_vision": qwen.qwen3,
+    "qwen3_omni_moe_vision_encoder": qwen.qwen3,
+    "qwen3_vl_moe_vision": qwen.qwen3,
+    "qwen3_vl_vision": qwen.qwen3,
+    "qwen4_exp_vision": qwen.qwen3,
+    "siglip2_vision_model": patches.siglip2,
+    "siglip_vision_model": patches.siglip_with_head,
+    "smolvlm_vision": patches.siglip,
+    "video_llama_3_vision": patches.video_llama3,
+}
+
+PROJECTORS: Mapping[str, Projector] = {
+    "aya_vision": projectors.aya_vision,
+    "cohere2_vision": projectors.cohere2_vision,
+    "cosmos3_edge": projectors.cosmos3_edge,
+    "cosmos3_omni": projectors.merged,
+    "deepseek_vl": projectors.plain,
+    "exaone4_5": projectors.merged,
+    "gemma3": projectors.pooled,
+    "glm46v": projectors.merged,
+    "glm4v": projectors.merged,
+    "glm4v_moe": projectors.merged,
+    "glm5_next": projectors.merged,
+    "glm_ocr": projectors.merged,
+    "glmga": projectors.merged,
+    "hyperclovax_vision_v2": projectors.hyperclovax,
+    "idefics3": projectors.shuffled,
+    "internvl": projectors.internvl,
+    "kimi_k25": projectors.kimi,
+    "lfm2_vl": projectors.lfm2_vl,
+    "lighton_ocr": projectors.lighton_ocr,
+    "llama4": projectors.linear,
+    "llava": projectors.llava,
+    "llava_next": projectors.llava_next,
+    "llava_onevision": projectors.llava_next,
+    "minimax_m3_vl": minimax.projector,
+    "mistral3": projectors.mistral3,
+    "mistral_large4": projectors.mistral3,
+    "paligemma": projectors.paligemma,
+    "qianfan_ocr": projectors.internvl,
+    "qwen2_5_omni_thinker": projectors.omni,
+    "qwen2_5_vl": projectors.merged,
+    "qwen2_vl": projectors.merged,
+    "qwen3_5": projectors.merged,
+    "qwen3_5_moe": projectors.merged,
+    "qwen3_omni_moe_thinker": projectors.omni,
+    "qwen3_vl": projectors.merged,
+    "qwen3_vl_moe": projectors.merged,
+    "qwen4_exp": projectors.merged,
+    "shieldgemma2": projectors.pooled,
+    "smolvlm": projectors.shuffled,
+    "video_llama_3": projectors.plain,
+    "vipllava": projectors.vipllava,
+}
+
+KEY = "vision_config"
+
+
+def add_vision(c: Config, draft: Draft) -> bool:
+    """Add the vision tower of a wrapper to its language model, and say whether it is understood with its projector.
+
+    To be called when everything that belongs to the language model has been read: a key of the
+    wrapper that is then left is the tower's.
+    """
+    if c.model_type not in PROJECTORS:
+        return False
+    width, parts = draft.fields["d_model"], list(c.parts)
+    for key in ("ignore_index", "vocab_size", "quantization_config"):  # what others read, or nobody needs
+        c.get(key)
+    try:
+        config = c.sub(KEY)
+        if config.model_type not in TOWERS:
+            raise KeyError(config.model_type)
+        config.get("quantization_config")
+        tower = TOWERS[config.model_type](config)
+        PROJECTORS[c.model_type](c, tower, width)
+        document = tower.document()
+        _check(document, width)
+    except (SpecError, InvalidSpec, KeyError, ZeroDivisionError, IndexError):
+        c.parts[:] = parts
+        return False
+    c.parts[:] = []  # for what is left of the wrapper's own keys
+    mine = [name for name, _ in c.unread() if name.rpartition(".")[2] not in c.inside]
+    c.parts[:] = parts
+    if mine or any(config.unread()):
+        return False
+    c.parts.append(config)
+    draft.more["components"] = {"vision": document}
+    draft.remarks = [*draft.remarks, *tower.remarks]
+    return True
+
+
+def _check(document: dict[str, Any], width: int) -> None:
+    """Raise InvalidSpec where numbers of the tower do not fit each other, or the language model."""
+    text = {"d_model": width, "vocab_size": 1, "n_layers": 1, "blocks": {"mlp": {"kind": "ffn", "d_ff": 1}}}
+    parse({"name": "tower", **text, "ffn": "mlp", "components": {"vision": document}})
