@@ -18,9 +18,10 @@ from costmodel.units import count_text
 class FeedForward(Block):
     """Two matrices, or three where a gate multiplies the inner values.
 
-    ``norm``: a norm on the inner values before the last matrix (BitNet). ``activation`` changes no
-    count. ``scalars`` are learned numbers of the activation itself (xIELU has 2).
-    Source: arXiv:1706.03762, section 3.3; arXiv:2002.05202 (gated).
+    ``inner_norm``: a norm on the inner values before the last matrix (``true``: rms, BitNet; ``layer``
+    with a bias, Magneto). ``activation`` changes no count. ``scalars`` are learned numbers of the
+    activation itself (xIELU has 2).
+    Source: arXiv:1706.03762, section 3.3; arXiv:2002.05202 (gated); arXiv:2210.06423 (``layer``).
     """
 
     component: ClassVar[str] = "ffn.dense"
@@ -30,7 +31,7 @@ class FeedForward(Block):
     d_ff: Count
     gated: bool = True
     bias: bool | list[Literal["gate", "up", "down"]] = False
-    inner_norm: bool = False
+    inner_norm: bool | Literal["layer"] = False
     scalars: Natural = 0
     activation: str | None = None
 
@@ -55,7 +56,8 @@ class FeedForward(Block):
     def lower(self, at: Site) -> Iterator[Op]:
         """Yield the operations of one layer."""
         bias = self.bias if isinstance(self.bias, bool) else list[str](self.bias)
-        yield from gated_pair(at, self.d_ff, gated=self.gated, bias=bias, scalars=self.scalars, norm=self.inner_norm)
+        norm = "rms" if self.inner_norm is True else self.inner_norm or None
+        yield from gated_pair(at, self.d_ff, gated=self.gated, bias=bias, scalars=self.scalars, norm=norm)
 
 
 def gated_pair(
@@ -66,7 +68,7 @@ def gated_pair(
     bias: bool | list[str],
     d_model: int | None = None,
     scalars: int = 0,
-    norm: bool = False,
+    norm: str | None = None,
 ) -> Iterator[Op]:
     """Yield up (and gate), activation, down: the shape of every dense network here."""
     width = at.width if d_model is None else d_model
@@ -76,5 +78,5 @@ def gated_pair(
     learned = (at.weight("scalars", scalars),) if scalars else ()
     yield at.vector("activation", d_ff, steps, inputs=2 if gated else 1, weights=learned)
     if norm:
-        yield at.norm("inner_norm", d_ff)
+        yield at.norm("inner_norm", d_ff, kind=norm)
     yield at.project("down", d_in=d_ff, bias=bias, split="in", units=d_ff, down=width)

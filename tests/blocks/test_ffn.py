@@ -32,6 +32,7 @@ UNGATED = {"up": (70, 280, 0), "activation": (0, 0, 14), "down": (70, 280, 0)}
         ({"bias": True, "gated": False}, UNGATED | {"up": (77, 280, 14), "down": (80, 280, 20)}),
         ({"scalars": 2}, BASE | {"activation": (2, 0, 28)}),
         ({"inner_norm": True}, BASE | {"inner_norm": (7, 0, 56)}),  # 4 * 7 * 2
+        ({"inner_norm": "layer"}, BASE | {"inner_norm": (14, 0, 98)}),  # 7 * 7 * 2
     ],
     ids=str,
 )

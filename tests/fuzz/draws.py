@@ -252,14 +252,16 @@ def ffn(d: Draw) -> Spec:
     spec: Spec = {"kind": "ffn", "d_ff": d.dim(3, 48)} | ({} if gated else {"gated": False})
     names = d.some("up", "down", *(["gate"] if gated else []))
     spec |= d.maybe("bias", True, 0.3) or ({"bias": names} if names else {})
-    return spec | d.maybe("inner_norm", True, 0.2) | d.maybe("scalars", d.dim(1, 3), 0.2)
+    return spec | d.maybe("inner_norm", d.one(True, "layer"), 0.2) | d.maybe("scalars", d.dim(1, 3), 0.2)
 
 
 def sometimes(d: Draw) -> Spec:
     """Return a dense network for a share of the tokens, whose weights divide by the share."""
     parts = d.one(2, 3)
     spec: Spec = {"kind": "ffn", "d_ff": parts * d.dim(2, 9), "keep": f"{d.dim(1, parts - 1)}/{parts}"}
-    return spec | d.maybe("gated", False) | d.maybe("keep_router", True) | d.maybe("inner_norm", True, 0.2)
+    return (
+        spec | d.maybe("gated", False) | d.maybe("keep_router", True) | d.maybe("inner_norm", d.one(True, "layer"), 0.2)
+    )
 
 
 def moe(d: Draw) -> Spec:

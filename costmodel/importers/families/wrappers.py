@@ -47,6 +47,8 @@ RULES = {
     "hunyuan_vl": FLAT,
     "instructblip": TEXT,
     "instructblipvideo": TEXT,
+    "kosmos-2": EITHER,
+    "kosmos-2.5": TEXT,
     "lfm2_vl": Rule(older="tie_embedding"),
     "llama4": TEXT,
     "llava": EITHER,

@@ -27,7 +27,8 @@ class FeedForward(nn.Module):
 
         self.gate = linear(width, inner, has("gate")) if spec.get("gated", True) else None
         self.up, self.down = linear(width, inner, has("up")), linear(inner, width, has("down"))
-        self.norm = Norm("rms", inner) if spec.get("inner_norm") else None
+        norm = spec.get("inner_norm")
+        self.norm = Norm("layer" if norm == "layer" else "rms", inner) if norm else None
         if spec.get("scalars"):
             self.scalars = nn.Parameter(torch.ones(spec["scalars"]))
 
