@@ -252,6 +252,7 @@ def ffn(d: Draw) -> Spec:
     spec: Spec = {"kind": "ffn", "d_ff": d.dim(3, 48)} | ({} if gated else {"gated": False})
     names = d.some("up", "down", *(["gate"] if gated else []))
     spec |= d.maybe("bias", True, 0.3) or ({"bias": names} if names else {})
+    spec |= d.maybe("input_scale", d.dim(2, 7), 0.1)
     return spec | d.maybe("inner_norm", d.one(True, "layer"), 0.2) | d.maybe("scalars", d.dim(1, 3), 0.2)
 
 

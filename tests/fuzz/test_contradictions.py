@@ -64,6 +64,10 @@ CASES = {
         spec({"f": FFN | {"keep": "1/2", "input_gate": 3}}),
         "blocks.f.input_gate",
     ),
+    "an input is scaled that some tokens do not have": (
+        spec({"f": FFN | {"keep": "1/2", "input_scale": 3}}),
+        "blocks.f.input_scale",
+    ),
     "a bias has no values": (spec({"a": ATTENTION | {"kv": "tied", "bias": ["v"]}}), "blocks.a.bias"),
     "a bias has no query latent": (spec({"a": MLA | {"bias": ["q_a"]}}), "blocks.a.bias"),
     "a bias has no gate in a network": (spec({"f": FFN | {"gated": False, "bias": ["gate"]}}), "blocks.f.bias"),

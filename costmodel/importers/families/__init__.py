@@ -57,7 +57,7 @@ MODULES = {
     "mixed_heads": "dots3_note_text=dots3_note step3p5",
     "multimodal": """
         aria_text=aria chameleon cohere_compass_text=cohere_compass cosmos3_edge_text=cosmos3_edge
-        molmo2_text=molmo2 phi4_multimodal
+        molmo2_text=molmo2 phi4_multimodal voxtral_realtime_text=voxtral_realtime
     """,
     "muse": "muse_glimmer_text muse_spark_text",
     "next_generation": "glm5_next_text qwen4_exp_text",
@@ -96,7 +96,7 @@ MODULES = {
         qwen3_omni_moe=wrapper qwen3_omni_moe_thinker=wrapper qwen3_vl=wrapper qwen3_vl_moe=wrapper
         qwen4_exp=wrapper shieldgemma2=wrapper smolvlm=wrapper step3p7=wrapper vibevoice=wrapper
         vibevoice_asr=wrapper video_llama_3=wrapper video_llava=wrapper vipllava=wrapper
-        voxtral=wrapper
+        voxtral=wrapper voxtral_realtime=wrapper
     """,
     "zamba": "zamba zamba2",
 }

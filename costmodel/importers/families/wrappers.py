@@ -72,6 +72,7 @@ RULES = {
     "vibevoice_asr": NEVER,
     "video_llama_3": EITHER,
     "voxtral": Rule("none", fill=True),
+    "voxtral_realtime": Rule(fill=True),
 }
 
 

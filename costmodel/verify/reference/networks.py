@@ -31,6 +31,8 @@ class FeedForward(nn.Module):
         self.norm = Norm("layer" if norm == "layer" else "rms", inner) if norm else None
         if spec.get("scalars"):
             self.scalars = nn.Parameter(torch.ones(spec["scalars"]))
+        if rank := spec.get("input_scale"):
+            self.scale = nn.Sequential(linear(width, rank), nn.GELU(), linear(rank, width))
 
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
@@ -49,6 +51,9 @@ class FeedForward(nn.Module):
         return torch.zeros_like(flat).index_copy(0, chosen, self._network(flat[chosen], None)).reshape(x.shape)
 
     def _network(self, x: Tensor, adapter: nn.Module | None) -> Tensor:
+        if hasattr(self, "scale"):
+            shared = torch.linspace(-1, 1, x.shape[-1], dtype=x.dtype)[None]  # of the step: a delay, a time
+            x = x * (1 + self.scale(shared))
         added = adapter(x).split(self.up.out_features, -1) if adapter is not None else ()
         up = self.up(x) + (added[-1] if added else 0)
         up = silu(up) if self.gate is None else up * silu(self.gate(x) + (added[0] if added else 0))
