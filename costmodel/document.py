@@ -82,9 +82,11 @@ class Head(Model):
 
     ``dense``: before it a matrix to the width of the table (d_model x d_model where it is not
     factorised), with ``dense_bias`` or not, an activation and a norm of the layers' kind, as in
-    BERT and ModernBERT's decoder.
+    BERT and ModernBERT's decoder. ``table: false``: there is no head at all; the model gives hidden
+    states, to another model or as embeddings.
     """
 
+    table: bool = True
     bias: bool = False
     dense: bool = False
     dense_bias: bool = False
@@ -93,6 +95,9 @@ class Head(Model):
     def _consistent(self) -> Head:
         if self.dense_bias and not self.dense:
             raise Impossible("dense_bias is a bias of dense, and there is none", "dense_bias", "add dense: true")
+        if not self.table and (self.bias or self.dense):
+            field = "bias" if self.bias else "dense"
+            raise Impossible(f"{field} is a part of the head, and there is none", field, f"leave {field} out")
         return self
 
 

@@ -172,7 +172,7 @@ def random_spec(seed: int) -> Spec:
         mixers += _shared(d, spec)
     needed = frozenset({"to-source"} & set(mixers))
     spec |= stack(d, mixers, list(networks), n, sources, needed)
-    if d.chance(0.3) and not UNSAID & set(spec):
+    if d.chance(0.3) and not UNSAID & set(spec) and spec.get("head", {}).get("table", True):
         depth = d.dim(1, 2)
         spec["mtp"] = {"depth": depth} | stack(d, plain, list(networks), depth, {})
     if d.chance(0.12):
@@ -211,6 +211,8 @@ def _frame(d: Draw, spec: Spec) -> None:
         spec["norm"] = spec.get("norm", {}) | {"place": "none"}
     spec |= d.maybe("tied", True) | d.maybe("positions", d.dim(20, 50), 0.25) | d.maybe("loops", d.dim(2, 3), 0.15)
     head = d.maybe("bias", True, 0.2) | (d.maybe("dense", True, 0.15) and {"dense": True} | d.maybe("dense_bias", True))
+    if "tied" not in spec and d.chance(0.05):
+        head = {"table": False}
     spec |= {"head": head} if head else {}
     if d.chance(0.4):
         shape = (

@@ -68,6 +68,12 @@ CASES = {
         spec({"f": FFN | {"keep": "1/2", "input_scale": 3}}),
         "blocks.f.input_scale",
     ),
+    "a head that is not there has a bias": (spec({}, head={"table": False, "bias": True}), "head.bias"),
+    "a head that is not there is tied": (spec({}, head={"table": False}, tied=True), "tied"),
+    "a head that is not there predicts further tokens": (
+        spec({}, head={"table": False}, mtp={"mixer": "a", "ffn": "f"}),
+        "mtp",
+    ),
     "a bias has no values": (spec({"a": ATTENTION | {"kv": "tied", "bias": ["v"]}}), "blocks.a.bias"),
     "a bias has no query latent": (spec({"a": MLA | {"bias": ["q_a"]}}), "blocks.a.bias"),
     "a bias has no gate in a network": (spec({"f": FFN | {"gated": False, "bias": ["gate"]}}), "blocks.f.bias"),

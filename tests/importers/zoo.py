@@ -176,6 +176,8 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "longcat_flash": without_zero_experts,
     "roformer": without_sines,
 }
+# Language models that the class does not call its decoder.
+DECODERS = {"pi0": "model.vlm.language_model"}
 # Towers of classes whose language model has no configuration, and no module, of its own.
 TOWERS = {"git": ("image_encoder", "visual_projection", "img_temporal_embedding")}
 
@@ -217,6 +219,9 @@ def count(model: torch.nn.Module) -> Counts:
     BESIDE.get(config.model_type, lambda _: None)(model)
     everything = size(model)
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
+    if path := DECODERS.get(model.config.model_type):
+        decoder = model.get_submodule(path)
+        config = decoder.config
     total = everything
     wraps = any(key in LANGUAGE_MODELS for key in class_of(model.config.model_type).inside)
     if decoder is not None and decoder is not model and (wraps or not model.config.is_encoder_decoder):

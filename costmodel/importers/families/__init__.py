@@ -90,7 +90,7 @@ MODULES = {
         minicpmv4_6=wrapper minicpmv4_7=wrapper minimax_m3_vl=wrapper mistral3=wrapper
         mistral_large4=wrapper molmo2=wrapper moss_transcribe_diarize=wrapper muse_glimmer=wrapper
         muse_spark=wrapper musicflamingo=wrapper nemo_speechlm=wrapper ovis2 paddleocr_vl=wrapper
-        paligemma perception_lm=wrapper pp_chart2table=wrapper qianfan_ocr=wrapper
+        paligemma perception_lm=wrapper pi0 pp_chart2table=wrapper qianfan_ocr=wrapper
         qwen2_5_omni=wrapper qwen2_5_omni_thinker=wrapper qwen2_5_vl=wrapper qwen2_audio=wrapper
         qwen2_vl=wrapper qwen3_5=wrapper qwen3_5_moe=wrapper qwen3_asr=wrapper
         qwen3_omni_moe=wrapper qwen3_omni_moe_thinker=wrapper qwen3_vl=wrapper qwen3_vl_moe=wrapper

@@ -42,9 +42,10 @@ class Reference(nn.Module):
         self.final = self._final(norm, width)
         dense = spec.get("head", {}).get("dense", False)
         self.down = linear(width, narrow, spec["head"].get("dense_bias", False) if dense else False)
-        self.down = self.down if dense or narrow != width else None
+        headless = not spec.get("head", {}).get("table", True)
+        self.down = self.down if (dense or narrow != width) and not headless else None
         self.dense_norm = Norm(norm.get("kind", "rms"), narrow, bias=norm.get("bias", True)) if dense else None
-        self.head = self.table if spec.get("tied") else matrix(vocab, narrow)
+        self.head = self.table if spec.get("tied") else None if headless else matrix(vocab, narrow)
         biased = spec.get("head", {}).get("bias")
         self.head_bias = nn.Parameter(torch.randn(vocab)) if biased else None
         if (encoder := spec.get("encoder")) is not None:
@@ -94,7 +95,9 @@ class Reference(nn.Module):
         return x if self.norm is None else self.norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Return the logits of hidden states that are normalised already."""
+        """Return the logits of hidden states that are normalised already; without a head, them."""
+        if self.head is None:
+            return x
         if self.down is not None:
             x = self.down(x)
         if self.dense_norm is not None:
