@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from costmodel.block import Block, Count, Impossible, Model, Natural, require_known, require_multiple
 from costmodel.blocks.parts.block_indexer import BlockIndexer
+from costmodel.blocks.parts.dynamic_mask import DynamicMask
 from costmodel.blocks.parts.indexer import Indexer
 from costmodel.ops import Op
 from costmodel.site import Site
@@ -59,7 +60,9 @@ class Attention(Block):
     ``gate_bias: head`` adds one number a head to a gate by value.
     ``out_norm``: a norm on the output before its projection, of the same shapes as ``qk_norm``.
     ``indexer``: attention reads only the keys it picks, by queries from the hidden state;
-    ``block_indexer``: whole blocks of keys.
+    ``block_indexer``: whole blocks of keys; ``dynamic_mask``: so many of those seen, which a number
+    for every key and key head picks, made in every step of all the values in memory, and added to
+    the scores (``mask`` in ``bias``; arXiv:2508.02124, doge of transformers 5.23).
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
@@ -94,12 +97,13 @@ class Attention(Block):
     kv_from: str | None = None
     indexer: Indexer | None = None
     block_indexer: BlockIndexer | None = None
+    dynamic_mask: Count | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Attention:
         if self.n_kv_heads is not None:
             require_multiple(self, "n_heads", "n_kv_heads")
-        require_known(self.bias, ("q", "k", "v", "o", "gate"), "bias")
+        require_known(self.bias, ("q", "k", "v", "o", "gate", "mask"), "bias")
         if self.window and self.chunk:
             raise Impossible("a layer has a window or a chunk, not both", "chunk", "leave one of them out")
         if not self.causal and self.span.limit:
@@ -107,7 +111,7 @@ class Attention(Block):
             raise Impossible(
                 f"without causal every token sees every other, and the {field} hides some", field, f"leave {field} out"
             )
-        absent = [] if self.gate else ["gate"]
+        absent = ([] if self.gate else ["gate"]) + ([] if self.dynamic_mask else ["mask"])
         absent += ["v"] if self.kv == "tied" else []
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
             raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
@@ -119,6 +123,12 @@ class Attention(Block):
             raise Impossible("sink_tokens stand beside a window, and there is none", "sink_tokens", "add window")
         if self.indexer or self.block_indexer:
             self._check_indexer()
+        others = [name for name in ("indexer", "block_indexer", "chunk", "kv_from", "keep") if getattr(self, name)]
+        others += [] if self.causal else ["causal"]
+        if self.dynamic_mask and others:
+            raise Impossible(
+                f"dynamic_mask picks among the block's own keys, and {others[0]} does otherwise", others[0]
+            )
         if self.kv == "tied" and self.v_head_dim not in (None, self.head_dim):
             raise Impossible(
                 f"tied keys and values have one width, but v_head_dim is {self.v_head_dim} "
@@ -195,6 +205,10 @@ class Attention(Block):
         """Return the keys that a query sees."""
         return Span(self.window, self.chunk, self.sink_tokens, self.causal)
 
+    @property
+    def _mask(self) -> DynamicMask | None:
+        return DynamicMask(self.dynamic_mask, self.span) if self.dynamic_mask else None
+
     @cached_property
     def norm(self) -> HeadNorm | None:
         """Return the norm on queries and keys."""
@@ -208,7 +222,9 @@ class Attention(Block):
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
-        return "indexed" if self.indexer or self.block_indexer else self.span.kind if self.causal else "bidirectional"
+        if self.indexer or self.block_indexer or self.dynamic_mask:
+            return "indexed"
+        return self.span.kind if self.causal else "bidirectional"
 
     def details(self) -> str:
         """Return span, heads, and what is special: ``window 1024, 32 heads, 16 kv heads, head_dim 128``."""
@@ -226,6 +242,7 @@ class Attention(Block):
             "values are keys" if self.kv == "tied" else "",
             f"cache of {self.kv_from}" if self.kv_from else "",
             f"top {self.indexer.top_k}" if self.indexer else "",
+            f"top {self.dynamic_mask} by a dynamic mask" if self.dynamic_mask else "",
         ]
         return ", ".join(filter(None, parts))
 
@@ -254,6 +271,8 @@ class Attention(Block):
         if self.block_indexer is not None:
             rotated = (self.rope_dim or k) if self.rope else 0
             yield from self.block_indexer.lower(at.sub("indexer"), rotated)
+        if (mask := self._mask) is not None:
+            yield from mask.lower(at, kv_heads, kv_heads * v, bias="mask" in self.bias)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
@@ -269,9 +288,10 @@ class Attention(Block):
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
         width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
         cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
-        attention, pick = at.load.attention, self.block_indexer or self.indexer
-        if pick is not None:
-            pick.limit(cache, at.cached)
+        attention, indexer = at.load.attention, self.block_indexer or self.indexer
+        if indexer is not None:
+            indexer.limit(cache, at.cached)
+        pick = self._mask or indexer
         seen = pick.selected if pick and attention != "full" else partial(self.span.pairs, attention=attention)
         return at.attend(
             "attend",
@@ -283,5 +303,5 @@ class Attention(Block):
             v_head_dim=v,
             states=(cache,),
             weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks else (),
-            steps=STEPS["softmax"] + (STEPS["softcap"] if self.softcap else 0),
+            steps=STEPS["softmax"] + (STEPS["softcap"] if self.softcap else 0) + bool(self.dynamic_mask),
         )

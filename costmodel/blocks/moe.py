@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
+from math import isqrt
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -22,13 +23,15 @@ from costmodel.units import count_text
 class Shared(Model):
     """Experts that every token uses.
 
-    ``d_ff`` is one expert's; ``gate`` scales their sum; ``bias`` where it is not that of the routed ones.
+    ``d_ff`` is one expert's; ``gate`` scales their sum; ``bias`` and ``gated`` where they are not those
+    of the routed ones.
     """
 
     n_experts: Count = 1
     d_ff: Count
     gate: bool = False
     bias: bool | None = None
+    gated: bool | None = None
 
 
 class Router(Model):
@@ -40,6 +43,8 @@ class Router(Model):
     ``expert_scale``: a learned factor of every expert. ``hidden``: the scores come from a network
     of this width, a projection down, a norm and two layers with biases; ``carried``: what the
     router of the layer before made of the token, scaled by a learned vector, is added to it.
+    ``product_keys``: an expert's score is the sum of two of twice the root of n_experts scores
+    (arXiv:2407.04153, whose experts have ``d_ff: 1``).
     """
 
     score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax"
@@ -52,6 +57,7 @@ class Router(Model):
     expert_scale: bool = False
     hidden: Count | None = None
     carried: bool = False
+    product_keys: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Router:
@@ -119,6 +125,10 @@ class MixtureOfExperts(Block):
             )
         if self.latent_norms and self.latent is None:
             raise Impossible("latent_norms stand around a latent, and there is none", "latent_norms", "add latent")
+        if self.router.product_keys and self.top_k > isqrt(self.n_experts) ** 2:
+            raise Impossible("product_keys reach a square of experts, and top_k is more", "top_k")
+        if self.router.product_keys and self.zero_experts:
+            raise Impossible("product_keys reach experts that exist", "zero_experts", "leave one out")
         groups, top_groups = self.router.groups, self.router.top_groups
         if groups and self.n_experts % groups:
             raise Impossible(f"n_experts {self.n_experts} is not a multiple of router.groups {groups}", "n_experts")
@@ -200,7 +210,8 @@ class MixtureOfExperts(Block):
             shared = at.sub("shared", "moe.shared")
             d_ff = self.shared.n_experts * self.shared.d_ff
             bias = self.bias if self.shared.bias is None else self.shared.bias
-            yield from gated_pair(shared, d_ff, gated=self.gated, bias=bias)
+            gated = self.gated if self.shared.gated is None else self.shared.gated
+            yield from gated_pair(shared, d_ff, gated=gated, bias=bias)
             if self.shared.gate:
                 yield shared.project("gate", gate=1)
                 yield shared.vector("gated", at.width, STEPS["gate"], inputs=2)
@@ -212,7 +223,12 @@ class MixtureOfExperts(Block):
         width = self.router.hidden or at.width
         if self.router.hidden:
             yield from _hidden(at, width, carried=self.router.carried)
-        yield at.project("scores", d_in=width, bias=self.router.bias, router=outputs)
+        half = isqrt(outputs)
+        scored = half * half if self.router.product_keys else outputs
+        columns = 2 * half if self.router.product_keys else outputs
+        yield at.project("scores", d_in=width, bias=self.router.bias, router=columns)
+        if self.router.product_keys:
+            yield at.vector("sums", scored, STEPS["add"], inputs=2)
         extra: tuple[Weight, ...] = ()
         if self.router.expert_scale:
             extra += (at.weight("expert_scale", self.n_experts),)
@@ -221,7 +237,7 @@ class MixtureOfExperts(Block):
         if self.router.correction_bias:
             extra += (at.weight("correction_bias", outputs, role="buffer"),)
         steps = STEPS["softmax"] if self.router.score == "softmax" else STEPS["activation"]
-        yield at.vector("choice", outputs, steps, weights=extra)
+        yield at.vector("choice", scored, steps, weights=extra)
 
     def _slots(self, at: Site) -> Size | None:
         """Return the rows computed when experts work at a fixed capacity."""

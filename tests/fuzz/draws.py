@@ -85,6 +85,8 @@ def attention(d: Draw) -> Spec:
         return spec | {"block_indexer": sizes}
     if not span and d.chance(0.25):
         return spec | {"indexer": pooled(d, False) if d.chance(0.6) else indexer(d, False)}
+    if "chunk" not in span and d.chance(0.1):
+        spec |= {"dynamic_mask": d.dim(2, 7)} | ({"bias": [*spec.get("bias", []), "mask"]} if d.chance() else {})
     return spec | span | (d.maybe("window", 1, 0.05) if not span else {})
 
 
@@ -274,17 +276,18 @@ def moe(d: Draw) -> Spec:
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
         shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
-        spec["shared"] = shared | d.maybe("bias", d.one(True, False), 0.3)
+        spec["shared"] = shared | d.maybe("bias", d.one(True, False), 0.3) | d.maybe("gated", d.one(True, False), 0.2)
     router = d.maybe("score", d.one("softmax", "sigmoid", "sqrtsoftplus")) | d.maybe("bias", True, 0.3)
     router |= d.maybe("correction_bias", True, 0.3) | d.maybe("scale", True, 0.2) | d.maybe("expert_scale", True, 0.2)
     router |= d.maybe("hash", True, 0.1)
     if d.chance(0.15):
         router |= {"hidden": d.dim(3, 20)} | d.maybe("carried", True, 0.6)
+    router |= d.maybe("product_keys", True) if n in (4, 9) else {}
     if router:
         spec["router"] = router
     spec |= d.maybe("output_bias", True, 0.2)
     way = d.one(None, None, "zero", "capacity", "choice")
-    if way == "zero":
+    if way == "zero" and "product_keys" not in router:
         # The choice of a router with zero experts is an expectation: a whole one, so that it can be forced.
         zero = d.dim(1, 4)
         expected = d.dim(max(1, spec["top_k"] - zero), spec["top_k"])

@@ -59,7 +59,8 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     """Return blocks that read another's cache or choice: reader -> source."""
     found: dict[str, Spec] = {}
     for name, spec in blocks.items():
-        if spec["kind"] == "attention" and not {"keep", "indexer", "block_indexer"} & spec.keys() and d.chance(0.25):
+        picks = {"keep", "indexer", "block_indexer", "dynamic_mask"}
+        if spec["kind"] == "attention" and not picks & spec.keys() and d.chance(0.25):
             reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "v_norm", "bias")}
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
@@ -136,7 +137,7 @@ def features(d: Draw, n_layers: int) -> Spec:
         found["ngrams"] = {"rows": rows, "width": n_heads * d.dim(2, 5), "heads": n_heads, "d_conv": d.dim(2, 4)}
         found["ngrams"] |= {"streams": streams} | d.maybe("dilation", d.dim(1, 3))
     if way is None:
-        scale = d.maybe("bias", False) | d.maybe("embedding", False)
+        scale = d.maybe("bias", False) | d.maybe("embedding", False) | d.maybe("output", False)
         found |= d.one({"residual_gate": {}}, {"residual_scale": scale}, {})
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})

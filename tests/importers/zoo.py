@@ -176,6 +176,7 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "longcat_flash": without_zero_experts,
     "roformer": without_sines,
 }
+ROWS_OF_EXPERTS = ("down_embed", "up_embed")  # of doge: experts that are rows of two tables
 # Language models that the class does not call its decoder.
 DECODERS = {"pi0": "model.vlm.language_model"}
 # Towers of classes whose language model has no configuration, and no module, of its own.
@@ -248,6 +249,10 @@ def count(model: torch.nn.Module) -> Counts:
             experts = getattr(module, "num_experts", held)  # a matrix may hold all of them, one below the other
             stacked = [p for p in module.parameters() if p.dim() >= 2]  # a norm beside them serves all
             idle += (experts - chosen) * sum(p.numel() // experts for p in stacked)
+    for module in model.modules():
+        for name in ROWS_OF_EXPERTS if config.model_type == "doge" else ():
+            if (table := getattr(module, name, None)) is not None:
+                idle += (table.num_embeddings - chosen) * table.embedding_dim
     total -= sum(size(getattr(model.base_model, name, None)) for name in TOWERS.get(config.model_type, ()))
     return Counts(total, total - idle, everything)
 

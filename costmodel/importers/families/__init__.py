@@ -26,6 +26,7 @@ MODULES = {
     "deepseek": "deepseek_v3 kimi_k2=deepseek_v3",
     "deepseek_v4": "deepseek_v4",
     "delta": "bailing_hybrid kimi_linear olmo_hybrid qwen3_5_moe_text qwen3_5_text qwen3_next",
+    "doge": "doge",
     "experts": """
         dbrx ernie4_5_moe ernie4_5_vl_moe_text=ernie4_5_vl_moe flex_olmo gpt_oss granitemoe granitemoe_swa
         granitemoeshared=granitemoe hunyuan_v1_moe jetmoe mixtral olmoe phimoe qwen2_moe qwen3_moe

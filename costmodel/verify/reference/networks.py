@@ -71,7 +71,7 @@ class MixtureOfExperts(nn.Module):
         inner, d_ff, route = spec.get("latent") or width, spec["d_ff"], spec.get("router", {})
         outputs = self.n + spec.get("zero_experts", 0)
         hidden = route.get("hidden")
-        self.router = linear(hidden or width, outputs, route.get("bias", False))
+        self.router = linear(hidden or width, self._columns(outputs), route.get("bias", False))
         if hidden:
             self.router_down = linear(width, hidden, True)
             self.router_norm = Norm("rms", hidden)
@@ -97,11 +97,15 @@ class MixtureOfExperts(nn.Module):
         if spec.get("output_bias"):
             self.output_bias = nn.Parameter(torch.randn(width))
         if shared := spec.get("shared"):
-            biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
+            biased = spec | {key: shared.get(key, spec.get(key, key == "gated")) for key in ("bias", "gated")}
             of_all = {name: value for name, value in biased.items() if not name.startswith("keep")}
             self.shared = FeedForward(of_all, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)
+
+    def _columns(self, outputs: int) -> int:
+        """Return what the router gives: a score an expert, or one for each half of a product key."""
+        return 2 * math.isqrt(outputs) if self.spec.get("router", {}).get("product_keys") else outputs
 
     @property
     def per_token(self) -> Fraction:
@@ -134,10 +138,13 @@ class MixtureOfExperts(nn.Module):
         shape, flat = x.shape, x.flatten(0, 1)
         routed = Norm("none", flat.shape[-1])(flat) * self.scale if hasattr(self, "scale") else flat
         scores = self.router(self._hidden(routed, step) if hasattr(self, "router_down") else routed)
+        if self.spec.get("router", {}).get("product_keys"):
+            first, second = scores.chunk(2, -1)
+            scores = (first[..., :, None] + second[..., None, :]).flatten(-2)  # none beyond a square
         score = self.spec.get("router", {}).get("score", "softmax")
         scores = {"softmax": lambda s: s.softmax(-1), "sigmoid": torch.sigmoid}.get(
             score, lambda s: F.softplus(s).sqrt()
-        )(scores.float())
+        )(scores.float().clamp(-40, 40))  # nothing is exactly zero, so every chosen expert has a gradient
         chosen = self._choose(scores, step, key)
         weights = scores.gather(1, chosen).to(x.dtype)
         if hasattr(self, "expert_scale"):

@@ -229,7 +229,7 @@ class Stack(nn.Module):
             if of.get("embedding", True):
                 self.scaled = Scaled(width, bias=bias)
             self.scales = nn.ModuleDict(
-                {place: nn.ModuleList(Scaled(width, bias=bias) for _ in range(2)) for place in places}
+                {p: nn.ModuleList(Scaled(width, bias=bias) for _ in range(1 + of.get("output", True))) for p in places}
             )
         if (of := features.get("hyper_connections")) is not None:
             self.connections = nn.ModuleDict({place: connection(of, width) for place in places})
@@ -314,6 +314,7 @@ class Stack(nn.Module):
                 gate = torch.sigmoid(self.residual_gates[place])
                 total, out = (1 - gate * gate).sqrt() * total, gate * out
             if hasattr(self, "scales"):
-                total, out = self.scales[place][0](total), self.scales[place][1](out)
+                total = self.scales[place][0](total)
+                out = out if len(self.scales[place]) == 1 else self.scales[place][1](out)
             total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total
