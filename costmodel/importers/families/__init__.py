@@ -23,6 +23,7 @@ MODULES = {
         megatron-bert roberta roberta-prelayernorm roformer xlm-roberta-xl xlm-roberta=roberta
     """,
     "cohere": "cohere cohere2",
+    "cpmant": "cpmant",
     "deepseek": "deepseek_v3 kimi_k2=deepseek_v3",
     "deepseek_v4": "deepseek_v4",
     "delta": "bailing_hybrid kimi_linear olmo_hybrid qwen3_5_moe_text qwen3_5_text qwen3_next",
