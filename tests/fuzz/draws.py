@@ -110,6 +110,12 @@ def now_and_then(d: Draw) -> Spec:
     return spec | d.maybe("keep_router", True)
 
 
+def xl_attention(d: Draw) -> Spec:
+    """Return attention with hidden states as memory."""
+    spec: Spec = {"kind": "xl_attention", "n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9)}
+    return spec | d.maybe("memory", d.dim(1, 7)) | d.maybe("segments", d.dim(1, 3)) | d.maybe("causal", False)
+
+
 def mixture_of_attention(d: Draw) -> Spec:
     """Return experts of query and output projections."""
     n = d.dim(1, 5)
@@ -326,6 +332,7 @@ MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "lightning": lightning,
     "mlstm": mlstm,
     "short_conv": short_conv,
+    "xl_attention": xl_attention,
     "custom": custom,
     "now_and_then": now_and_then,
 }

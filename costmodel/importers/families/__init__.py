@@ -100,6 +100,7 @@ MODULES = {
         vibevoice_asr=wrapper video_llama_3=wrapper video_llava=wrapper vipllava=wrapper
         voxtral=wrapper voxtral_realtime=wrapper
     """,
+    "xlnet": "xlnet",
     "zamba": "zamba zamba2",
 }
 

@@ -21,6 +21,7 @@ from .parts import Norm, Step, linear, silu
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
 from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, Scaled, connection
+from .xl import XlAttention
 
 Spec = dict[str, Any]
 
@@ -43,6 +44,7 @@ KINDS: dict[str, Any] = {
     "ffn": FeedForward,
     "moe": MixtureOfExperts,
     "custom": Custom,
+    "xl_attention": XlAttention,
 }
 
 
@@ -56,9 +58,8 @@ def layers_of(part: Spec, n_layers: int) -> list[list[Place]]:
 def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int | None = None) -> nn.Module:
     """Return the module of one block."""
     if rank := spec.get("input_gate"):
-        return GatedInput(
-            block({k: v for k, v in spec.items() if k != "input_gate"}, width, table, source), width, rank
-        )
+        inner = {k: v for k, v in spec.items() if k != "input_gate"}
+        return GatedInput(block(inner, width, table, source), width, rank)
     if spec["kind"] == "cross_attention":
         return CrossAttention(spec, width, source or width)
     if spec["kind"] == "attention":
@@ -228,9 +229,8 @@ class Stack(nn.Module):
             bias = of.get("bias", True)
             if of.get("embedding", True):
                 self.scaled = Scaled(width, bias=bias)
-            self.scales = nn.ModuleDict(
-                {p: nn.ModuleList(Scaled(width, bias=bias) for _ in range(1 + of.get("output", True))) for p in places}
-            )
+            sums = range(2 if of.get("output", True) else 1)
+            self.scales = nn.ModuleDict({p: nn.ModuleList(Scaled(width, bias=bias) for _ in sums) for p in places})
         if (of := features.get("hyper_connections")) is not None:
             self.connections = nn.ModuleDict({place: connection(of, width) for place in places})
             if of.get("head", "learned") == "learned":
