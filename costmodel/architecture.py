@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, model_validator
 
 from costmodel.block import Block, Count, Impossible, Layers
-from costmodel.document import Embedding, Encoder, Entry, Head, Mtp, Schedule, Sublayers
+from costmodel.document import Embedding, Encoder, Entry, Head, Host, Mtp, Schedule, Sublayers
 from costmodel.ends import embed, embed_source, head_rows, narrowed, once, unembed
 from costmodel.ops import Op
 from costmodel.stack import Layout, Norm, RelativeBias, Stack, arrange
@@ -31,6 +31,7 @@ class Architecture(Entry):
     tied: bool = False
     embedding: Embedding | None = None
     head: Head | None = None
+    host: Host | None = None
     positions: Count | None = None
     relative_bias: Count | None = None
     relative_heads: Count | None = None
@@ -60,9 +61,9 @@ class Architecture(Entry):
                 error.path = ("components", name, *error.path)
                 raise
         self._layout = self._arrange(self, self.n_layers, "")
-        if self.head and not self.head.table and (self.tied or self.mtp):
-            field = "tied" if self.tied else "mtp"
-            raise Impossible(f"{field} shares a head, and there is none", field, f"leave {field} out")
+        if self.head and not self.head.table and (self.tied or self.mtp or self.host):
+            field = "tied" if self.tied else "mtp" if self.mtp else "host"
+            raise Impossible(f"{field} needs a head, and there is none", field, f"leave {field} out")
         if self.relative_bias and not self.relative_heads:
             raise Impossible("relative_bias needs relative_heads", "relative_bias", "add relative_heads")
         if self.relative_per_layer and not self.relative_bias:
@@ -73,6 +74,7 @@ class Architecture(Entry):
             )
         if {"altup", "hyper_connections"} <= set(self.features):
             raise Impossible("altup and hyper_connections both bring residual streams", "altup", "leave one out")
+        self._check_host()
         if self.encoder is not None:
             inner = self._arrange(self.encoder, self.encoder.n_layers, "encoder.")
             own = self.encoder.embedding is not None and self.encoder.embedding.table
@@ -89,6 +91,20 @@ class Architecture(Entry):
         for name in dict.fromkeys(name for found in layouts for name in found.counts):
             self._check_inputs(name, self.blocks[name])
         return self
+
+    def _check_host(self) -> None:
+        """Raise Impossible unless a model that reads a host's cache takes its input from there, and only from there."""
+        reader = next((name for name, block in self.blocks.items() if block.reads_host), None)
+        if self.host is None:
+            if reader is not None:
+                raise Impossible(f'"{reader}" reads the cache of a host, and there is none', "blocks", "add host")
+            return
+        if reader is None:
+            raise Impossible("no block reads the host", "host", "add a host_attention block to the layers")
+        given = [name for name in ("tied", "embedding", "positions", "encoder", "mtp") if getattr(self, name)]
+        given += [name for name in ("ple", "ngrams") if name in self.features]
+        if given:
+            raise Impossible(f"the input comes from the host, and {given[0]} asks for tables of its own", given[0])
 
     def _check_span(self, name: str, block: Block) -> None:
         """Raise Impossible where a window or chunk is wider than the longest context."""

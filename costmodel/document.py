@@ -101,6 +101,18 @@ class Head(Model):
         return self
 
 
+class Host(Model):
+    """The model that this one drafts for, from which it takes its input in place of an embedding.
+
+    The input is a projection of the host's embedding of the last token beside the host's last hidden
+    state, of ``d_model`` values each; a second projection leads back, so that a drafted token's hidden
+    state can stand in the place of the host's. Blocks of the kind ``host_attention`` read its cache.
+    Source: transformers' gemma4_assistant.
+    """
+
+    d_model: Count
+
+
 class EncoderEmbedding(Model):
     """What an encoder does not share with the decoder: the ``table``, the ``norm`` that follows it.
 

@@ -42,7 +42,11 @@ def _table(path: str, rows: int, width: int, load: Workload, new: Size, *, looku
 
 
 def embed(model: Architecture, load: Workload) -> Iterator[Op]:
-    """Yield the decoder's embedding, which an encoder shares unless it has its own."""
+    """Yield the decoder's embedding, which an encoder shares unless it has its own; or a host's vectors."""
+    if model.host is not None:
+        at = once(model, load, "host", "host")
+        yield at.project("project", d_in=2 * model.host.d_model, down=model.d_model)
+        return
     shape = model.embedding or Embedding()
     width = shape.width or model.d_model
     own = model.encoder.embedding if model.encoder else None
@@ -105,6 +109,9 @@ def unembed(model: Architecture, load: Workload) -> Iterator[Op]:
         d_out=model.vocab_size,
         biased=model.vocab_size if shape.bias else 0,
     )
+    if model.host is not None:
+        back = once(model, load, "host", "host")
+        yield back.project("back", tokens=head_rows(load), up=model.host.d_model)
 
 
 def narrowed(model: Architecture, at: Site) -> Generator[Op, None, Size]:

@@ -19,6 +19,10 @@ class Feature(Model):
     path: ClassVar[str]
     component: ClassVar[str]
 
+    def reach(self) -> int:
+        """Return over how many tokens it moves information back around every sublayer."""
+        return 0
+
     def model(self, at: Site) -> Iterator[Op]:  # noqa: ARG002
         """Yield what is done once: before the first layer or after the last."""
         yield from ()

@@ -279,7 +279,16 @@ def reach(architecture: Architecture) -> int | None:
     """
     if any(architecture.blocks[name].reach() is None for name in architecture.stack.layout.counts):
         return None
-    return 1 + sum(places * (architecture.blocks[name].reach() or 0) for name, places in farthest(architecture).items())
+    blocks = (places * (architecture.blocks[name].reach() or 0) for name, places in farthest(architecture).items())
+    return 1 + sum(blocks) + sum(features_reach(architecture).values())
+
+
+def features_reach(architecture: Architecture) -> dict[str, int]:
+    """Return feature -> over how many tokens it moves information back, in all its places."""
+    layout = architecture.stack.layout
+    in_turn = len(layout.layers) if architecture.norm.place == "parallel" else layout.sublayers
+    places = in_turn * architecture.loops
+    return {feature.path: places * far for feature in architecture.features.values() if (far := feature.reach())}
 
 
 def farthest(architecture: Architecture) -> dict[str, int]:

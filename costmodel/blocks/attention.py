@@ -12,6 +12,8 @@ from costmodel.block import Block, Count, Impossible, Model, Natural, require_kn
 from costmodel.blocks.parts.block_indexer import BlockIndexer
 from costmodel.blocks.parts.dynamic_mask import DynamicMask
 from costmodel.blocks.parts.indexer import Indexer
+from costmodel.blocks.parts.recurrence import conv
+from costmodel.blocks.parts.relative_logits import RelativeLogits
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size
@@ -63,10 +65,12 @@ class Attention(Block):
     ``block_indexer``: whole blocks of keys; ``dynamic_mask``: so many of those seen, which a number
     for every key and key head picks, made in every step of all the values in memory, and added to
     the scores (``mask`` in ``bias``; arXiv:2508.02124, doge of transformers 5.23).
+    ``kv_conv``: a causal convolution of so many taps on each value of keys and values, added to them
+    before their norm; as many columns are kept in fp32. ``relative``: a bias by distance.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
-    of transformers 5.23.
+    of transformers 5.23; ``kv_conv``, ``relative``: inkling.
     """
 
     component: ClassVar[str] = "mixer.attention"
@@ -95,6 +99,8 @@ class Attention(Block):
     kv: Literal["separate", "tied"] = "separate"
     kv_copies: Literal[1, 2] = 2
     kv_from: str | None = None
+    kv_conv: Count | None = None
+    relative: RelativeLogits | None = None
     indexer: Indexer | None = None
     block_indexer: BlockIndexer | None = None
     dynamic_mask: Count | None = None
@@ -123,6 +129,12 @@ class Attention(Block):
             raise Impossible("sink_tokens stand beside a window, and there is none", "sink_tokens", "add window")
         if self.indexer or self.block_indexer:
             self._check_indexer()
+        if self.kv_conv and (wrong := next((f for f in ("kv_from", "keep") if getattr(self, f)), None)):
+            raise Impossible(f"kv_conv works on keys of every token of the block, and {wrong} says other", "kv_conv")
+        if self.kv_conv and self.kv == "tied":
+            raise Impossible("kv_conv works on keys and values, and values are keys", "kv_conv", "leave kv: tied out")
+        if self.relative and (self.keep or self.d_in):
+            raise Impossible("relative mixes profiles for every token of the stream", "relative", "leave it out")
         others = [name for name in ("indexer", "block_indexer", "chunk", "kv_from", "keep") if getattr(self, name)]
         others += [] if self.causal else ["causal"]
         if self.dynamic_mask and others:
@@ -218,7 +230,7 @@ class Attention(Block):
         """Return the window less the token itself; a full span, and sink tokens, reach anything."""
         if self.sink_tokens or self.span.limit is None:
             return None
-        return self.span.limit - 1
+        return self.span.limit - 1 + (self.kv_conv - 1 if self.kv_conv else 0)
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
@@ -241,6 +253,8 @@ class Attention(Block):
             f"{self.gate} gate" if self.gate else "",
             "values are keys" if self.kv == "tied" else "",
             f"cache of {self.kv_from}" if self.kv_from else "",
+            f"{self.kv_conv} taps on keys and values" if self.kv_conv else "",
+            f"bias by distance up to {self.relative.extent}" if self.relative else "",
             f"top {self.indexer.top_k}" if self.indexer else "",
             f"top {self.dynamic_mask} by a dynamic mask" if self.dynamic_mask else "",
         ]
@@ -257,6 +271,9 @@ class Attention(Block):
             if self.kv == "separate":
                 columns["v"] = kv_heads * v
             yield at.project("kv", d_in=d_in, bias=self.bias, split="out", units=kv_heads, beside=True, **columns)
+        if self.kv_conv:
+            yield conv(at, "kv_conv", kv_heads * (k + v), self.kv_conv, units=kv_heads, role="state")
+            yield at.vector("kv_conv_add", kv_heads * (k + v), STEPS["add"], inputs=2)
         if self.norm is not None:
             yield self.norm.lower(at, "q_norm", heads, k)
             if own:
@@ -273,6 +290,8 @@ class Attention(Block):
             yield from self.block_indexer.lower(at.sub("indexer"), rotated)
         if (mask := self._mask) is not None:
             yield from mask.lower(at, kv_heads, kv_heads * v, bias="mask" in self.bias)
+        if self.relative is not None:
+            yield from self.relative.lower(at, heads)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
@@ -303,5 +322,7 @@ class Attention(Block):
             v_head_dim=v,
             states=(cache,),
             weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks else (),
-            steps=STEPS["softmax"] + (STEPS["softcap"] if self.softcap else 0) + bool(self.dynamic_mask),
+            steps=STEPS["softmax"]
+            + (STEPS["softcap"] if self.softcap else 0)
+            + STEPS["add"] * (bool(self.relative) + bool(self.dynamic_mask)),
         )

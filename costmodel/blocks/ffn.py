@@ -22,7 +22,7 @@ class FeedForward(Block):
     with a bias, Magneto). ``activation`` changes no count. ``scalars`` are learned numbers of the
     activation itself (xIELU has 2). ``input_scale``: the input is scaled by 1 and what a network of
     that width makes, once a step, of one vector of d_model values that all tokens share: a delay,
-    a time.
+    a time. ``output_scale``: one learned number times the output (transformers' inkling).
     Source: arXiv:1706.03762, section 3.3; arXiv:2002.05202 (gated); arXiv:2210.06423 (``layer``);
     ``input_scale``: transformers 5.23, voxtral_realtime.
     """
@@ -37,6 +37,7 @@ class FeedForward(Block):
     inner_norm: bool | Literal["layer"] = False
     scalars: Natural = 0
     input_scale: Count | None = None
+    output_scale: bool = False
     activation: str | None = None
 
     @model_validator(mode="after")
@@ -66,6 +67,8 @@ class FeedForward(Block):
         bias = self.bias if isinstance(self.bias, bool) else list[str](self.bias)
         norm = "rms" if self.inner_norm is True else self.inner_norm or None
         yield from gated_pair(at, self.d_ff, gated=self.gated, bias=bias, scalars=self.scalars, norm=norm)
+        if self.output_scale:
+            yield at.vector("output_scale", at.width, STEPS["gate"], weights=(at.weight("output_scale", 1),))
 
 
 def _scaled_input(at: Site, rank: int) -> Iterator[Op]:

@@ -24,7 +24,8 @@ class Shared(Model):
     """Experts that every token uses.
 
     ``d_ff`` is one expert's; ``gate`` scales their sum; ``bias`` and ``gated`` where they are not those
-    of the routed ones.
+    of the routed ones. ``scored``: the router scores them as well, and what it gives each of them
+    scales it (transformers' inkling).
     """
 
     n_experts: Count = 1
@@ -32,6 +33,7 @@ class Shared(Model):
     gate: bool = False
     bias: bool | None = None
     gated: bool | None = None
+    scored: bool = False
 
 
 class Router(Model):
@@ -40,11 +42,11 @@ class Router(Model):
     ``correction_bias`` is a buffer that only the choice uses. ``groups`` and ``top_groups`` limit
     the choice and change no count. ``hash``: the choice comes from a table by token id (a buffer
     of vocabulary x top_k). ``scale``: a learned vector on the router's normalised input;
-    ``expert_scale``: a learned factor of every expert. ``hidden``: the scores come from a network
-    of this width, a projection down, a norm and two layers with biases; ``carried``: what the
-    router of the layer before made of the token, scaled by a learned vector, is added to it.
-    ``product_keys``: an expert's score is the sum of two of twice the root of n_experts scores
-    (arXiv:2407.04153, whose experts have ``d_ff: 1``).
+    ``expert_scale``: a learned factor of every expert; ``output_scale``: one of all that is chosen.
+    ``hidden``: the scores come from a network of this width, a projection down, a norm and two layers
+    with biases; ``carried``: what the router of the layer before made of the token, scaled by a
+    learned vector, is added to it. ``product_keys``: an expert's score is the sum of two of twice the
+    root of n_experts scores (arXiv:2407.04153, whose experts have ``d_ff: 1``).
     """
 
     score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax"
@@ -55,6 +57,7 @@ class Router(Model):
     hash: bool = False
     scale: bool = False
     expert_scale: bool = False
+    output_scale: bool = False
     hidden: Count | None = None
     carried: bool = False
     product_keys: bool = False
@@ -127,8 +130,9 @@ class MixtureOfExperts(Block):
             raise Impossible("latent_norms stand around a latent, and there is none", "latent_norms", "add latent")
         if self.router.product_keys and self.top_k > isqrt(self.n_experts) ** 2:
             raise Impossible("product_keys reach a square of experts, and top_k is more", "top_k")
-        if self.router.product_keys and self.zero_experts:
-            raise Impossible("product_keys reach experts that exist", "zero_experts", "leave one out")
+        if self.router.product_keys and (self.zero_experts or (self.shared and self.shared.scored)):
+            field = "zero_experts" if self.zero_experts else "shared.scored"
+            raise Impossible("product_keys reach routed experts that exist", field, "leave one out")
         groups, top_groups = self.router.groups, self.router.top_groups
         if groups and self.n_experts % groups:
             raise Impossible(f"n_experts {self.n_experts} is not a multiple of router.groups {groups}", "n_experts")
@@ -211,6 +215,8 @@ class MixtureOfExperts(Block):
             d_ff = self.shared.n_experts * self.shared.d_ff
             bias = self.bias if self.shared.bias is None else self.shared.bias
             gated = self.gated if self.shared.gated is None else self.shared.gated
+            if self.shared.scored:
+                yield shared.vector("scored", d_ff, STEPS["gate"])
             yield from gated_pair(shared, d_ff, gated=gated, bias=bias)
             if self.shared.gate:
                 yield shared.project("gate", gate=1)
@@ -223,15 +229,18 @@ class MixtureOfExperts(Block):
         width = self.router.hidden or at.width
         if self.router.hidden:
             yield from _hidden(at, width, carried=self.router.carried)
-        half = isqrt(outputs)
-        scored = half * half if self.router.product_keys else outputs
-        columns = 2 * half if self.router.product_keys else outputs
+        scored = outputs + (self.shared.n_experts if self.shared and self.shared.scored else 0)
+        columns = scored
+        if self.router.product_keys:
+            scored, columns = isqrt(outputs) ** 2, 2 * isqrt(outputs)
         yield at.project("scores", d_in=width, bias=self.router.bias, router=columns)
         if self.router.product_keys:
             yield at.vector("sums", scored, STEPS["add"], inputs=2)
         extra: tuple[Weight, ...] = ()
         if self.router.expert_scale:
             extra += (at.weight("expert_scale", self.n_experts),)
+        if self.router.output_scale:
+            extra += (at.weight("output_scale", 1),)
         if self.router.hash:
             extra += (at.weight("token_experts", at.vocab_size, self.top_k, role="buffer"),)
         if self.router.correction_bias:

@@ -35,6 +35,7 @@ def owners() -> dict[str, Any]:
         "architecture": architecture.Architecture,
         "embedding": document.Embedding,
         "head": document.Head,
+        "host": document.Host,
         "encoder": document.Encoder,
         "mtp": document.Mtp,
         "source": document.Source,

@@ -148,4 +148,5 @@ def _reach(architecture: Architecture) -> list[Term]:
     found: list[tuple[str, str, Any]] = [("the token itself", "", 1)]
     for name, places in figures.farthest(architecture).items():
         found.append((f"layers.{name}", "", places * architecture.blocks[name].reach()))
+    found += [(f"layers.{path}", "", far) for path, far in figures.features_reach(architecture).items()]
     return _collect(found)

@@ -46,6 +46,22 @@ def test_attention_by_hand() -> None:
         ({"gate": "element", "gate_bias": "head"}, {"gate": (200, 800, 0), "gated": (4, 0, 120)}),
         ({"gate": "head"}, {"gate": (40, 160, 0), "gated": (0, 0, 80)}),
         ({"gate": "head", "bias": ["gate"]}, {"gate": (44, 160, 8), "gated": (0, 0, 80)}),
+        # 3 taps of 2*(3+5) channels, and the sum with what came in.
+        ({"kv_conv": 3}, {"kv_conv": (48, 192, 0), "kv_conv_add": (0, 0, 32)}),
+        # 2 numbers a head, 10*8; 7 distances for 4 heads of both tokens; one add a pair and head.
+        (
+            {"relative": {"width": 2, "extent": 7}},
+            {"relative": (80, 320, 0), "profiles": (14, 224, 0), "attend": (0, 576, 216)},
+        ),
+        (
+            {"relative": {"width": 2, "extent": 7, "clip": True}},
+            {
+                "relative": (80, 320, 0),
+                "relative_clip": (8, 0, 64),
+                "profiles": (14, 224, 0),
+                "attend": (0, 576, 216),
+            },
+        ),
         # RMS, 4 steps a value of 12 and of 6, for both tokens.
         ({"qk_norm": "head"}, {"q_norm": (3, 0, 96), "k_norm": (3, 0, 48)}),
         ({"qk_norm": "heads"}, {"q_norm": (12, 0, 96), "k_norm": (6, 0, 48)}),
@@ -120,6 +136,28 @@ def test_kv_heads_are_the_heads_unless_told_otherwise() -> None:
 )
 def test_what_is_kept(fields: dict[str, Any], expected: tuple[Any, ...]) -> None:
     assert state(block(PLAIN | fields)) == expected
+
+
+def test_a_convolution_of_keys_reaches_further_and_needs_them() -> None:
+    found = spec(blocks={"it": PLAIN | {"window": 4, "kv_conv": 3}}, mixer="it")
+    assert figures.reach(found) == 1 + 3 + 2
+    around = spec(blocks={"it": PLAIN | {"window": 4}}, mixer="it", output_conv={"d_conv": 3})
+    assert figures.reach(around) == 1 + 3 + 2
+    tied = {"kv": "tied", "v_head_dim": None}
+    assert refused(PLAIN | tied | {"kv_conv": 3}) == [
+        "blocks.it.kv_conv: kv_conv works on keys and values, and values are keys (AC120) leave kv: tied out"
+    ]
+    assert refused(PLAIN | {"kv_conv": 3, "keep": "1/2"}) == [
+        "blocks.it.kv_conv: kv_conv works on keys of every token of the block, and keep says other (AC120)"
+    ]
+    assert refused(PLAIN | {"relative": {"width": 2, "extent": 3}, "d_in": 20}) == [
+        "blocks.it.relative: relative mixes profiles for every token of the stream (AC120) leave it out"
+    ]
+
+
+def test_columns_of_a_convolution_are_kept_in_fp32() -> None:
+    kept = [s for op in block(PLAIN | {"kv_conv": 3}) for s in op.states]
+    assert [(s.kind, s.role, s.width, s.kept, s.units) for s in kept][:1] == [("conv", "state", 48, 1, 2)]
 
 
 def test_what_engines_allocate() -> None:
@@ -263,6 +301,10 @@ def test_how_far_back_a_layer_sees(fields: dict[str, Any], reach: int | None, wo
         (
             {"chunk": 7, "kv": "tied", "v_head_dim": None},
             "chunk 7, 4 heads, 2 kv heads, head_dim 3, values are keys",
+        ),
+        (
+            {"v_head_dim": 3, "kv_conv": 4, "relative": {"width": 2, "extent": 9}},
+            "full, 4 heads, 2 kv heads, head_dim 3, 4 taps on keys and values, bias by distance up to 9",
         ),
     ],
 )

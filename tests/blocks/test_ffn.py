@@ -31,6 +31,7 @@ UNGATED = {"up": (70, 280, 0), "activation": (0, 0, 14), "down": (70, 280, 0)}
         ({"bias": ["gate", "down"]}, BASE | {"up": (147, 560, 14), "down": (80, 280, 20)}),
         ({"bias": True, "gated": False}, UNGATED | {"up": (77, 280, 14), "down": (80, 280, 20)}),
         ({"scalars": 2}, BASE | {"activation": (2, 0, 28)}),
+        ({"output_scale": True}, BASE | {"output_scale": (1, 0, 20)}),
         ({"inner_norm": True}, BASE | {"inner_norm": (7, 0, 56)}),  # 4 * 7 * 2
         (
             {"input_scale": 3},  # 2 tokens or 200: one vector, 2 * 3 * 10 each way; 3 activations; 10 sums; 20 products

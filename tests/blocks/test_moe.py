@@ -45,6 +45,19 @@ def experts(ops: list[Op]) -> list[Experts]:
         ({"router": {"hash": True}}, {}),  # a table of buffers
         ({"router": {"scale": True}}, {"router.scale": (10, 0, 80)}),  # RMS, 4 * 10 * 2
         ({"router": {"expert_scale": True}}, {"router.choice": (6, 0, 60)}),
+        ({"router": {"output_scale": True}}, {"router.choice": (1, 0, 60)}),
+        # Two shared experts of 5 that the router scores: 2 outputs more, one product an inner value.
+        (
+            {"shared": {"d_ff": 5, "n_experts": 2, "scored": True}},
+            {
+                "router.scores": (80, 320, 0),
+                "router.choice": (0, 0, 80),
+                "shared.scored": (0, 0, 20),
+                "shared.up": (200, 800, 0),
+                "shared.activation": (0, 0, 40),
+                "shared.down": (100, 400, 0),
+            },
+        ),
         ({"router": {"groups": 3, "top_groups": 3}}, {}),
         # 6 experts, of which 2*2 are reached: 4 scores from 10 values, a sum and 5 steps for each of 4, 2 tokens.
         (

@@ -77,6 +77,9 @@ def attention(d: Draw) -> Spec:
     )
     if d.chance(0.15):
         spec["out_norm"] = d.one("full", "head", "heads", "l2", {"shape": "head", "kind": "layer", "bias": True})
+    spec |= d.maybe("kv_conv", d.dim(1, 4), 0.15) if not tied else {}
+    if d.chance(0.15):
+        spec["relative"] = {"width": d.dim(2, 5), "extent": d.dim(2, 9)} | d.maybe("clip", True)
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)
@@ -189,6 +192,13 @@ def cca(d: Draw) -> Spec:
     return spec | d.maybe("bias", True) | d.maybe("window", d.dim(2, 7)) | d.maybe("rope_dim", 2, 0.2)
 
 
+def host_attention(d: Draw) -> Spec:
+    """Return attention to the cache of another model."""
+    spec: Spec = {"kind": "host_attention"} | heads(d) | d.maybe("v_head_dim", d.dim(3, 13)) | d.maybe("rope", False)
+    spec |= d.maybe("q_norm", d.one("head", "full", "heads", "l2")) | d.maybe("window", d.dim(2, 7))
+    return spec | ({"bias": bias} if (bias := d.some("q", "o")) else {})
+
+
 def mamba(d: Draw) -> Spec:
     """Return Mamba."""
     spec: Spec = {
@@ -260,7 +270,7 @@ def ffn(d: Draw) -> Spec:
     spec: Spec = {"kind": "ffn", "d_ff": d.dim(3, 48)} | ({} if gated else {"gated": False})
     names = d.some("up", "down", *(["gate"] if gated else []))
     spec |= d.maybe("bias", True, 0.3) or ({"bias": names} if names else {})
-    spec |= d.maybe("input_scale", d.dim(2, 7), 0.1)
+    spec |= d.maybe("input_scale", d.dim(2, 7), 0.1) | d.maybe("output_scale", True, 0.1)
     return spec | d.maybe("inner_norm", d.one(True, "layer"), 0.2) | d.maybe("scalars", d.dim(1, 3), 0.2)
 
 
@@ -282,13 +292,14 @@ def moe(d: Draw) -> Spec:
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
         shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
-        spec["shared"] = shared | d.maybe("bias", d.one(True, False), 0.3) | d.maybe("gated", d.one(True, False), 0.2)
+        shared |= d.maybe("bias", d.one(True, False), 0.3) | d.maybe("gated", d.one(True, False), 0.2)
+        spec["shared"] = shared | d.maybe("scored", True, 0.2)
     router = d.maybe("score", d.one("softmax", "sigmoid", "sqrtsoftplus")) | d.maybe("bias", True, 0.3)
     router |= d.maybe("correction_bias", True, 0.3) | d.maybe("scale", True, 0.2) | d.maybe("expert_scale", True, 0.2)
-    router |= d.maybe("hash", True, 0.1)
+    router |= d.maybe("hash", True, 0.1) | d.maybe("output_scale", True, 0.1)
     if d.chance(0.15):
         router |= {"hidden": d.dim(3, 20)} | d.maybe("carried", True, 0.6)
-    router |= d.maybe("product_keys", True) if n in (4, 9) else {}
+    router |= d.maybe("product_keys", True) if n in (4, 9) and not spec.get("shared", {}).get("scored") else {}
     if router:
         spec["router"] = router
     spec |= d.maybe("output_bias", True, 0.2)

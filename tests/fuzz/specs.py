@@ -6,13 +6,13 @@ from typing import Any
 
 from costmodel.verify.reference.schedules import Place, expand
 
-from .draws import MIXERS, NETWORKS, Draw, ffn, heads, qk_norm
+from .draws import MIXERS, NETWORKS, Draw, ffn, heads, host_attention, qk_norm
 
 Spec = dict[str, Any]
 
 
 # What these do around the layers that predict further tokens is nowhere published.
-UNSAID = {"altup", "laurel", "ple", "residual_gate", "residual_scale"}
+UNSAID = {"altup", "laurel", "output_conv", "ple", "residual_gate", "residual_scale"}
 
 
 def schedule(d: Draw, names: list[str], n: int) -> str | list[str]:
@@ -61,7 +61,7 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     for name, spec in blocks.items():
         picks = {"keep", "indexer", "block_indexer", "dynamic_mask"}
         if spec["kind"] == "attention" and not picks & spec.keys() and d.chance(0.25):
-            reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "v_norm", "bias")}
+            reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "kv_conv", "v_norm", "bias")}
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
             found[f"{name}-index"] = {k: v for k, v in spec.items() if k != "indexer"} | {"index_from": name}
@@ -139,6 +139,7 @@ def features(d: Draw, n_layers: int) -> Spec:
     if way is None:
         scale = d.maybe("bias", False) | d.maybe("embedding", False) | d.maybe("output", False)
         found |= d.one({"residual_gate": {}}, {"residual_scale": scale}, {})
+    found |= d.maybe("output_conv", {"d_conv": d.dim(1, 4)}, 0.3)
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 
@@ -176,9 +177,24 @@ def random_spec(seed: int) -> Spec:
     if d.chance(0.3) and not UNSAID & set(spec) and spec.get("head", {}).get("table", True):
         depth = d.dim(1, 2)
         spec["mtp"] = {"depth": depth} | stack(d, plain, list(networks), depth, {})
+    if d.chance(0.12) and not {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams"} & spec.keys():
+        _host(d, spec)
     if d.chance(0.12):
         spec["components"] = {"vision": tower(d, spec["d_model"])}
+    if "host" in spec and not spec.get("head", {}).get("table", True):
+        del spec["head"]  # who writes for a host has a head
     return spec
+
+
+def _host(d: Draw, spec: Spec) -> None:
+    """Make a drafter of a model without tables: every layer also reads the cache of its host."""
+    spec["host"] = {"d_model": d.dim()}
+    spec["blocks"] |= {"to-host": host_attention(d)}
+    columns = spec.get("layer") or [spec[name] for name in ("mixer", "ffn") if name in spec]
+    every = d.one("to-host", ["to-host"] * spec["n_layers"])
+    spec["layer"] = [*columns, every]
+    for name in ("mixer", "ffn"):
+        spec.pop(name, None)
 
 
 def tower(d: Draw, width: int) -> Spec:

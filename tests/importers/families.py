@@ -45,7 +45,6 @@ MISSING: Mapping[str, str] = MappingProxyType(
         "gemma4_unified_assistant": "a drafter that reads the cache of its host",
         "gradium_phonon_tts": "an embedding that sums codebooks",
         "higgs_audio_v2": "an embedding that sums codebooks, networks by type of token",
-        "inkling": "convolutions on keys and values, relative logits",
         "inkling2": "attention over earlier blocks, dynamic convolutions",
         "kyutai_speech_to_text": "an embedding that sums codebooks",
         "led": "global tokens beside windows",

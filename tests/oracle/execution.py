@@ -24,8 +24,9 @@ FP32 = 4
 
 
 def block_of(architecture: Architecture, path: str) -> Any:
-    """Return the block whose operation or state stands at a path (layers.NAME.rest)."""
-    return architecture.blocks[path.split(".")[1]]
+    """Return the block, or the feature, whose operation or state stands at a path (layers.NAME.rest)."""
+    name = path.split(".")[1]
+    return architecture.blocks[name] if name in architecture.blocks else architecture.features[name]
 
 
 # FLOPs of one operation
@@ -234,7 +235,7 @@ def flops_beside(
     for op in ops:
         if isinstance(op, Conv):
             block = block_of(architecture, op.path)
-            own = CONVOLUTIONS.get(block.kind)
+            own = CONVOLUTIONS.get(getattr(block, "kind", ""))
             total += padded_convolution(op, load) if own is None else own(op, load, block)
         elif isinstance(op, Project) and op.path.startswith("layers.") and op.path.endswith(".kv"):
             rows = value_of_nothing(op, load, block_of(architecture, op.path))
@@ -288,7 +289,7 @@ def cache_beside(row: CacheRow, architecture: Architecture, load: Workload, diff
         if "values_beside_keys" in differences and block_of(architecture, row.path + ".").ratio is None:
             total += values_beside_keys(row, load, architecture)
         return total
-    if row.kind == "conv" and block_of(architecture, row.path + ".").kind in ("rg_lru", "cca"):
+    if row.kind == "conv" and getattr(block_of(architecture, row.path + "."), "kind", "") in ("rg_lru", "cca"):
         return columns_less_one(row, architecture)
     if "keys_and_values_of_every_head" in differences:
         return keys_and_values_of_every_head(row, architecture)

@@ -10,6 +10,7 @@ from costmodel.residual.altup import AltUp
 from costmodel.residual.hyper_connections import HyperConnections
 from costmodel.residual.laurel import Laurel
 from costmodel.residual.ngrams import NGramTables
+from costmodel.residual.output_conv import OutputConv
 from costmodel.residual.parts.mixing import Mix
 from costmodel.residual.ple import PerLayerEmbeddings
 from costmodel.residual.residual_gate import ResidualGate
@@ -71,6 +72,14 @@ def test_residual_scale_around_3_sublayers_on_5_tokens(site) -> None:
     assert sums(ResidualScale(bias=False).around(site(4, 3, 5))) == (8 * 3, 0, 8 * 15)
     assert sums(ResidualScale(output=False).around(site(4, 3, 5))) == (8 * 3, 0, 8 * 15)
     assert sums(ResidualScale().layer(site(4, 3, 5))) == (0, 0, 0)
+
+
+def test_convolutions_of_what_3_sublayers_give_5_tokens(site) -> None:
+    # d 4, 3 taps: 12 weights, 24 FLOPs a token, one add a value; 3 columns of 4 kept in fp32.
+    ops = list(OutputConv(d_conv=3).around(site(4, 3, 5)))
+    assert sums(ops) == (12 * 3, 24 * 15, 4 * 15)
+    (state,) = [state for op in ops for state in op.states]
+    assert (state.kind, state.role, state.width, state.stored) == ("conv", "state", 12, 3)
 
 
 def test_residual_scale_of_the_embedding(site) -> None:

@@ -66,7 +66,7 @@ def hoarding(ops: Ops) -> Ops:
     assert done, "nothing to change"
 
 
-STATELESS = {"ffn", "moe"}
+STATELESS = {"ffn", "host_attention", "moe"}  # what host_attention reads, its host keeps
 WITHOUT_PRODUCTS = {"residual_gate", "residual_scale"}
 MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
 

@@ -12,24 +12,33 @@ from costmodel.things import State, Weight
 
 
 def conv(
-    at: Site, name: str, channels: Size, d_conv: Size, *, bias: bool = False, units: Size, per_group: Size = 1
+    at: Site,
+    name: str,
+    channels: Size,
+    d_conv: Size,
+    *,
+    bias: bool = False,
+    units: Size,
+    per_group: Size = 1,
+    role: str = "conv",
 ) -> Conv:
     """Return a causal convolution of ``d_conv`` taps on each of ``channels``, by itself or in groups.
 
-    Kept: the last ``d_conv`` columns, in the model's dtype. The next output needs one less; what
-    is kept is what transformers and mamba_ssm allocate.
+    Kept: the last ``d_conv`` columns, in the model's dtype, or in fp32 with ``role`` "state". The next
+    output needs one less; what is kept is what transformers and mamba_ssm allocate.
     """
     shape = (channels, d_conv) if per_group == 1 else (channels, per_group, d_conv)
-    weights: tuple[Weight, ...] = (at.weight(name, *shape, split="out", units=units),)
+    split = "out" if units != 1 else "none"
+    weights: tuple[Weight, ...] = (at.weight(name, *shape, split=split, units=units),)
     if bias:
-        weights += (at.weight(f"{name}.bias", channels, split="out", units=units),)
+        weights += (at.weight(f"{name}.bias", channels, split=split, units=units),)
     return Conv(
         path=f"{at.path}.{name}",
         component=at.component,
         runs=at.runs,
         tokens=at.tokens,
         weights=weights,
-        states=(at.fixed(name, channels * d_conv, kind="conv", role="conv", units=units),),
+        states=(at.fixed(name, channels * d_conv, kind="conv", role=role, units=units),),
         width=channels,
         d_conv=d_conv,
         per_group=per_group,

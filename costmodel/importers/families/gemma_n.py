@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from costmodel.importers.config import Config
-from costmodel.importers.draft import Draft, Layer, Part
+from costmodel.importers.draft import Draft, Layer, Part, Sublayer
 from costmodel.importers.parts import ALL, attention, ffn, moe, top
 from costmodel.importers.windows import sliding
 
@@ -62,6 +62,41 @@ def gemma4_text(c: Config) -> Draft:
 def gemma4_unified_text(c: Config) -> Draft:
     """Read the language model of Gemma 4 without encoders: no experts and no further tables."""
     return _gemma4(c, None)
+
+
+def gemma4_assistant(c: Config) -> Draft:
+    """Read the drafter of a Gemma 4: no layer has keys, all read the last cache of their kind in the host.
+
+    The input is a projection of what the host has; its own table is the head alone. The sizes of key
+    heads are the host's. A head that looks only at the likeliest groups of the vocabulary is refused.
+    """
+    c.require("use_ordered_embeddings", False, why="chooses among groups of the vocabulary, which is not understood")
+    c.require("tie_word_embeddings", True, why="leaves a table that nothing reads")
+    for key in ("num_centroids", "centroid_intermediate_top_k"):
+        c.get(key)  # of use to ordered embeddings only
+    text = c.sub("text_config")
+    text.require("num_kv_shared_layers", None, 0, text.count("num_hidden_layers"), why="leaves layers with own keys")
+    text.require("use_double_wide_mlp", False)
+    for key in ("hidden_size_per_layer_input", "vocab_size_per_layer_input"):
+        if key in text.keys:
+            text.require(key, 0, why="asks for tables that a drafter does not have")
+    if "enable_moe_block" in text.keys:
+        text.require("enable_moe_block", False, why="asks for experts that a drafter does not have")
+    text.get("tie_word_embeddings")  # the drafter's own flag counts
+    draft = _gemma4(text.overlaid({"num_kv_shared_layers": 0}), None)
+    draft.fields.pop("tied", None)
+    draft.fields["host"] = {"d_model": c.count("backbone_hidden_size")}
+    draft.layers = [[_of_host(mixer), network] for mixer, network in draft.layers]
+    return draft
+
+
+def _of_host(mixer: Sublayer) -> Part:
+    """Return attention that reads a cache of the host in place of its own."""
+    assert isinstance(mixer, Part)
+    same = ("n_heads", "n_kv_heads", "head_dim", "window", "rope_dim")
+    found = {"kind": "host_attention"} | {key: mixer.fields[key] for key in same if key in mixer.fields}
+    bias = [name for name in mixer.fields.get("bias", ()) if name in ("q", "o")]
+    return Part(mixer.name, found | ({"bias": bias} if bias else {}) | {"q_norm": mixer.fields["qk_norm"]})
 
 
 def _gemma4(c: Config, experts: Part | None) -> Draft:

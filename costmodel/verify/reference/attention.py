@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .indexers import BlockIndexer
-from .parts import Norm, Span, Step, attend, heads, linear, merged
+from .parts import Norm, Span, Step, attend, conv, heads, linear, matrix, merged
 from .pooled import make_indexer
 
 Spec = dict[str, Any]
@@ -36,6 +36,33 @@ def apply_norm(norm: Norm | None, x: Tensor) -> Tensor:
     if norm.width != x.shape[-1]:
         return heads(norm(merged(x)), x.shape[1])
     return norm(x)
+
+
+class RelativeLogits(nn.Module):
+    """A bias by distance that a query mixes from learned profiles (transformers' inkling)."""
+
+    def __init__(self, spec: Spec, width: int, n_heads: int) -> None:
+        super().__init__()
+        self.n, self.clip = n_heads, spec.get("clip", False)
+        self.mix, self.profiles = linear(width, n_heads * spec["width"]), matrix(spec["extent"], spec["width"])
+        if self.clip:
+            self.scale = nn.Parameter(torch.ones(n_heads, 1, spec["width"]))
+
+    def forward(self, x: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
+        """Return what is added to the scores: (B, heads, queries, keys)."""
+        mix = heads(self.mix(x), self.n)
+        if self.clip:
+            mix = clipped(mix * self.scale)
+        all_of_them = mix @ self.profiles.T
+        distance = (queries[:, None] - keys[None, :]).expand(*all_of_them.shape[:2], -1, -1)
+        extent = len(self.profiles)
+        found = all_of_them.gather(-1, distance.clamp(0, extent - 1))
+        return found.masked_fill((distance < 0) | (distance >= extent), 0)
+
+
+def clipped(x: Tensor, longest: float = 8.0) -> Tensor:
+    """Return vectors of which none is longer."""
+    return x * (longest / (x.norm(dim=-1, keepdim=True) + 1e-6)).clamp(max=1)
 
 
 class Attention(nn.Module):
@@ -64,6 +91,10 @@ class Attention(nn.Module):
             self.block_indexer = BlockIndexer(spec["block_indexer"], width)
         if spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
+        if taps := spec.get("kv_conv"):
+            self.conv = matrix(self.g * (self.k + self.v), taps)
+        if relative := spec.get("relative"):
+            self.relative = RelativeLogits(relative, width, self.n)
         if spec.get("indexer"):
             self.indexer = make_indexer(spec["indexer"], width, None)
         if spec.get("dynamic_mask"):
@@ -120,6 +151,8 @@ class Attention(nn.Module):
         if self.spec.get("dynamic_mask"):
             mask, added_scores = self._dynamic(mask, v)
             bias = added_scores if bias is None else bias + added_scores
+        if hasattr(self, "relative"):
+            bias = self.relative(x, step.positions, positions) + (0 if bias is None else bias)
         out = merged(attend(step, q, k, v, mask, sinks=getattr(self, "sinks", None), bias=bias))
         if self.spec.get("gate"):
             gate = self.gate(x).unflatten(-1, (self.n, -1))
@@ -141,16 +174,22 @@ class Attention(nn.Module):
     def _keys(self, x: Tensor, step: Step, key: Any, added: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         if not self.own:
             return step.shared[self.spec["kv_from"]]
-        raw = heads(self.to_k(x) + added.get("k", 0), self.g)
+        flat_k, slot = self.to_k(x) + added.get("k", 0), step.cache.slot(key)
+        flat_v = flat_k if self.tied else self.to_v(x) + added.get("v", 0)
+        if hasattr(self, "conv"):
+            both = torch.cat([flat_k, flat_v], -1)
+            mixed = both + conv(self.conv, None, both, slot, "conv", exact=True)
+            flat_k, flat_v = mixed.split([flat_k.shape[-1], flat_v.shape[-1]], -1)
+        raw = heads(flat_k, self.g)
         k = apply_norm(self.k_norm, raw)
-        v = raw if self.tied else heads(self.to_v(x) + added.get("v", 0), self.g)
+        v = raw if self.tied else heads(flat_v, self.g)
         if self.spec.get("v_norm"):
             v = Norm("none", self.v)(v)
         fresh = {"k": k.transpose(1, 2)}
         if not (self.tied and self.spec.get("kv_copies") == 1):
             fresh["v"] = v.transpose(1, 2)
-        both, positions = self.span.extend(step, step.cache.slot(key), fresh)
-        found = both["k"].transpose(1, 2), both.get("v", both["k"]).transpose(1, 2), positions
+        seen, positions = self.span.extend(step, slot, fresh)
+        found = seen["k"].transpose(1, 2), seen.get("v", seen["k"]).transpose(1, 2), positions
         step.shared[key[-1]] = found
         return found
 

@@ -16,6 +16,9 @@ from .stacks import Stack
 from .streams import connection
 
 Spec = dict[str, Any]
+FEATURES = (
+    "altup", "laurel", "ple", "ngrams", "output_conv", "residual_gate", "residual_scale", "hyper_connections",
+)  # fmt: skip
 
 
 class Reference(nn.Module):
@@ -27,16 +30,15 @@ class Reference(nn.Module):
         self.spec, width, vocab = spec, spec["d_model"], spec["vocab_size"]
         shape = spec.get("embedding", {})
         narrow = shape.get("width") or width
-        self.table = matrix(shape.get("rows") or vocab, narrow)
+        host = (spec.get("host") or {}).get("d_model")
+        self.from_host = linear(2 * host, width) if host else None
+        self.to_host = linear(width, host) if host else None
+        self.table: Any = None if host else matrix(shape.get("rows") or vocab, narrow)
         self.types = matrix(shape["token_types"], narrow) if shape.get("token_types") else None
         self.positions = matrix(spec["positions"], width) if spec.get("positions") else None
         self.up = linear(narrow, width) if narrow != width else None
         self.norm = Norm(shape["norm"], width) if shape.get("norm") else None
-        features = {
-            f: spec[f]
-            for f in ("altup", "laurel", "ple", "ngrams", "residual_gate", "residual_scale", "hyper_connections")
-            if spec.get(f) is not None
-        }
+        features = {f: spec[f] for f in FEATURES if spec.get(f) is not None}
         self.stack = Stack("layers", spec, spec, spec["n_layers"], width, features)
         norm = spec["norm"]
         self.final = self._final(norm, width)
@@ -45,7 +47,7 @@ class Reference(nn.Module):
         headless = not spec.get("head", {}).get("table", True)
         self.down = self.down if (dense or narrow != width) and not headless else None
         self.dense_norm = Norm(norm.get("kind", "rms"), narrow, bias=norm.get("bias", True)) if dense else None
-        self.head = self.table if spec.get("tied") else None if headless else matrix(vocab, narrow)
+        self.head: Any = self.table if spec.get("tied") else None if headless else matrix(vocab, narrow)
         biased = spec.get("head", {}).get("bias")
         self.head_bias = nn.Parameter(torch.randn(vocab)) if biased else None
         if (encoder := spec.get("encoder")) is not None:
@@ -72,7 +74,7 @@ class Reference(nn.Module):
         """Return the values of tables that are only looked up."""
         tables = [self.types, self.positions]
         tables += [getattr(self, name, None) for name in ("encoder_positions", "encoder_table")]
-        tables += [] if self.spec.get("tied") else [self.table]
+        tables += [] if self.spec.get("tied") or self.table is None else [self.table]
         tables += [self.stack.inputs.table] if hasattr(self.stack, "inputs") else []
         tables += [one.table for one in getattr(self.stack, "ngrams", ())]
         return sum(table.numel() for table in tables if table is not None)
@@ -82,6 +84,8 @@ class Reference(nn.Module):
         return Norm(norm.get("kind", "rms"), width, bias=norm.get("bias", True)) if norm.get("final", True) else None
 
     def _look_up(self, tokens: Tensor) -> Tensor:
+        if self.from_host is not None:  # an embedding and a hidden state of the host, made up
+            return self.from_host(torch.randn(*tokens.shape, self.from_host.in_features, dtype=self.head.dtype))
         x = self.table[tokens % len(self.table)]
         if self.types is not None:
             x = x + self.types[tokens % len(self.types)]
@@ -122,6 +126,8 @@ class Reference(nn.Module):
             x = x[:, -1:]
         if self.final is not None:
             x = self.final(x)
+        if self.to_host is not None:
+            self.to_host(x)
         cache.length += step.new
         return self.logits(x)
 

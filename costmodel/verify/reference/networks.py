@@ -33,6 +33,8 @@ class FeedForward(nn.Module):
             self.scalars = nn.Parameter(torch.ones(spec["scalars"]))
         if rank := spec.get("input_scale"):
             self.scale = nn.Sequential(linear(width, rank), nn.GELU(), linear(rank, width))
+        if spec.get("output_scale"):
+            self.output_scale = nn.Parameter(torch.ones(1))
 
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
@@ -59,7 +61,8 @@ class FeedForward(nn.Module):
         up = silu(up) if self.gate is None else up * silu(self.gate(x) + (added[0] if added else 0))
         if hasattr(self, "scalars"):
             up = up * self.scalars.mean()
-        return self.down(up if self.norm is None else self.norm(up))
+        down = self.down(up if self.norm is None else self.norm(up))
+        return down * self.output_scale if hasattr(self, "output_scale") else down
 
 
 class MixtureOfExperts(nn.Module):
@@ -71,7 +74,11 @@ class MixtureOfExperts(nn.Module):
         inner, d_ff, route = spec.get("latent") or width, spec["d_ff"], spec.get("router", {})
         outputs = self.n + spec.get("zero_experts", 0)
         hidden = route.get("hidden")
-        self.router = linear(hidden or width, self._columns(outputs), route.get("bias", False))
+        of_all = spec.get("shared") or {}
+        self.scored = of_all.get("n_experts", 1) if of_all.get("scored") else 0
+        self.router = linear(hidden or width, self._columns(outputs) + self.scored, route.get("bias", False))
+        if route.get("output_scale"):
+            self.output_scale = nn.Parameter(torch.ones(1))
         if hidden:
             self.router_down = linear(width, hidden, True)
             self.router_norm = Norm("rms", hidden)
@@ -98,8 +105,9 @@ class MixtureOfExperts(nn.Module):
             self.output_bias = nn.Parameter(torch.randn(width))
         if shared := spec.get("shared"):
             biased = spec | {key: shared.get(key, spec.get(key, key == "gated")) for key in ("bias", "gated")}
-            of_all = {name: value for name, value in biased.items() if not name.startswith("keep")}
-            self.shared = FeedForward(of_all, width, shared.get("n_experts", 1) * shared["d_ff"])
+            other = ("keep", "keep_router", "output_scale")
+            plain = {name: value for name, value in biased.items() if name not in other}
+            self.shared = FeedForward(plain, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)
 
@@ -124,6 +132,7 @@ class MixtureOfExperts(nn.Module):
         """
         per_token = self.per_token
         assert per_token.denominator == 1, "fuzzed specs have whole expectations"
+        scores = scores[:, : self.router.out_features - self.scored]
         if hasattr(self, "correction"):
             scores = scores + self.correction
         place = (key[0], *key[2:])
@@ -147,6 +156,8 @@ class MixtureOfExperts(nn.Module):
         )(scores.float().clamp(-40, 40))  # nothing is exactly zero, so every chosen expert has a gradient
         chosen = self._choose(scores, step, key)
         weights = scores.gather(1, chosen).to(x.dtype)
+        if hasattr(self, "output_scale"):
+            weights = weights * self.output_scale
         if hasattr(self, "expert_scale"):
             weights = weights * self.expert_scale[chosen]
         inner = self.latent[0](flat) if hasattr(self, "latent") else flat
@@ -161,6 +172,8 @@ class MixtureOfExperts(nn.Module):
             total = total + self.output_bias
         if hasattr(self, "shared"):
             shared = self.shared(flat, step, key)
+            if self.scored:  # the mean of what each is given, which counts the same
+                shared = shared * scores[:, -self.scored :].mean(-1, keepdim=True).to(x.dtype)
             total = total + (shared * torch.sigmoid(self.shared_gate(flat)) if hasattr(self, "shared_gate") else shared)
         return total.reshape(shape)
 

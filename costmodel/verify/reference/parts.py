@@ -196,8 +196,15 @@ def tally(step: Step, batch: int, n_heads: int, mask: Tensor, widths: int, pairs
     step.useful_pairs += 2 * n_heads * ones * widths
 
 
-def conv(weight: Tensor, bias: Tensor | None, x: Tensor, slot: dict[str, Tensor], name: str) -> Tensor:
-    """Return a causal depthwise convolution of x (B, S, channels); keep its last ``d_conv`` columns."""
+def conv(
+    weight: Tensor, bias: Tensor | None, x: Tensor, slot: dict[str, Tensor], name: str, *, exact: bool = False
+) -> Tensor:
+    """Return a causal depthwise convolution of x (B, S, channels); keep its last ``d_conv`` columns.
+
+    ``exact``: in fp32, what is kept included.
+    """
+    if exact:
+        return conv(weight.float(), None, x.float(), slot, name).to(x.dtype)
     channels, taps = weight.shape
     old = slot.get(name)
     columns = x.transpose(1, 2)

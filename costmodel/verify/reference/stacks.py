@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .around import GatedInput, Normed
 from .attention import Attention, CrossAttention
 from .compressed import CompressedAttention
 from .convolved import ConvolvedAttention
 from .differential import DifferentialAttention
+from .host import HostAttention
 from .kept import Kept
 from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
 from .mixture_of_attention import MixtureOfAttention
 from .networks import Custom, FeedForward, MixtureOfExperts
-from .parts import Norm, Step, linear, silu
+from .parts import Norm, Step, conv, linear, matrix
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
 from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, Scaled, connection
@@ -31,6 +32,7 @@ KINDS: dict[str, Any] = {
     "differential_attention": DifferentialAttention,
     "compressed_attention": CompressedAttention,
     "cca": ConvolvedAttention,
+    "host_attention": HostAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
@@ -66,42 +68,6 @@ def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int
         return Attention(spec, width, table)
     found: nn.Module = KINDS[spec["kind"]](spec, width)
     return Kept(spec, width, found) if spec.get("keep") and spec["kind"] != "ffn" else found
-
-
-class Normed(nn.Module):
-    """A block with norms of its own, beside those of its sublayer: before it, after it or both."""
-
-    def __init__(self, spec: Spec, width: int, inner: nn.Module, norm: Spec) -> None:
-        super().__init__()
-        self.inner, place = inner, spec["extra_norm"]
-
-        def new() -> Norm:
-            made = Norm("none" if place == "plain" else norm.get("kind", "rms"), width, bias=norm.get("bias", True))
-            for parameter in made.parameters():
-                parameter.keep = Fraction(spec.get("keep", 1))
-            return made
-
-        self.before = new() if place in ("pre", "sandwich") else None
-        self.after = new() if place in ("post", "sandwich") else None
-        if place == "plain":
-            self.after = Norm("none", width)
-
-    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
-        """Normalise, run the block, normalise."""
-        out = self.inner(x if self.before is None else self.before(x), step, key)
-        return out if self.after is None else self.after(out)
-
-
-class GatedInput(nn.Module):
-    """A block whose input is gated through a bottleneck (transformers' axk2: AXK2GatedRMSNorm)."""
-
-    def __init__(self, inner: nn.Module, width: int, rank: int) -> None:
-        super().__init__()
-        self.inner, self.down, self.up = inner, linear(width, rank), linear(rank, width)
-
-    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
-        """Gate, then work."""
-        return self.inner(x * torch.sigmoid(self.up(silu(self.down(x)))), step, key)
 
 
 class SharedSet(nn.Module):
@@ -223,6 +189,8 @@ class Stack(nn.Module):
         if (of := features.get("ngrams")) is not None:
             self.ngrams = nn.ModuleList(NGrams(of, width, rows) for rows in of["rows"])
         places = [f"{i}_{j}" for i, layer in enumerate(self.layout) for j, names in enumerate(layer) if names]
+        if (of := features.get("output_conv")) is not None:
+            self.convs = nn.ParameterDict({p: matrix(width, of["d_conv"]) for p in places})
         if features.get("residual_gate") is not None:
             self.residual_gates = nn.ParameterDict({p: nn.Parameter(torch.randn(width)) for p in places})
         if (of := features.get("residual_scale")) is not None:
@@ -310,6 +278,9 @@ class Stack(nn.Module):
             out = torch.stack(outs).sum(0)
             if place in self.after:
                 out = self.after[place](out)
+            if hasattr(self, "convs"):
+                slot = step.cache.slot((self.name, step.loop, i, j, "output_conv"))
+                out = out + conv(self.convs[place], None, out, slot, "conv", exact=True)
             if hasattr(self, "residual_gates"):  # muse_spark, without its temperature and floor
                 gate = torch.sigmoid(self.residual_gates[place])
                 total, out = (1 - gate * gate).sqrt() * total, gate * out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .base import Family
 from .classic import CLASSIC
+from .convolved import CONVOLVED
 from .dense import DENSE
 from .encoder_decoder import ENCODER_DECODER
 from .experts import EXPERTS
@@ -23,6 +24,7 @@ FAMILIES: tuple[Family, ...] = (
     *LATENT,
     *RECURRENT,
     *HYBRID,
+    *CONVOLVED,
     *ENCODER_DECODER,
     *MORE,
 )

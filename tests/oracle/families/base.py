@@ -62,7 +62,8 @@ class Family:
     @property
     def recurrent(self) -> bool:
         """Say whether a layer has a scan or a convolution, which torch runs in a form of its own."""
-        return bool(self.kinds & RECURRENT)
+        convolved = any(getattr(block, "kv_conv", None) for block in self.architecture.blocks.values())
+        return convolved or bool(self.kinds & RECURRENT)
 
     @property
     def windowed(self) -> bool:
