@@ -132,7 +132,7 @@ class MixtureOfExperts(nn.Module):
         """
         per_token = self.per_token
         assert per_token.denominator == 1, "fuzzed specs have whole expectations"
-        scores = scores[:, : self.router.out_features - self.scored]
+        scores = scores[:, : scores.shape[1] - self.scored]
         if hasattr(self, "correction"):
             scores = scores + self.correction
         place = (key[0], *key[2:])
