@@ -65,6 +65,9 @@ class Architecture(Entry):
                 error.path = ("components", name, *error.path)
                 raise
         self._layout = self._arrange(self, self.n_layers, "")
+        if self.head and not self.head.table and (self.tied or self.mtp or self.host):
+            field = "tied" if self.tied else "mtp" if self.mtp else "host"
+            raise Impossible(f"{field} needs a head, and there is none", field, f"leave {field} out")
         if self.relative_bias and not self.relative_heads:
             raise Impossible("relative_bias needs relative_heads", "relative_bias", "add relative_heads")
         if self.relative_per_layer and not self.relative_bias:

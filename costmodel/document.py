@@ -111,9 +111,11 @@ class Head(Model):
     the last). ``norm``: a norm of its own before it, beside the final one. ``dense``: before it a matrix to
     the width of the table (d_model x d_model where it is not factorised), with ``dense_bias`` or
     not, an activation and a norm of the layers' kind, as in BERT and ModernBERT's decoder.
-    ``width``: what ``dense`` leads to where it is not the table's (RemBERT).
+    ``width``: what ``dense`` leads to where it is not the table's (RemBERT). ``table: false``: there is
+    no head at all; the model gives hidden states, to another model or as embeddings.
     """
 
+    table: bool = True
     bias: bool = False
     codebooks: Count = 1
     columns: Count | None = None
@@ -130,6 +132,9 @@ class Head(Model):
             raise Impossible("columns are no vocabulary of which there are several", "columns", "leave codebooks out")
         if self.dense_bias and not self.dense:
             raise Impossible("dense_bias is a bias of dense, and there is none", "dense_bias", "add dense: true")
+        if not self.table and (self.bias or self.dense):
+            field = "bias" if self.bias else "dense"
+            raise Impossible(f"{field} is a part of the head, and there is none", field, f"leave {field} out")
         return self
 
 

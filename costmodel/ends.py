@@ -111,6 +111,8 @@ def head_rows(load: Workload) -> Size:
 def unembed(model: Architecture, load: Workload) -> Iterator[Op]:
     """Yield the LM head and what stands before it."""
     shape = model.head or Head()
+    if not shape.table:
+        return
     at = once(model, load, "head", "lm_head")
     at.tokens = head_rows(load)
     width = yield from narrowed(model, at)

@@ -117,6 +117,11 @@ def test_around_the_stack_by_hand(fields: dict[str, Any], changed: dict[str, tup
     assert around(model(**fields)) == BASE | changed
 
 
+def test_without_a_head_nothing_follows_the_last_norm() -> None:
+    headless = model(embedding={"width": 4}, head={"table": False})
+    assert not [op for op in headless.lower(Workload()) if op.path.startswith(("head.project", "lm_head"))]
+
+
 def test_logits_of_the_last_position_alone() -> None:
     factorised = model(embedding={"width": 4}, head={"bias": True})
     last = Workload(batch=3, new_tokens=2, logits="last")

@@ -8,8 +8,10 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from costmodel.block import Block, Count, Impossible, Model, Natural, require_known, require_multiple
+from costmodel.block import Block, Count, Impossible, Natural, require_known, require_multiple
 from costmodel.blocks.parts.block_indexer import BlockIndexer
+from costmodel.blocks.parts.dynamic_mask import DynamicMask
+from costmodel.blocks.parts.head_norm import HeadNorm, NormShape, head_norm
 from costmodel.blocks.parts.indexer import Indexer
 from costmodel.blocks.parts.recurrence import conv
 from costmodel.blocks.parts.relative_logits import RelativeLogits
@@ -19,35 +21,6 @@ from costmodel.sizes import Size
 from costmodel.spans import Span
 from costmodel.steps import STEPS
 from costmodel.things import State
-
-NormShape = Literal["head", "full", "heads", "l2"]
-
-
-class HeadNorm(Model):
-    """A norm on the heads of queries and keys, or of the output.
-
-    ``shape``: ``head`` one weight of head_dim for all heads; ``heads`` one for every head
-    (n, head_dim); ``full`` one over all heads together; ``l2`` no weight. ``kind`` rms or layer
-    (mean subtracted); ``bias`` as layer norms may have.
-    """
-
-    shape: NormShape
-    kind: Literal["rms", "layer"] = "rms"
-    bias: bool = False
-
-    def lower(self, at: Site, name: str, n_heads: Size, head_dim: Size) -> Op:
-        """Return the norm of ``n_heads`` vectors of ``head_dim`` a token."""
-        if self.shape == "full":
-            return at.norm(name, n_heads * head_dim, kind=self.kind, bias=self.bias)
-        if self.shape == "l2":
-            return at.norm(name, head_dim, count=n_heads, kind="none")
-        shape = (head_dim,) if self.shape == "head" else (n_heads, head_dim)
-        return at.norm(name, head_dim, count=n_heads, kind=self.kind, bias=self.bias, shape=shape)
-
-
-def head_norm(value: HeadNorm | NormShape | None) -> HeadNorm | None:
-    """Return the norm that a field means, which may be its shape alone."""
-    return HeadNorm(shape=value) if isinstance(value, str) else value
 
 
 class Attention(Block):
@@ -61,7 +34,9 @@ class Attention(Block):
     ``gate_bias: head`` adds one number a head to a gate by value.
     ``out_norm``: a norm on the output before its projection, of the same shapes as ``qk_norm``.
     ``indexer``: attention reads only the keys it picks, by queries from the hidden state;
-    ``block_indexer``: whole blocks of keys.
+    ``block_indexer``: whole blocks of keys; ``dynamic_mask``: so many of those seen, which a number
+    for every key and key head picks, made in every step of all the values in memory, and added to
+    the scores (``mask`` in ``bias``; arXiv:2508.02124, doge of transformers 5.23).
     ``ahead``: with ``causal: false``, the tokens after itself that a token sees beside its window.
     ``kv_conv``: a causal convolution of so many taps on each value of keys and values, added to them
     before their norm; as many columns are kept in fp32. ``relative``: a bias by distance.
@@ -102,12 +77,13 @@ class Attention(Block):
     relative: RelativeLogits | None = None
     indexer: Indexer | None = None
     block_indexer: BlockIndexer | None = None
+    dynamic_mask: Count | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Attention:
         if self.n_kv_heads is not None:
             require_multiple(self, "n_heads", "n_kv_heads")
-        require_known(self.bias, ("q", "k", "v", "o", "gate"), "bias")
+        require_known(self.bias, ("q", "k", "v", "o", "gate", "mask"), "bias")
         if self.window and self.chunk:
             raise Impossible("a layer has a window or a chunk, not both", "chunk", "leave one of them out")
         if not self.causal and self.window and not self.ahead:
@@ -116,7 +92,7 @@ class Attention(Block):
         if self.ahead and (self.causal or not self.window or self.sink_tokens):
             message = "ahead stands beside a window that looks both ways"
             raise Impossible(message, "ahead", "add window and causal: false, without sink_tokens")
-        absent = [] if self.gate else ["gate"]
+        absent = ([] if self.gate else ["gate"]) + ([] if self.dynamic_mask else ["mask"])
         absent += ["v"] if self.kv == "tied" else []
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
             raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
@@ -134,6 +110,12 @@ class Attention(Block):
             raise Impossible("kv_conv works on keys and values, and values are keys", "kv_conv", "leave kv: tied out")
         if self.relative and (self.keep or self.d_in):
             raise Impossible("relative mixes profiles for every token of the stream", "relative", "leave it out")
+        others = [name for name in ("indexer", "block_indexer", "chunk", "kv_from", "keep") if getattr(self, name)]
+        others += [] if self.causal else ["causal"]
+        if self.dynamic_mask and others:
+            raise Impossible(
+                f"dynamic_mask picks among the block's own keys, and {others[0]} does otherwise", others[0]
+            )
         if self.kv == "tied" and self.v_head_dim not in (None, self.head_dim):
             raise Impossible(
                 f"tied keys and values have one width, but v_head_dim is {self.v_head_dim} "
@@ -210,6 +192,10 @@ class Attention(Block):
         """Return the keys that a query sees."""
         return Span(self.window, self.chunk, self.sink_tokens, self.causal, self.ahead)
 
+    @property
+    def _mask(self) -> DynamicMask | None:
+        return DynamicMask(self.dynamic_mask, self.span) if self.dynamic_mask else None
+
     @cached_property
     def norm(self) -> HeadNorm | None:
         """Return the norm on queries and keys."""
@@ -223,7 +209,7 @@ class Attention(Block):
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
-        if self.indexer or self.block_indexer:
+        if self.indexer or self.block_indexer or self.dynamic_mask:
             return "indexed"
         return self.span.kind if self.causal or self.ahead else "bidirectional"
 
@@ -246,6 +232,7 @@ class Attention(Block):
             f"{self.kv_conv} taps on keys and values" if self.kv_conv else "",
             f"bias by distance up to {self.relative.extent}" if self.relative else "",
             f"top {self.indexer.top_k}" if self.indexer else "",
+            f"top {self.dynamic_mask} by a dynamic mask" if self.dynamic_mask else "",
         ]
         return ", ".join(filter(None, parts))
 
@@ -277,6 +264,8 @@ class Attention(Block):
         if self.block_indexer is not None:
             rotated = (self.rope_dim or k) if self.rope else 0
             yield from self.block_indexer.lower(at.sub("indexer"), rotated)
+        if (mask := self._mask) is not None:
+            yield from mask.lower(at, kv_heads, kv_heads * v, bias="mask" in self.bias)
         if self.relative is not None:
             yield from self.relative.lower(at, heads)
         yield self._attend(at, own)
@@ -294,9 +283,10 @@ class Attention(Block):
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
         width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
         cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
-        attention, pick = at.load.attention, self.block_indexer or self.indexer
-        if pick is not None:
-            pick.limit(cache, at.cached)
+        attention, indexer = at.load.attention, self.block_indexer or self.indexer
+        if indexer is not None:
+            indexer.limit(cache, at.cached)
+        pick = self._mask or indexer
         seen = pick.selected if pick and attention != "full" else partial(self.span.pairs, attention=attention)
         return at.attend(
             "attend",
@@ -308,5 +298,7 @@ class Attention(Block):
             v_head_dim=v,
             states=(cache,),
             weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks else (),
-            steps=STEPS["softmax"] + (STEPS["softcap"] if self.softcap else 0) + (STEPS["add"] if self.relative else 0),
+            steps=STEPS["softmax"]
+            + (STEPS["softcap"] if self.softcap else 0)
+            + STEPS["add"] * (bool(self.relative) + bool(self.dynamic_mask)),
         )

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import model_validator
 
 from costmodel.block import Block, Count, require_known, require_multiple
-from costmodel.blocks.attention import HeadNorm, NormShape, head_norm
+from costmodel.blocks.parts.head_norm import HeadNorm, NormShape, head_norm
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size, round_up

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from costmodel.block import Block, Count, Impossible, Natural
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size
+from costmodel.sizes import Size, indicator
 from costmodel.steps import STEPS
 from costmodel.units import count_text
 
@@ -18,10 +18,13 @@ from costmodel.units import count_text
 class FeedForward(Block):
     """Two matrices, or three where a gate multiplies the inner values.
 
-    ``norm``: a norm on the inner values before the last matrix (BitNet). ``activation`` changes no
-    count. ``scalars`` are learned numbers of the activation itself (xIELU has 2). ``output_scale``:
-    one learned number times the output (transformers' inkling).
-    Source: arXiv:1706.03762, section 3.3; arXiv:2002.05202 (gated).
+    ``inner_norm``: a norm on the inner values before the last matrix (``true``: rms, BitNet; ``layer``
+    with a bias, Magneto). ``activation`` changes no count. ``scalars`` are learned numbers of the
+    activation itself (xIELU has 2). ``input_scale``: the input is scaled by 1 and what a network of
+    that width makes, once a step, of one vector of d_model values that all tokens share: a delay,
+    a time. ``output_scale``: one learned number times the output (transformers' inkling).
+    Source: arXiv:1706.03762, section 3.3; arXiv:2002.05202 (gated); arXiv:2210.06423 (``layer``);
+    ``input_scale``: transformers 5.23, voxtral_realtime.
     """
 
     component: ClassVar[str] = "ffn.dense"
@@ -31,8 +34,9 @@ class FeedForward(Block):
     d_ff: Count
     gated: bool = True
     bias: bool | list[Literal["gate", "up", "down"]] = False
-    inner_norm: bool = False
+    inner_norm: bool | Literal["layer"] = False
     scalars: Natural = 0
+    input_scale: Count | None = None
     output_scale: bool = False
     activation: str | None = None
 
@@ -40,6 +44,8 @@ class FeedForward(Block):
     def _consistent(self) -> FeedForward:
         if not self.gated and not isinstance(self.bias, bool) and "gate" in self.bias:
             raise Impossible('bias names "gate", and the block has no such projection', "bias")
+        if self.input_scale and self.keep is not None:
+            raise Impossible("input_scale is the same for all tokens, and some are kept", "input_scale")
         return self
 
     def reach(self) -> int:
@@ -56,10 +62,23 @@ class FeedForward(Block):
 
     def lower(self, at: Site) -> Iterator[Op]:
         """Yield the operations of one layer."""
+        if self.input_scale:
+            yield from _scaled_input(at.sub("input_scale"), self.input_scale)
         bias = self.bias if isinstance(self.bias, bool) else list[str](self.bias)
-        yield from gated_pair(at, self.d_ff, gated=self.gated, bias=bias, scalars=self.scalars, norm=self.inner_norm)
+        norm = "rms" if self.inner_norm is True else self.inner_norm or None
+        yield from gated_pair(at, self.d_ff, gated=self.gated, bias=bias, scalars=self.scalars, norm=norm)
         if self.output_scale:
             yield at.vector("output_scale", at.width, STEPS["gate"], weights=(at.weight("output_scale", 1),))
+
+
+def _scaled_input(at: Site, rank: int) -> Iterator[Op]:
+    """Yield a network on the vector of the step, whatever the tokens, and the product with every token's input."""
+    once = indicator(at.tokens > 0)
+    yield at.project("down", tokens=once, down=rank)
+    yield at.vector("activation", rank, STEPS["activation"], tokens=once)
+    yield at.project("up", tokens=once, d_in=rank, up=at.width)
+    yield at.vector("one", at.width, STEPS["add"], tokens=once)
+    yield at.vector("scaled", at.width, STEPS["gate"], inputs=2)
 
 
 def gated_pair(
@@ -70,7 +89,7 @@ def gated_pair(
     bias: bool | list[str],
     d_model: int | None = None,
     scalars: int = 0,
-    norm: bool = False,
+    norm: str | None = None,
 ) -> Iterator[Op]:
     """Yield up (and gate), activation, down: the shape of every dense network here."""
     width = at.width if d_model is None else d_model
@@ -80,5 +99,5 @@ def gated_pair(
     learned = (at.weight("scalars", scalars),) if scalars else ()
     yield at.vector("activation", d_ff, steps, inputs=2 if gated else 1, weights=learned)
     if norm:
-        yield at.norm("inner_norm", d_ff)
+        yield at.norm("inner_norm", d_ff, kind=norm)
     yield at.project("down", d_in=d_ff, bias=bias, split="in", units=d_ff, down=width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
+from math import isqrt
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -22,14 +23,16 @@ from costmodel.units import count_text
 class Shared(Model):
     """Experts that every token uses.
 
-    ``d_ff`` is one expert's; ``gate`` scales their sum; ``bias`` where it is not that of the routed ones.
-    ``scored``: the router scores them as well, and what it gives each of them scales it (transformers' inkling).
+    ``d_ff`` is one expert's; ``gate`` scales their sum; ``bias`` and ``gated`` where they are not those
+    of the routed ones. ``scored``: the router scores them as well, and what it gives each of them
+    scales it (transformers' inkling).
     """
 
     n_experts: Count = 1
     d_ff: Count
     gate: bool = False
     bias: bool | None = None
+    gated: bool | None = None
     scored: bool = False
 
 
@@ -43,7 +46,9 @@ class Router(Model):
     ``hidden``: the scores come from a network of this width, a projection down, a norm and two layers
     with biases; ``carried``: what the router of the layer before made of the token, scaled by a
     learned vector, is added to it. ``by_kind``: nothing is scored, the kind of a token (text, sound,
-    images) is its expert; work is shared out as if every kind were as likely.
+    images) is its expert; work is shared out as if every kind were as likely. ``product_keys``: an
+    expert's score is the sum of two of twice the root of n_experts scores (arXiv:2407.04153, whose
+    experts have ``d_ff: 1``).
     """
 
     score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax"
@@ -58,6 +63,7 @@ class Router(Model):
     hidden: Count | None = None
     carried: bool = False
     by_kind: bool = False
+    product_keys: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Router:
@@ -130,6 +136,11 @@ class MixtureOfExperts(Block):
             raise Impossible("latent_norms stand around a latent, and there is none", "latent_norms", "add latent")
         if self.router.by_kind and (self.top_k != 1 or self.zero_experts or self.capacity_factor is not None):
             raise Impossible("a token is of one kind, and its expert takes it", "router.by_kind", "top_k: 1, no more")
+        if self.router.product_keys and self.top_k > isqrt(self.n_experts) ** 2:
+            raise Impossible("product_keys reach a square of experts, and top_k is more", "top_k")
+        if self.router.product_keys and (self.zero_experts or (self.shared and self.shared.scored)):
+            field = "zero_experts" if self.zero_experts else "shared.scored"
+            raise Impossible("product_keys reach routed experts that exist", field, "leave one out")
         groups, top_groups = self.router.groups, self.router.top_groups
         if groups and self.n_experts % groups:
             raise Impossible(f"n_experts {self.n_experts} is not a multiple of router.groups {groups}", "n_experts")
@@ -213,9 +224,10 @@ class MixtureOfExperts(Block):
             shared = at.sub("shared", "moe.shared")
             d_ff = self.shared.n_experts * self.shared.d_ff
             bias = self.bias if self.shared.bias is None else self.shared.bias
+            gated = self.gated if self.shared.gated is None else self.shared.gated
             if self.shared.scored:
                 yield shared.vector("scored", d_ff, STEPS["gate"])
-            yield from gated_pair(shared, d_ff, gated=self.gated, bias=bias)
+            yield from gated_pair(shared, d_ff, gated=gated, bias=bias)
             if self.shared.gate:
                 yield shared.project("gate", gate=1)
                 yield shared.vector("gated", at.width, STEPS["gate"], inputs=2)
@@ -227,8 +239,13 @@ class MixtureOfExperts(Block):
         width = self.router.hidden or at.width
         if self.router.hidden:
             yield from _hidden(at, width, carried=self.router.carried)
-        scored = self.shared.n_experts if self.shared and self.shared.scored else 0
-        yield at.project("scores", d_in=width, bias=self.router.bias, router=outputs + scored)
+        scored = outputs + (self.shared.n_experts if self.shared and self.shared.scored else 0)
+        columns = scored
+        if self.router.product_keys:
+            scored, columns = isqrt(outputs) ** 2, 2 * isqrt(outputs)
+        yield at.project("scores", d_in=width, bias=self.router.bias, router=columns)
+        if self.router.product_keys:
+            yield at.vector("sums", scored, STEPS["add"], inputs=2)
         extra: tuple[Weight, ...] = ()
         if self.router.expert_scale:
             extra += (at.weight("expert_scale", self.n_experts),)
@@ -239,7 +256,7 @@ class MixtureOfExperts(Block):
         if self.router.correction_bias:
             extra += (at.weight("correction_bias", outputs, role="buffer"),)
         steps = STEPS["softmax"] if self.router.score == "softmax" else STEPS["activation"]
-        yield at.vector("choice", outputs + scored, steps, weights=extra)
+        yield at.vector("choice", scored, steps, weights=extra)
 
     def _slots(self, at: Site) -> Size | None:
         """Return the rows computed when experts work at a fixed capacity."""

@@ -13,6 +13,7 @@ ROWS = {
     "ffn.dense": "dense ffn",
     "mixer.attention": "attention",
     "mixer.differential_attention": "attention",
+    "mixer.xl_attention": "attention",
     "mixer.mla": "attention",
     "mixer.compressed_attention": "attention",
     "mixer.cca": "attention",

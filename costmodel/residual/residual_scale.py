@@ -16,7 +16,8 @@ class ResidualScale(Feature):
     """A factor and, with ``bias``, a summand for every value of the stream and of a sublayer's output.
 
     They are applied before each addition to the stream; ``embedding``: also once to the embedding.
-    Source: as transformers 5.23 runs them in zaya.
+    ``output: false``: to the stream alone.
+    Source: as transformers 5.23 runs them in zaya, and without ``output`` in doge.
     """
 
     path: ClassVar[str] = "residual_scale"
@@ -24,11 +25,13 @@ class ResidualScale(Feature):
 
     bias: bool = True
     embedding: bool = True
+    output: bool = True
 
     def around(self, at: Site) -> Iterator[Op]:
         """Yield the scaling of both terms of every sublayer's sum."""
         yield from self._scaled(at, "stream")
-        yield from self._scaled(at, "output")
+        if self.output:
+            yield from self._scaled(at, "output")
 
     def model(self, at: Site) -> Iterator[Op]:
         """Yield the scaling of the embedding."""

@@ -84,6 +84,11 @@ def test_attention_by_hand() -> None:
         ({"softcap": 50.0}, {"attend": (0, 576, 288)}),  # 3 more steps: 8 * 4 * 9
         ({"window": 3}, {"attend": (0, 384, 120)}),  # 3+3 pairs
         ({"window": 2, "sink_tokens": 1}, {"attend": (0, 384, 120)}),
+        # 2 numbers of the 2*5 values of 5 keys, 2*10*2*5 and 3 steps each; 3+3 pairs, a sum more for each.
+        (
+            {"dynamic_mask": 3, "bias": ["mask"]},
+            {"mask": (22, 200, 10), "mask_scale": (2, 0, 30), "attend": (0, 384, 144)},
+        ),
         ({"chunk": 4}, {"attend": (0, 320, 100)}),  # position 4 closes its chunk, 5 opens one: 4+1
         ({"causal": False}, {"attend": (0, 640, 200)}),  # 2 * 5 pairs
         # 3+3 pairs back, and the first of the two sees the second
@@ -326,7 +331,7 @@ def test_details(fields: dict[str, Any], expected: str) -> None:
             {"n_heads": 12, "n_kv_heads": 5},
             "blocks.it.n_heads: n_heads 12 is not a multiple of n_kv_heads 5 (AC120) 10, 15; or n_kv_heads 3, 4, 6",
         ),
-        ({"bias": ["q", "w"]}, 'blocks.it.bias: bias knows no "w" (AC103) it may list q, k, v, o, gate'),
+        ({"bias": ["q", "w"]}, 'blocks.it.bias: bias knows no "w" (AC103) it may list q, k, v, o, gate, mask'),
         (
             {"window": 4, "chunk": 4},
             "blocks.it.chunk: a layer has a window or a chunk, not both (AC120) leave one of them out",

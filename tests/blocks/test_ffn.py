@@ -33,6 +33,13 @@ UNGATED = {"up": (70, 280, 0), "activation": (0, 0, 14), "down": (70, 280, 0)}
         ({"scalars": 2}, BASE | {"activation": (2, 0, 28)}),
         ({"output_scale": True}, BASE | {"output_scale": (1, 0, 20)}),
         ({"inner_norm": True}, BASE | {"inner_norm": (7, 0, 56)}),  # 4 * 7 * 2
+        (
+            {"input_scale": 3},  # 2 tokens or 200: one vector, 2 * 3 * 10 each way; 3 activations; 10 sums; 20 products
+            BASE
+            | {"input_scale.down": (30, 60, 0), "input_scale.activation": (0, 0, 3), "input_scale.up": (30, 60, 0)}
+            | {"input_scale.one": (0, 0, 10), "input_scale.scaled": (0, 0, 20)},
+        ),
+        ({"inner_norm": "layer"}, BASE | {"inner_norm": (14, 0, 98)}),  # 7 * 7 * 2
     ],
     ids=str,
 )

@@ -71,6 +71,11 @@ def experts(ops: list[Op]) -> list[Experts]:
                 "experts.combine": None,
             },
         ),
+        # 6 experts, of which 2*2 are reached: 4 scores from 10 values, a sum and 5 steps for each of 4, 2 tokens.
+        (
+            {"router": {"product_keys": True}},
+            {"router.scores": (40, 160, 0), "router.sums": (0, 0, 8), "router.choice": (0, 0, 40)},
+        ),
         # Zero experts widen the router; 2 * 6/8 = 3/2 real experts a token.
         (
             {"zero_experts": 2},

@@ -88,8 +88,10 @@ def attention(d: Draw) -> Spec:
         return spec | {"block_indexer": sizes}
     if not span and d.chance(0.25):
         return spec | {"indexer": pooled(d, False) if d.chance(0.6) else indexer(d, False)}
+    if "chunk" not in span and d.chance(0.1):
+        spec |= {"dynamic_mask": d.dim(2, 7)} | ({"bias": [*spec.get("bias", []), "mask"]} if d.chance() else {})
     spec |= span | (d.maybe("window", 1, 0.05) if not span else {})
-    if "window" in span and "sink_tokens" not in span and d.chance(0.15):
+    if "window" in span and not {"sink_tokens", "dynamic_mask"} & spec.keys() and d.chance(0.15):
         spec |= {"causal": False, "ahead": d.dim(1, 6)}
     return spec
 
@@ -112,6 +114,12 @@ def now_and_then(d: Draw) -> Spec:
     spec: Spec = {"kind": "attention", "keep": f"{d.dim(1, parts - 1)}/{parts}", "n_heads": d.dim(1, 4)}
     spec |= {"head_dim": parts * d.dim(2, 5)} | d.maybe("v_head_dim", parts * d.dim(2, 5))
     return spec | d.maybe("keep_router", True)
+
+
+def xl_attention(d: Draw) -> Spec:
+    """Return attention with hidden states as memory."""
+    spec: Spec = {"kind": "xl_attention", "n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9)}
+    return spec | d.maybe("memory", d.dim(1, 7)) | d.maybe("segments", d.dim(1, 3)) | d.maybe("causal", False)
 
 
 def mixture_of_attention(d: Draw) -> Spec:
@@ -265,15 +273,17 @@ def ffn(d: Draw) -> Spec:
     spec: Spec = {"kind": "ffn", "d_ff": d.dim(3, 48)} | ({} if gated else {"gated": False})
     names = d.some("up", "down", *(["gate"] if gated else []))
     spec |= d.maybe("bias", True, 0.3) or ({"bias": names} if names else {})
-    spec |= d.maybe("inner_norm", True, 0.2) | d.maybe("scalars", d.dim(1, 3), 0.2)
-    return spec | d.maybe("output_scale", True, 0.1)
+    spec |= d.maybe("input_scale", d.dim(2, 7), 0.1) | d.maybe("output_scale", True, 0.1)
+    return spec | d.maybe("inner_norm", d.one(True, "layer"), 0.2) | d.maybe("scalars", d.dim(1, 3), 0.2)
 
 
 def sometimes(d: Draw) -> Spec:
     """Return a dense network for a share of the tokens, whose weights divide by the share."""
     parts = d.one(2, 3)
     spec: Spec = {"kind": "ffn", "d_ff": parts * d.dim(2, 9), "keep": f"{d.dim(1, parts - 1)}/{parts}"}
-    return spec | d.maybe("gated", False) | d.maybe("keep_router", True) | d.maybe("inner_norm", True, 0.2)
+    return (
+        spec | d.maybe("gated", False) | d.maybe("keep_router", True) | d.maybe("inner_norm", d.one(True, "layer"), 0.2)
+    )
 
 
 def moe(d: Draw) -> Spec:
@@ -285,7 +295,8 @@ def moe(d: Draw) -> Spec:
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
         shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)
-        spec["shared"] = shared | d.maybe("bias", d.one(True, False), 0.3) | d.maybe("scored", True, 0.2)
+        shared |= d.maybe("bias", d.one(True, False), 0.3) | d.maybe("gated", d.one(True, False), 0.2)
+        spec["shared"] = shared | d.maybe("scored", True, 0.2)
     router = d.maybe("score", d.one("softmax", "sigmoid", "sqrtsoftplus")) | d.maybe("bias", True, 0.3)
     router |= d.maybe("correction_bias", True, 0.3) | d.maybe("scale", True, 0.2) | d.maybe("expert_scale", True, 0.2)
     router |= d.maybe("hash", True, 0.1) | d.maybe("output_scale", True, 0.1)
@@ -293,11 +304,12 @@ def moe(d: Draw) -> Spec:
         router |= {"hidden": d.dim(3, 20)} | d.maybe("carried", True, 0.6)
     if d.chance(0.1):
         return spec | {"top_k": 1, "router": {"by_kind": True}}
+    router |= d.maybe("product_keys", True) if n in (4, 9) and not spec.get("shared", {}).get("scored") else {}
     if router:
         spec["router"] = router
     spec |= d.maybe("output_bias", True, 0.2)
     way = d.one(None, None, "zero", "capacity", "choice")
-    if way == "zero":
+    if way == "zero" and "product_keys" not in router:
         # The choice of a router with zero experts is an expectation: a whole one, so that it can be forced.
         zero = d.dim(1, 4)
         expected = d.dim(max(1, spec["top_k"] - zero), spec["top_k"])
@@ -336,6 +348,7 @@ MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "lightning": lightning,
     "mlstm": mlstm,
     "short_conv": short_conv,
+    "xl_attention": xl_attention,
     "custom": custom,
     "now_and_then": now_and_then,
 }

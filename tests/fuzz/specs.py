@@ -59,7 +59,8 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     """Return blocks that read another's cache or choice: reader -> source."""
     found: dict[str, Spec] = {}
     for name, spec in blocks.items():
-        if spec["kind"] == "attention" and not {"keep", "indexer", "block_indexer"} & spec.keys() and d.chance(0.25):
+        picks = {"keep", "indexer", "block_indexer", "dynamic_mask"}
+        if spec["kind"] == "attention" and not picks & spec.keys() and d.chance(0.25):
             reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "kv_conv", "v_norm", "bias")}
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
@@ -137,7 +138,7 @@ def features(d: Draw, n_layers: int) -> Spec:
         found["ngrams"] = {"rows": rows, "width": n_heads * d.dim(2, 5), "heads": n_heads, "d_conv": d.dim(2, 4)}
         found["ngrams"] |= {"streams": streams} | d.maybe("dilation", d.dim(1, 3))
     if way is None:
-        scale = d.maybe("bias", False) | d.maybe("embedding", False)
+        scale = d.maybe("bias", False) | d.maybe("embedding", False) | d.maybe("output", False)
         found |= d.one({"residual_gate": {}}, {"residual_scale": scale}, {"layer_scale": {}}, {})
     found |= d.maybe("output_conv", {"d_conv": d.dim(1, 4)}, 0.3)
     found |= d.maybe("laurel", {"rank": d.dim(2, 9)})
@@ -174,13 +175,15 @@ def random_spec(seed: int) -> Spec:
         mixers += _shared(d, spec)
     needed = frozenset({"to-source"} & set(mixers))
     spec |= stack(d, mixers, list(networks), n, sources, needed)
-    if d.chance(0.3) and not UNSAID & set(spec):
+    if d.chance(0.3) and not UNSAID & set(spec) and spec.get("head", {}).get("table", True):
         depth = d.dim(1, 2)
         spec["mtp"] = {"depth": depth} | stack(d, plain, list(networks), depth, {})
     if d.chance(0.12) and not {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams"} & spec.keys():
         _host(d, spec)
     if d.chance(0.12):
         spec["components"] = {"vision": tower(d, spec["d_model"])}
+    if "host" in spec and not spec.get("head", {}).get("table", True):
+        del spec["head"]  # who writes for a host has a head
     return spec
 
 
@@ -243,6 +246,8 @@ def _frame(d: Draw, spec: Spec) -> None:
     head |= d.maybe("norm", d.one("rms", "layer"), 0.15) | (
         {} if "tied" in spec else d.maybe(d.one("codebooks", "codebooks", "columns"), d.dim(1, 4), 0.25)
     )
+    if "tied" not in spec and d.chance(0.05):
+        head = {"table": False}
     spec |= {"head": head} if head else {}
     if d.chance(0.4):
         shape = (

@@ -63,6 +63,25 @@ CASES = {
         spec({"f": FFN | {"keep": "1/2", "input_gate": 3}}),
         "blocks.f.input_gate",
     ),
+    "an input is scaled that some tokens do not have": (
+        spec({"f": FFN | {"keep": "1/2", "input_scale": 3}}),
+        "blocks.f.input_scale",
+    ),
+    "a product key reaches no zero expert": (
+        spec({"m": MOE | {"zero_experts": 1, "router": {"product_keys": True}}}),
+        "blocks.m.zero_experts",
+    ),
+    "product keys reach too few experts": (
+        spec({"m": MOE | {"n_experts": 3, "router": {"product_keys": True}}}),
+        "blocks.m.top_k",
+    ),
+    "a dynamic mask sees a chunk": (spec({"a": ATTENTION | {"chunk": 4, "dynamic_mask": 2}}), "blocks.a.chunk"),
+    "a head that is not there has a bias": (spec({}, head={"table": False, "bias": True}), "head.bias"),
+    "a head that is not there is tied": (spec({}, head={"table": False}, tied=True), "tied"),
+    "a head that is not there predicts further tokens": (
+        spec({}, head={"table": False}, mtp={"mixer": "a", "ffn": "f"}),
+        "mtp",
+    ),
     "a bias has no values": (spec({"a": ATTENTION | {"kv": "tied", "bias": ["v"]}}), "blocks.a.bias"),
     "a bias has no query latent": (spec({"a": MLA | {"bias": ["q_a"]}}), "blocks.a.bias"),
     "a bias has no gate in a network": (spec({"f": FFN | {"gated": False, "bias": ["gate"]}}), "blocks.f.bias"),

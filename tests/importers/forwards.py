@@ -56,6 +56,11 @@ OTHER_CACHE = {
     "recurrent_gemma": "states and windows live inside the modules",
     "openai-gpt": "the class keeps nothing and computes everything again",
 }
+# Forwards that are not the workload: compared with what the class adds by hand (FLOPs and caches are equal then).
+OTHER_STEP = {
+    "cpmant": "puts its prompt's tokens in front of those that it is given",
+    "xlnet": "multiplies queries by the keys of all distances, also of those that do not occur, and shifts them",
+}
 
 
 def variations(model_type: str, times: int, seed: int) -> list[dict[str, Any]]:
@@ -63,7 +68,9 @@ def variations(model_type: str, times: int, seed: int) -> list[dict[str, Any]]:
     keys, also, _ = class_of(model_type)
     random = Random(f"forward {model_type} {seed}")
     depth = next((name for name in LAYERS if name in keys or name in also), None)
-    if depth is None or model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:  # a wrapper, or no causal model
+    if (
+        depth is None or model_type in OTHER_STEP or model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    ):  # a wrapper, or no causal model
         return []
     base = {"model_type": model_type, depth: DEPTH, **NEEDS.get(model_type, {}), **BESIDE.get(model_type, {})}
     base |= {key: window for key, window in WINDOWS.items() if key in keys}

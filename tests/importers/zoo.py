@@ -213,6 +213,8 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "longcat_flash": without_zero_experts,
     "roformer": without_sines,
 }
+ROWS_OF_EXPERTS = ("down_embed", "up_embed")  # of doge: experts that are rows of two tables
+INNER = {"pi0": "model.vlm.language_model"}  # language models that the class does not call its decoder
 WHOLE = ("pix2struct",)  # whose tower is the encoder, which an import reads
 # Parts of every layer that tokens of another kind pass through.
 OTHER_KIND = {"higgs_audio_v2": ("mlp", "input_layernorm", "post_attention_layernorm")}
@@ -283,6 +285,9 @@ def count(model: torch.nn.Module) -> Counts:
     everything = size(model)
     take_away(model, TOWERS.get(model.config.model_type, ()))
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
+    if path := INNER.get(model.config.model_type):
+        decoder = model.get_submodule(path)
+        config = decoder.config
     total = whole = size(model)
     kind = model.config.model_type
     wraps = kind not in WHOLE and any(key in LANGUAGE_MODELS for key in class_of(kind).inside)
@@ -311,6 +316,10 @@ def count(model: torch.nn.Module) -> Counts:
             experts = getattr(module, "num_experts", held)  # a matrix may hold all of them, one below the other
             stacked = [p for p in module.parameters() if p.dim() >= 2]  # a norm beside them serves all
             idle += (experts - chosen) * sum(p.numel() // experts for p in stacked)
+    for module in model.modules():
+        for name in ROWS_OF_EXPERTS if config.model_type == "doge" else ():
+            if (table := getattr(module, name, None)) is not None:
+                idle += (table.num_embeddings - chosen) * table.embedding_dim
     return Counts(total, total - idle, everything)
 
 

@@ -71,6 +71,7 @@ def test_residual_scale_around_3_sublayers_on_5_tokens(site) -> None:
     # d 4: a factor and a summand for the stream and the output, 16; a sum and a product each, 16 steps.
     assert sums(ResidualScale().around(site(4, 3, 5))) == (16 * 3, 0, 16 * 15)
     assert sums(ResidualScale(bias=False).around(site(4, 3, 5))) == (8 * 3, 0, 8 * 15)
+    assert sums(ResidualScale(output=False).around(site(4, 3, 5))) == (8 * 3, 0, 8 * 15)
     assert sums(ResidualScale().layer(site(4, 3, 5))) == (0, 0, 0)
 
 

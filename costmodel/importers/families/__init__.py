@@ -27,9 +27,11 @@ MODULES = {
         megatron-bert rembert roberta roberta-prelayernorm roformer xlm-roberta-xl xlm-roberta=roberta
     """,
     "cohere": "cohere cohere2",
+    "cpmant": "cpmant",
     "deepseek": "deepseek_v3 kimi_k2=deepseek_v3",
     "deepseek_v4": "deepseek_v4",
     "delta": "bailing_hybrid kimi_linear olmo_hybrid qwen3_5_moe_text qwen3_5_text qwen3_next",
+    "doge": "doge",
     "experts": """
         dbrx ernie4_5_moe ernie4_5_vl_moe_text=ernie4_5_vl_moe flex_olmo gpt_oss granitemoe granitemoe_swa
         granitemoeshared=granitemoe hunyuan_v1_moe jetmoe mixtral olmoe phimoe qwen2_moe qwen3_moe
@@ -42,6 +44,7 @@ MODULES = {
     "gpt": "biogpt bloom ctrl gpt-sw3=gpt2 gpt2 gpt_bigcode gpt_neo mpt openai-gpt=openai opt xglm",
     "hrm": "hrm_text",
     "inkling": "inkling_text",
+    "kosmos": "kosmos_2_5_text_model=kosmos2_5 kosmos_2_text_model=kosmos2",
     "latent": """
         axk1 axk2 deepseek_v2 deepseek_v32 glm4_moe_lite glm_moe_dsa hy_v4 longcat_flash minicpm3 mistral4
         mistral_large4_text=mistral_large4 youtu
@@ -63,7 +66,7 @@ MODULES = {
     "mixed_heads": "dots3_note_text=dots3_note step3p5",
     "multimodal": """
         aria_text=aria chameleon cohere_compass_text=cohere_compass cosmos3_edge_text=cosmos3_edge
-        molmo2_text=molmo2 phi4_multimodal
+        molmo2_text=molmo2 phi4_multimodal voxtral_realtime_text=voxtral_realtime
     """,
     "muse": "muse_glimmer_text muse_spark_text",
     "next_generation": "glm5_next_text qwen4_exp_text",
@@ -85,25 +88,28 @@ MODULES = {
         aria=wrapper audioflamingo3=wrapper aya_vision=wrapper blip-2=wrapper cohere2_vision=wrapper
         cohere_compass=wrapper cosmos3_edge=wrapper cosmos3_omni=wrapper deepseek_ocr2=wrapper
         deepseek_vl=wrapper deepseek_vl_hybrid=wrapper dots3_note=wrapper emu3=wrapper
-        ernie4_5_vl_moe=wrapper exaone4_5=wrapper fast_vlm=wrapper florence2=wrapper fun_asr_nano=wrapper
-        fuyu=wrapper gemma3=wrapper gemma3n=wrapper gemma4=wrapper gemma4_unified=wrapper glm46v=wrapper
-        glm4v=wrapper glm4v_moe=wrapper glm5_next=wrapper glm_image=wrapper glm_ocr=wrapper glmasr=wrapper
-        glmga=wrapper got_ocr2=wrapper granite4_vision=wrapper granite_docling=wrapper
-        granite_speech=wrapper granite_speech_plus=wrapper hunyuan_vl=wrapper hyperclovax_vision_v2=wrapper
-        idefics2=wrapper idefics3=wrapper inkling_mm_model=wrapper
-        instructblip=wrapper instructblipvideo=wrapper internvl=wrapper
-        janus=wrapper kimi_k25=wrapper lfm2_vl=wrapper lfm3_vl=wrapper lighton_ocr=wrapper llama4=wrapper
-        llava=wrapper llava_next=wrapper llava_next_video=wrapper llava_onevision=wrapper
-        minicpm_ocr=wrapper minicpmv4_6=wrapper minicpmv4_7=wrapper minimax_m3_vl=wrapper mistral3=wrapper
+        ernie4_5_vl_moe=wrapper exaone4_5=wrapper fast_vlm=wrapper florence2=wrapper
+        fun_asr_nano=wrapper fuyu=wrapper gemma3=wrapper gemma3n=wrapper gemma4=wrapper
+        gemma4_unified=wrapper glm46v=wrapper glm4v=wrapper glm4v_moe=wrapper glm5_next=wrapper
+        glm_image=wrapper glm_ocr=wrapper glmasr=wrapper glmga=wrapper got_ocr2=wrapper
+        granite4_vision=wrapper granite_docling=wrapper granite_speech=wrapper
+        granite_speech_plus=wrapper hunyuan_vl=wrapper hyperclovax_vision_v2=wrapper
+        idefics2=wrapper idefics3=wrapper inkling_mm_model=wrapper instructblip=wrapper instructblipvideo=wrapper
+        internvl=wrapper janus=wrapper kimi_k25=wrapper kosmos-2=wrapper kosmos-2.5=wrapper
+        lfm2_vl=wrapper lfm3_vl=wrapper lighton_ocr=wrapper llama4=wrapper llava=wrapper
+        llava_next=wrapper llava_next_video=wrapper llava_onevision=wrapper minicpm_ocr=wrapper
+        minicpmv4_6=wrapper minicpmv4_7=wrapper minimax_m3_vl=wrapper mistral3=wrapper
         mistral_large4=wrapper molmo2=wrapper moss_transcribe_diarize=wrapper muse_glimmer=wrapper
-        muse_spark=wrapper musicflamingo=wrapper nemo_speechlm=wrapper ovis2 paddleocr_vl=wrapper paligemma
-        perception_lm=wrapper pp_chart2table=wrapper qianfan_ocr=wrapper qwen2_5_omni=wrapper
-        qwen2_5_omni_thinker=wrapper qwen2_5_vl=wrapper qwen2_audio=wrapper qwen2_vl=wrapper qwen3_5=wrapper
-        qwen3_5_moe=wrapper qwen3_asr=wrapper qwen3_omni_moe=wrapper qwen3_omni_moe_thinker=wrapper
-        qwen3_vl=wrapper qwen3_vl_moe=wrapper qwen4_exp=wrapper shieldgemma2=wrapper smolvlm=wrapper
-        step3p7=wrapper vibevoice=wrapper vibevoice_asr=wrapper video_llama_3=wrapper video_llava=wrapper
-        vipllava=wrapper voxtral=wrapper
+        muse_spark=wrapper musicflamingo=wrapper nemo_speechlm=wrapper ovis2 paddleocr_vl=wrapper
+        paligemma perception_lm=wrapper pi0 pp_chart2table=wrapper qianfan_ocr=wrapper
+        qwen2_5_omni=wrapper qwen2_5_omni_thinker=wrapper qwen2_5_vl=wrapper qwen2_audio=wrapper
+        qwen2_vl=wrapper qwen3_5=wrapper qwen3_5_moe=wrapper qwen3_asr=wrapper
+        qwen3_omni_moe=wrapper qwen3_omni_moe_thinker=wrapper qwen3_vl=wrapper qwen3_vl_moe=wrapper
+        qwen4_exp=wrapper shieldgemma2=wrapper smolvlm=wrapper step3p7=wrapper vibevoice=wrapper
+        vibevoice_asr=wrapper video_llama_3=wrapper video_llava=wrapper vipllava=wrapper
+        voxtral=wrapper voxtral_realtime=wrapper
     """,
+    "xlnet": "xlnet",
     "zamba": "zamba zamba2",
 }
 

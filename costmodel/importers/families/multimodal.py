@@ -89,3 +89,9 @@ def phi4_multimodal(c: Config) -> Draft:
     adapters = [key for key in ("vision_lora", "speech_lora") if c.get(key)]
     draft.left_out = c.leave_out("vision_config", "audio_config", *adapters)
     return draft
+
+
+def voxtral_realtime(c: Config) -> Draft:
+    """Read Voxtral Realtime: Mistral whose networks read an input scaled by what the delay says, through 32 values."""
+    layer = [attention(c, window=c.count("sliding_window", None)), ffn(c, input_scale=32)]
+    return Draft(top(c), [layer] * c.count("num_hidden_layers"))

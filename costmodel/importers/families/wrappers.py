@@ -49,6 +49,8 @@ RULES = {
     "inkling_mm_model": Rule("none", also=("mtp_config",)),
     "instructblip": TEXT,
     "instructblipvideo": TEXT,
+    "kosmos-2": EITHER,
+    "kosmos-2.5": TEXT,
     "lfm2_vl": Rule(older="tie_embedding"),
     "llama4": TEXT,
     "llava": EITHER,
@@ -72,6 +74,7 @@ RULES = {
     "vibevoice_asr": NEVER,
     "video_llama_3": EITHER,
     "voxtral": Rule("none", fill=True),
+    "voxtral_realtime": Rule(fill=True),
 }
 
 
@@ -98,8 +101,28 @@ def ovis2(c: Config) -> Draft:
 
 def paligemma(c: Config) -> Draft:
     """Read PaliGemma: the tokens of a prompt see each other both ways, those written only what is before."""
+    return _of_prompts(c, None)
+
+
+def pi0(c: Config) -> Draft:
+    """Read the language model of pi0, PaliGemma's without a head: its keys and values are what the actions read.
+
+    The network that makes actions of them is left out. The class sets that tokens see each other both ways.
+    """
+    inner = c.sub("vlm_config")
+    inner.require("model_type", "paligemma", None)
+    draft = _of_prompts(inner, True)
+    draft.fields.pop("tied", None)
+    draft.fields["head"] = {"table": False}
+    draft.left_out = [*draft.left_out, *c.leave_out("dit_config")]
+    return draft
+
+
+def _of_prompts(c: Config, both: bool | None) -> Draft:
+    """Return the language model of PaliGemma, whose tokens see each other both ways as told, or as the file says."""
     text = c.sub("text_config")
-    both = text.flag("use_bidirectional_attention", True)
+    asked = text.flag("use_bidirectional_attention", True)
+    both = asked if both is None else both
     text.get("num_image_tokens")  # written by the class, from the tower's patches
     draft = _around(c, text.overlaid({"use_bidirectional_attention": None}), Rule())
     if both:

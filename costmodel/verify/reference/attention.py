@@ -97,6 +97,9 @@ class Attention(nn.Module):
             self.relative = RelativeLogits(relative, width, self.n)
         if spec.get("indexer"):
             self.indexer = make_indexer(spec["indexer"], width, None)
+        if spec.get("dynamic_mask"):
+            self.to_mask = linear(self.g * self.v, self.g, "mask" in biased)
+            self.mask_factor = nn.Parameter(torch.randn(self.g))
         if keep := spec.get("keep"):
             self.keep = Fraction(keep)
             for parameter in self.parameters():
@@ -145,6 +148,9 @@ class Attention(nn.Module):
         if self.table:
             distance = (step.positions[:, None] - positions[None, :]).abs().clamp(max=len(self.table[0]) - 1)
             bias = self.table[0][distance].permute(2, 0, 1)
+        if self.spec.get("dynamic_mask"):
+            mask, added_scores = self._dynamic(mask, v)
+            bias = added_scores if bias is None else bias + added_scores
         if hasattr(self, "relative"):
             bias = self.relative(x, step.positions, positions) + (0 if bias is None else bias)
         out = merged(attend(step, q, k, v, mask, sinks=getattr(self, "sinks", None), bias=bias))
@@ -156,6 +162,14 @@ class Attention(nn.Module):
         if self.out_norm is not None:
             out = merged(apply_norm(self.out_norm, heads(out, self.n)))
         return self.o(out)
+
+    def _dynamic(self, mask: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mask of the first head's choice, of as many keys as every head's, and what scores have added."""
+        numbers = torch.exp(self.mask_factor * torch.nn.functional.softplus(self.to_mask(merged(v))))
+        numbers = numbers.transpose(1, 2).repeat_interleave(self.n // self.g, 1)[:, :, None]  # of every key and head
+        seen = numbers[:, 0].float().masked_fill(~mask, -torch.inf)
+        best = seen.topk(min(self.spec["dynamic_mask"], seen.shape[-1]), -1).indices
+        return torch.zeros_like(seen, dtype=torch.bool).scatter_(-1, best, True) & mask, numbers
 
     def _keys(self, x: Tensor, step: Step, key: Any, added: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         if not self.own:

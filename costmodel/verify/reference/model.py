@@ -52,11 +52,12 @@ class Reference(nn.Module):
         dense = spec.get("head", {}).get("dense", False)
         narrow = spec.get("head", {}).get("width") or narrow
         self.down = linear(width, narrow, spec["head"].get("dense_bias", False) if dense else False)
-        self.down = self.down if dense or narrow != width else None
+        headless = not spec.get("head", {}).get("table", True)
+        self.down = self.down if (dense or narrow != width) and not headless else None
         self.dense_norm = Norm(norm.get("kind", "rms"), narrow, bias=norm.get("bias", True)) if dense else None
         head = spec.get("head", {})
         self.columns = head.get("columns") or head.get("codebooks", 1) * vocab
-        self.head: Any = self.table if spec.get("tied") else matrix(self.columns, narrow)
+        self.head: Any = self.table if spec.get("tied") else None if headless else matrix(self.columns, narrow)
         self.head_norm = Norm(head["norm"], width) if head.get("norm") else None
         self.head_bias = nn.Parameter(torch.randn(self.columns)) if head.get("bias") else None
         if (encoder := spec.get("encoder")) is not None:
@@ -134,7 +135,9 @@ class Reference(nn.Module):
         return self.up(x) if self.narrow and self.up is not None else x
 
     def logits(self, x: Tensor) -> Tensor:
-        """Return the logits of hidden states that are normalised already."""
+        """Return the logits of hidden states that are normalised already; without a head, them."""
+        if self.head is None:
+            return x
         if self.head_norm is not None:
             x = self.head_norm(x)
         if self.down is not None:

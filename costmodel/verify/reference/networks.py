@@ -27,9 +27,12 @@ class FeedForward(nn.Module):
 
         self.gate = linear(width, inner, has("gate")) if spec.get("gated", True) else None
         self.up, self.down = linear(width, inner, has("up")), linear(inner, width, has("down"))
-        self.norm = Norm("rms", inner) if spec.get("inner_norm") else None
+        norm = spec.get("inner_norm")
+        self.norm = Norm("layer" if norm == "layer" else "rms", inner) if norm else None
         if spec.get("scalars"):
             self.scalars = nn.Parameter(torch.ones(spec["scalars"]))
+        if rank := spec.get("input_scale"):
+            self.scale = nn.Sequential(linear(width, rank), nn.GELU(), linear(rank, width))
         if spec.get("output_scale"):
             self.output_scale = nn.Parameter(torch.ones(1))
 
@@ -50,6 +53,9 @@ class FeedForward(nn.Module):
         return torch.zeros_like(flat).index_copy(0, chosen, self._network(flat[chosen], None)).reshape(x.shape)
 
     def _network(self, x: Tensor, adapter: nn.Module | None) -> Tensor:
+        if hasattr(self, "scale"):
+            shared = torch.linspace(-1, 1, x.shape[-1], dtype=x.dtype)[None]  # of the step: a delay, a time
+            x = x * (1 + self.scale(shared))
         added = adapter(x).split(self.up.out_features, -1) if adapter is not None else ()
         up = self.up(x) + (added[-1] if added else 0)
         up = silu(up) if self.gate is None else up * silu(self.gate(x) + (added[0] if added else 0))
@@ -71,7 +77,7 @@ class MixtureOfExperts(nn.Module):
         of_all = spec.get("shared") or {}
         self.scored = of_all.get("n_experts", 1) if of_all.get("scored") else 0
         if not route.get("by_kind"):
-            self.router = linear(hidden or width, outputs + self.scored, route.get("bias", False))
+            self.router = linear(hidden or width, self._columns(outputs) + self.scored, route.get("bias", False))
         if route.get("output_scale"):
             self.output_scale = nn.Parameter(torch.ones(1))
         if hidden:
@@ -99,12 +105,16 @@ class MixtureOfExperts(nn.Module):
         if spec.get("output_bias"):
             self.output_bias = nn.Parameter(torch.randn(width))
         if shared := spec.get("shared"):
-            biased = spec | {"bias": shared.get("bias", spec.get("bias", False))}
+            biased = spec | {key: shared.get(key, spec.get(key, key == "gated")) for key in ("bias", "gated")}
             other = ("keep", "keep_router", "output_scale")
             plain = {name: value for name, value in biased.items() if name not in other}
             self.shared = FeedForward(plain, width, shared.get("n_experts", 1) * shared["d_ff"])
             if shared.get("gate"):
                 self.shared_gate = linear(width, 1)
+
+    def _columns(self, outputs: int) -> int:
+        """Return what the router gives: a score an expert, or one for each half of a product key."""
+        return 2 * math.isqrt(outputs) if self.spec.get("router", {}).get("product_keys") else outputs
 
     @property
     def per_token(self) -> Fraction:
@@ -123,7 +133,7 @@ class MixtureOfExperts(nn.Module):
         """
         per_token = self.per_token
         assert per_token.denominator == 1, "fuzzed specs have whole expectations"
-        scores = scores[:, : self.router.out_features - self.scored]
+        scores = scores[:, : scores.shape[1] - self.scored]
         if hasattr(self, "correction"):
             scores = scores + self.correction
         place = (key[0], *key[2:])
@@ -161,10 +171,13 @@ class MixtureOfExperts(nn.Module):
             return torch.arange(len(flat))[:, None] % self.n, every, every
         routed = Norm("none", flat.shape[-1])(flat) * self.scale if hasattr(self, "scale") else flat
         scores = self.router(self._hidden(routed, step) if hasattr(self, "router_down") else routed)
+        if self.spec.get("router", {}).get("product_keys"):
+            first, second = scores.chunk(2, -1)
+            scores = (first[..., :, None] + second[..., None, :]).flatten(-2)  # none beyond a square
         score = self.spec.get("router", {}).get("score", "softmax")
         scores = {"softmax": lambda s: s.softmax(-1), "sigmoid": torch.sigmoid}.get(
             score, lambda s: F.softplus(s).sqrt()
-        )(scores.float())
+        )(scores.float().clamp(-40, 40))  # nothing is exactly zero, so every chosen expert has a gradient
         chosen = self._choose(scores, step, key)
         weights = scores.gather(1, chosen).to(flat.dtype)
         if hasattr(self, "output_scale"):

@@ -22,6 +22,7 @@ from .parts import Norm, Step, conv, linear, matrix
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
 from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, Scaled, connection
+from .xl import XlAttention
 
 Spec = dict[str, Any]
 
@@ -45,6 +46,7 @@ KINDS: dict[str, Any] = {
     "ffn": FeedForward,
     "moe": MixtureOfExperts,
     "custom": Custom,
+    "xl_attention": XlAttention,
 }
 
 
@@ -58,9 +60,8 @@ def layers_of(part: Spec, n_layers: int) -> list[list[Place]]:
 def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int | None = None) -> nn.Module:
     """Return the module of one block."""
     if rank := spec.get("input_gate"):
-        return GatedInput(
-            block({k: v for k, v in spec.items() if k != "input_gate"}, width, table, source), width, rank
-        )
+        inner = {k: v for k, v in spec.items() if k != "input_gate"}
+        return GatedInput(block(inner, width, table, source), width, rank)
     if spec["kind"] == "cross_attention":
         return CrossAttention(spec, width, source or width)
     if spec["kind"] == "attention":
@@ -200,7 +201,8 @@ class Stack(nn.Module):
             bias = of.get("bias", True)
             if of.get("embedding", True):
                 self.scaled = Scaled(width, bias=bias)
-            self.scales = nn.ModuleDict({p: nn.ModuleList(Scaled(width, bias=bias) for _ in range(2)) for p in places})
+            sums = range(2 if of.get("output", True) else 1)
+            self.scales = nn.ModuleDict({p: nn.ModuleList(Scaled(width, bias=bias) for _ in sums) for p in places})
         if (of := features.get("hyper_connections")) is not None:
             self.connections = nn.ModuleDict({place: connection(of, width) for place in places})
             if of.get("head", "learned") == "learned":
@@ -288,6 +290,7 @@ class Stack(nn.Module):
                 total, out = (1 - gate * gate).sqrt() * total, gate * out
             out = self.layer_scales[place] * out if place in self.layer_scales else out
             if hasattr(self, "scales"):
-                total, out = self.scales[place][0](total), self.scales[place][1](out)
+                total = self.scales[place][0](total)
+                out = out if len(self.scales[place]) == 1 else self.scales[place][1](out)
             total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total
