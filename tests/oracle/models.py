@@ -132,7 +132,7 @@ def kept(model: torch.nn.Module, cache: Any) -> list[Held]:
 def routing(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
     """Return the modules that hold routed experts, by name; not those that every token uses."""
     of_experts = {name: m for name, m in model.named_modules() if type(m).__name__.endswith("Experts")}
-    return {name: m for name, m in of_experts.items() if "Shared" not in type(m).__name__}
+    return {name: m for name, m in of_experts.items() if "shared" not in name.rpartition(".")[2]}
 
 
 def distinct(model: torch.nn.Module) -> list[torch.nn.Parameter]:
