@@ -8,9 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .parts import Norm, Step, linear, silu
-
-Spec = dict[str, Any]
+from .parts import Norm, Spec, Step, linear, silu
 
 
 class Normed(nn.Module):

@@ -8,9 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .parts import Norm, Span, Step, heads, linear, tally
-
-Spec = dict[str, Any]
+from .parts import Norm, Span, Spec, Step, heads, linear, tally
 
 
 class PositionScale(nn.Module):

@@ -9,9 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .parts import Span, Step, linear
-
-Spec = dict[str, Any]
+from .parts import Span, Spec, Step, linear
 
 
 class Kept(nn.Module):

@@ -11,12 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .parts import Cache, Norm, Step, linear, matrix
+from .parts import Cache, Norm, Spec, Step, linear, matrix
+from .residual.hyper_connections import connection
 from .source_input import SourceInput
 from .stacks import Stack
-from .streams import connection
 
-Spec = dict[str, Any]
 FEATURES = (
     "altup", "laurel", "ple", "ngrams", "output_conv", "residual_gate", "residual_scale", "layer_scale",
     "hyper_connections",

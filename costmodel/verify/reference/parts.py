@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+Spec = dict[str, Any]
+
 
 @dataclass
 class Cache:
@@ -55,6 +57,14 @@ class Step:
     def positions(self) -> Tensor:
         """Return the positions of the new tokens."""
         return torch.arange(self.past, self.past + self.new)
+
+
+class Block(nn.Module):
+    """One mechanism: built from the fields of a block and the width of the stream.
+
+    ``forward(x, step, key)`` maps x (B, S, width) of the new tokens to what is added to the stream;
+    ``step.cache.slot(key)`` has what earlier steps left here, and gets what later ones need.
+    """
 
 
 class Norm(nn.Module):

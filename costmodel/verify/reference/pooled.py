@@ -9,9 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from .indexers import Indexer
-from .parts import Norm, Step, heads, linear, tally
-
-Spec = dict[str, Any]
+from .parts import Norm, Spec, Step, heads, linear, tally
 
 
 class PooledIndexer(nn.Module):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .parts import Norm
-
-Spec = dict[str, Any]
+from .parts import Norm, Spec
 
 
 class SourceInput(nn.Module):

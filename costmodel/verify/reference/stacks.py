@@ -8,46 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from .around import GatedInput, Normed
-from .attention import Attention, CrossAttention
-from .compressed import CompressedAttention
-from .convolved import ConvolvedAttention
-from .differential import DifferentialAttention
-from .host import HostAttention
+from .blocks import block_class
 from .kept import Kept
-from .latent import LatentAttention
-from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
-from .mixture_of_attention import MixtureOfAttention
-from .networks import Custom, FeedForward, MixtureOfExperts
-from .parts import Norm, Step, conv, linear, matrix
-from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
+from .parts import Norm, Spec, Step, conv, linear, matrix
+from .residual.altup import AltUp, AltUpLayer
+from .residual.hyper_connections import connection
+from .residual.laurel import Laurel
+from .residual.ngrams import NGrams
+from .residual.ple import PerLayerGate, PerLayerInputs
+from .residual.residual_scale import Scaled
 from .schedules import Place, expand
-from .streams import AltUp, AltUpLayer, Laurel, NGrams, PerLayerGate, PerLayerInputs, Scaled, connection
-from .xl import XlAttention
-
-Spec = dict[str, Any]
-
-KINDS: dict[str, Any] = {
-    "mixture_of_attention": MixtureOfAttention,
-    "mla": LatentAttention,
-    "differential_attention": DifferentialAttention,
-    "compressed_attention": CompressedAttention,
-    "cca": ConvolvedAttention,
-    "host_attention": HostAttention,
-    "mamba": Mamba,
-    "mamba2": Mamba2,
-    "gated_deltanet": GatedDeltaNet,
-    "kda": KimiDeltaAttention,
-    "lightning": Lightning,
-    "mlstm": Mlstm,
-    "rg_lru": RgLru,
-    "rwkv4_channel_mix": RwkvChannelMix,
-    "rwkv4_time_mix": RwkvTimeMix,
-    "short_conv": ShortConv,
-    "ffn": FeedForward,
-    "moe": MixtureOfExperts,
-    "custom": Custom,
-    "xl_attention": XlAttention,
-}
 
 
 def layers_of(part: Spec, n_layers: int) -> list[list[Place]]:
@@ -62,12 +32,11 @@ def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int
     if rank := spec.get("input_gate"):
         inner = {k: v for k, v in spec.items() if k != "input_gate"}
         return GatedInput(block(inner, width, table, source), width, rank)
-    if spec["kind"] == "cross_attention":
-        return CrossAttention(spec, width, source or width)
-    if spec["kind"] == "attention":
-        return Attention(spec, width, table)
-    found: nn.Module = KINDS[spec["kind"]](spec, width)
-    return Kept(spec, width, found) if spec.get("keep") and spec["kind"] != "ffn" else found
+    kind = spec["kind"]
+    of_the_stack = {"attention": {"bias_table": table}, "cross_attention": {"d_source": source or width}}
+    found: nn.Module = block_class(kind)(spec, width, **of_the_stack.get(kind, {}))
+    chooses = kind in ("attention", "ffn", "cross_attention")  # its tokens itself
+    return Kept(spec, width, found) if spec.get("keep") and not chooses else found
 
 
 class SharedSet(nn.Module):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .parts import Norm, Step, linear, matrix
+from .parts import Norm, Spec, Step, linear, matrix
 from .stacks import Stack
-
-Spec = dict[str, Any]
 
 
 class Projector(nn.Module):

@@ -7,12 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .parts import Span, Step, attend, heads, linear, stack
-
-Spec = dict[str, Any]
+from costmodel.verify.reference.parts import Block, Span, Spec, Step, attend, heads, linear, stack
 
 
-class MixtureOfAttention(nn.Module):
+class MixtureOfAttention(Block):
     """Experts of a query and an output projection over shared keys and values (arXiv:2306.04640)."""
 
     def __init__(self, spec: Spec, width: int) -> None:

@@ -8,12 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .parts import Step, heads, linear, merged, tally
-
-Spec = dict[str, Any]
+from costmodel.verify.reference.parts import Block, Spec, Step, heads, linear, merged, tally
 
 
-class XlAttention(nn.Module):
+class XlAttention(Block):
     """Scores by content and by distance (arXiv:1901.02860, section 3.3), without its feed-forward."""
 
     def __init__(self, spec: Spec, width: int) -> None:

@@ -7,12 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .parts import Norm, Span, Step, attend, heads, linear, merged
-
-Spec = dict[str, Any]
+from costmodel.verify.reference.parts import Block, Norm, Span, Spec, Step, attend, heads, linear, merged
 
 
-class DifferentialAttention(nn.Module):
+class DifferentialAttention(Block):
     """Two softmaxes a pair of heads, one subtracted from the other (arXiv:2410.05258, section 2.1)."""
 
     def __init__(self, spec: Spec, width: int) -> None:

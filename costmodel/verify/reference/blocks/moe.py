@@ -1,4 +1,4 @@
-"""Feed-forward networks, mixtures of experts, declared blocks."""
+"""A mixture of experts: a router picks a few of many networks for every token."""
 
 from __future__ import annotations
 
@@ -10,62 +10,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .parts import Norm, Span, Step, linear, matrix, silu, stack
+from costmodel.verify.reference.parts import Block, Norm, Spec, Step, linear, silu, stack
 
-Spec = dict[str, Any]
-
-
-class FeedForward(nn.Module):
-    """Two matrices, or three (arXiv:2002.05202)."""
-
-    def __init__(self, spec: Spec, width: int, d_ff: int | None = None) -> None:
-        super().__init__()
-        inner, bias = d_ff or spec["d_ff"], spec.get("bias", False)
-
-        def has(name: str) -> bool:
-            return bias is True or (bias is not False and name in bias)
-
-        self.gate = linear(width, inner, has("gate")) if spec.get("gated", True) else None
-        self.up, self.down = linear(width, inner, has("up")), linear(inner, width, has("down"))
-        norm = spec.get("inner_norm")
-        self.norm = Norm("layer" if norm == "layer" else "rms", inner) if norm else None
-        if spec.get("scalars"):
-            self.scalars = nn.Parameter(torch.ones(spec["scalars"]))
-        if rank := spec.get("input_scale"):
-            self.scale = nn.Sequential(linear(width, rank), nn.GELU(), linear(rank, width))
-        if spec.get("output_scale"):
-            self.output_scale = nn.Parameter(torch.ones(1))
-
-        if keep := spec.get("keep"):
-            self.keep = Fraction(keep)
-            for parameter in self.parameters():
-                parameter.keep = self.keep
-        if spec.get("keep_router"):
-            self.keep_router = linear(width, 1)
-
-    def forward(self, x: Tensor, _step: Step, _key: Any, adapter: nn.Module | None = None) -> Tensor:
-        """Apply both layers; an adapter adds to gate and up together. ``keep``: to some tokens."""
-        if not hasattr(self, "keep"):
-            return self._network(x, adapter)
-        flat = x.flatten(0, 1)
-        score = self.keep_router(flat)[:, 0] if hasattr(self, "keep_router") else flat.sum(-1)
-        chosen = score.topk(math.ceil(len(flat) * self.keep)).indices
-        return torch.zeros_like(flat).index_copy(0, chosen, self._network(flat[chosen], None)).reshape(x.shape)
-
-    def _network(self, x: Tensor, adapter: nn.Module | None) -> Tensor:
-        if hasattr(self, "scale"):
-            shared = torch.linspace(-1, 1, x.shape[-1], dtype=x.dtype)[None]  # of the step: a delay, a time
-            x = x * (1 + self.scale(shared))
-        added = adapter(x).split(self.up.out_features, -1) if adapter is not None else ()
-        up = self.up(x) + (added[-1] if added else 0)
-        up = silu(up) if self.gate is None else up * silu(self.gate(x) + (added[0] if added else 0))
-        if hasattr(self, "scalars"):
-            up = up * self.scalars.mean()
-        down = self.down(up if self.norm is None else self.norm(up))
-        return down * self.output_scale if hasattr(self, "output_scale") else down
+from .ffn import FeedForward
 
 
-class MixtureOfExperts(nn.Module):
+class MixtureOfExperts(Block):
     """Routed experts, stacked; every row of work is one token in one expert."""
 
     def __init__(self, spec: Spec, width: int) -> None:
@@ -222,39 +172,3 @@ class MixtureOfExperts(nn.Module):
         else:
             columns = sum(w.shape[1] for w in self.into.values()) + self.down.shape[2]
             step.dropped += 2 * (useful - slots) * columns * inner.shape[-1]
-
-
-class Custom(nn.Module):
-    """Declared weights; work of the declared size: products of the right number of terms."""
-
-    def __init__(self, spec: Spec, _width: int) -> None:
-        super().__init__()
-        self.spec, self.span = spec, Span({"window": spec.get("window")})
-        active = spec.get("active", {})
-        self.stacks = nn.ParameterDict({n: stack(*s) for n, s in spec.get("weights", {}).items() if n in active})
-        self.whole = nn.ParameterDict({n: matrix(*s) for n, s in spec.get("weights", {}).items() if n not in active})
-
-    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
-        """Do the declared work on every token and on every pair."""
-        slot, batch = step.cache.slot(key), len(x)
-        gain = torch.ones(())
-        for name, slices in self.stacks.items():
-            gain = gain + slices[: self.spec["active"][name]].sum()
-        ones = x.new_ones(batch * step.new, 1, max(1, self.spec.get("flops_per_token", 0) // 2))
-        if self.spec.get("flops_per_token"):
-            torch.bmm(ones, ones.transpose(1, 2))
-        fresh = {}
-        if width := self.spec.get("cache_per_token"):
-            fresh["cache"] = x.new_zeros(batch, step.new, width)
-        _, positions = self.span.extend(step, slot, fresh)
-        if per_pair := self.spec.get("flops_per_pair"):
-            mask = self.span.mask(step.positions, positions)
-            terms = x.new_ones(batch * mask.numel(), 1, per_pair // 2)
-            torch.bmm(terms, terms.transpose(1, 2))
-            step.executed_pairs += batch * mask.numel() * per_pair
-            step.full_pairs += batch * mask.numel() * per_pair
-            step.useful_pairs += batch * int(mask.sum()) * per_pair
-        if size := self.spec.get("state"):
-            model = self.spec.get("state_dtype") == "model"
-            slot["state"] = torch.zeros(batch, size, dtype=x.dtype if model else torch.float32)
-        return x * gain.to(x.dtype) + 1  # not only a factor, which a norm behind it would take away

@@ -8,9 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged, tally
-
-Spec = dict[str, Any]
+from costmodel.verify.reference.parts import Block, Norm, Span, Spec, Step, attend, heads, linear, matrix, merged, tally
 
 
 class Compressor(nn.Module):
@@ -46,7 +44,7 @@ class Compressor(nn.Module):
         return entries
 
 
-class CompressedAttention(nn.Module):
+class CompressedAttention(Block):
     """DeepSeek-V4's CSA and HCA: a raw window and compressed entries, in one softmax."""
 
     def __init__(self, spec: Spec, width: int) -> None:

@@ -9,63 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .indexers import BlockIndexer
-from .parts import Norm, Span, Step, attend, conv, heads, linear, matrix, merged
-from .pooled import make_indexer
-
-Spec = dict[str, Any]
-
-
-def head_norm(spec: Any, n_heads: int, width: int) -> Norm | None:
-    """Return the norm on queries or keys that a spec asks for."""
-    if spec is None:
-        return None
-    spec = {"shape": spec} if isinstance(spec, str) else spec
-    kind, bias = spec.get("kind", "rms"), spec.get("bias", False)
-    if spec["shape"] == "l2":
-        return Norm("none", width)
-    if spec["shape"] == "full":
-        return Norm(kind, n_heads * width, bias=bias)
-    return Norm(kind, width, bias=bias, shape=(n_heads, 1, width) if spec["shape"] == "heads" else (width,))
+from costmodel.verify.reference.head_norm import apply_norm, head_norm
+from costmodel.verify.reference.indexers import BlockIndexer
+from costmodel.verify.reference.parts import Block, Norm, Span, Spec, Step, attend, conv, heads, linear, matrix, merged
+from costmodel.verify.reference.pooled import make_indexer
+from costmodel.verify.reference.relative_logits import RelativeLogits
 
 
-def apply_norm(norm: Norm | None, x: Tensor) -> Tensor:
-    """Normalise x (B, heads, S, width), over all heads together where the norm is that wide."""
-    if norm is None:
-        return x
-    if norm.width != x.shape[-1]:
-        return heads(norm(merged(x)), x.shape[1])
-    return norm(x)
-
-
-class RelativeLogits(nn.Module):
-    """A bias by distance that a query mixes from learned profiles (transformers' inkling)."""
-
-    def __init__(self, spec: Spec, width: int, n_heads: int) -> None:
-        super().__init__()
-        self.n, self.clip = n_heads, spec.get("clip", False)
-        self.mix, self.profiles = linear(width, n_heads * spec["width"]), matrix(spec["extent"], spec["width"])
-        if self.clip:
-            self.scale = nn.Parameter(torch.ones(n_heads, 1, spec["width"]))
-
-    def forward(self, x: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
-        """Return what is added to the scores: (B, heads, queries, keys)."""
-        mix = heads(self.mix(x), self.n)
-        if self.clip:
-            mix = clipped(mix * self.scale)
-        all_of_them = mix @ self.profiles.T
-        distance = (queries[:, None] - keys[None, :]).expand(*all_of_them.shape[:2], -1, -1)
-        extent = len(self.profiles)
-        found = all_of_them.gather(-1, distance.clamp(0, extent - 1))
-        return found.masked_fill((distance < 0) | (distance >= extent), 0)
-
-
-def clipped(x: Tensor, longest: float = 8.0) -> Tensor:
-    """Return vectors of which none is longer."""
-    return x * (longest / (x.norm(dim=-1, keepdim=True) + 1e-6)).clamp(max=1)
-
-
-class Attention(nn.Module):
+class Attention(Block):
     """Multi-head, grouped and multi-query attention (arXiv:1706.03762, arXiv:2305.13245)."""
 
     def __init__(self, spec: Spec, width: int, bias_table: nn.Parameter | None = None) -> None:
@@ -192,34 +143,3 @@ class Attention(nn.Module):
         found = seen["k"].transpose(1, 2), seen.get("v", seen["k"]).transpose(1, 2), positions
         step.shared[key[-1]] = found
         return found
-
-
-class CrossAttention(nn.Module):
-    """Queries of the decoder, keys and values of the source (arXiv:1706.03762, section 3.2.3)."""
-
-    def __init__(self, spec: Spec, width: int, d_source: int) -> None:
-        super().__init__()
-        self.n, self.k = spec["n_heads"], spec["head_dim"]
-        self.g, self.v = spec.get("n_kv_heads") or self.n, spec.get("v_head_dim") or self.k
-        biased = spec.get("bias", [])
-        self.q = linear(width, self.n * self.k, "q" in biased)
-        self.to_k = linear(d_source, self.g * self.k, "k" in biased)
-        self.to_v = linear(d_source, self.g * self.v, "v" in biased)
-        self.o = linear(self.n * self.v, width, "o" in biased)
-        self.q_norm = head_norm(spec.get("qk_norm"), self.n, self.k)
-        self.k_norm = head_norm(spec.get("qk_norm"), self.g, self.k)
-        if spec.get("gate"):
-            self.gate = nn.Parameter(torch.ones(1))
-
-    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
-        """Attend to all of the source; only its new tokens are projected."""
-        q = apply_norm(self.q_norm, heads(self.q(x), self.n))
-        slot = step.cache.slot(key)
-        if step.source is not None:
-            k = apply_norm(self.k_norm, heads(self.to_k(step.source), self.g))
-            v = heads(self.to_v(step.source), self.g)
-            slot["k"] = torch.cat([slot["k"], k], 2) if "k" in slot else k
-            slot["v"] = torch.cat([slot["v"], v], 2) if "v" in slot else v
-        mask = torch.ones(step.new, slot["k"].shape[2], dtype=torch.bool)
-        out = self.o(merged(attend(step, q, slot["k"], slot["v"], mask)))
-        return out * torch.tanh(self.gate) if hasattr(self, "gate") else out

@@ -8,9 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .parts import Span, Step, attend, conv, linear, matrix, merged
-
-Spec = dict[str, Any]
+from costmodel.verify.reference.parts import Block, Span, Spec, Step, attend, conv, linear, matrix, merged
 
 
 def within_heads(weight: Tensor, bias: Tensor, x: Tensor, slot: dict[str, Tensor], name: str) -> Tensor:
@@ -24,7 +22,7 @@ def within_heads(weight: Tensor, bias: Tensor, x: Tensor, slot: dict[str, Tensor
     return F.conv1d(seen, weight, bias, groups=channels // per_head).transpose(1, 2)
 
 
-class ConvolvedAttention(nn.Module):
+class ConvolvedAttention(Block):
     """Two convolutions of queries and keys, means of both, values that are half a token late."""
 
     def __init__(self, spec: Spec, width: int) -> None:

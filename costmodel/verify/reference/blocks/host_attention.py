@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .attention import apply_norm, head_norm
-from .parts import Step, attend, heads, linear, merged
-
-Spec = dict[str, Any]
+from costmodel.verify.reference.head_norm import apply_norm, head_norm
+from costmodel.verify.reference.parts import Block, Spec, Step, attend, heads, linear, merged
 
 
-class HostAttention(nn.Module):
+class HostAttention(Block):
     """Queries of this model, keys and values of its host: those of the tokens before the step."""
 
     def __init__(self, spec: Spec, width: int) -> None:

@@ -8,14 +8,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .indexers import PositionScale
-from .parts import Norm, Span, Step, attend, heads, linear, matrix, merged
-from .pooled import make_indexer
-
-Spec = dict[str, Any]
+from costmodel.verify.reference.indexers import PositionScale
+from costmodel.verify.reference.parts import Block, Norm, Span, Spec, Step, attend, heads, linear, matrix, merged
+from costmodel.verify.reference.pooled import make_indexer
 
 
-class LatentAttention(nn.Module):
+class LatentAttention(Block):
     """MLA (arXiv:2405.04434, section 2.1), absorbed or expanded."""
 
     def __init__(self, spec: Spec, width: int) -> None:
