@@ -300,4 +300,5 @@ class Architecture(Entry):
             yield from feature.further(stack.site(load, load.new_tokens, load.cached_tokens, path, mtp.depth, "mtp"))
         shared = replace(at, stored=0, tokens=head_rows(load))  # the model's own head
         width = yield from narrowed(self, shared.sub("head"))
-        yield shared.project("head", d_in=width, head=head_columns(self))
+        biased, columns = bool(self.head and self.head.bias), head_columns(self)
+        yield shared.project("head", d_in=width, bias=biased, role="head", split="out", units=columns, head=columns)

@@ -316,6 +316,15 @@ def test_further_predictions_by_hand() -> None:
     }
 
 
+def test_the_head_of_further_predictions_is_read_as_the_model_s_own_is() -> None:
+    found = model(mtp={"depth": 1, "ffn": "mlp"}, head={"bias": True})
+    (own,) = [op for op in found.lower(TWO) if op.path == "lm_head"]
+    (further,) = [op for op in found.lower_component("mtp", TWO) if op.path == "mtp.head"]
+    read = [[(w.shape, w.role, w.split, w.units) for w in op.weights] for op in (own, further)]
+    assert read[0] == read[1] == [((16, 10), "head", "out", 16), ((16,), "head", "out", 16)]
+    assert [w.stored for w in further.weights] == [0, 0]
+
+
 def test_further_predictions_pass_through_the_same_streams() -> None:
     found = model(mtp={"depth": 2, "ffn": "mlp"}, hyper_connections={"n_streams": 2, "kind": "hc"})
     plain = model(mtp={"depth": 2, "ffn": "mlp"})

@@ -281,7 +281,9 @@ class Attention(Block):
 
     def _attend(self, at: Site, own: bool) -> Op:
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
-        width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
+        source = at.blocks.get(self.kv_from) if self.kv_from else None  # which says what is kept
+        kept = source if isinstance(source, Attention) else self
+        width = k if kept.kv == "tied" and kept.kv_copies == 1 else k + v
         cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
         attention, indexer = at.load.attention, self.block_indexer or self.indexer
         if indexer is not None:

@@ -2,7 +2,7 @@
 
 Parameters and active parameters (by gradient), buffers apart; steps of prefill, chunked prefill and
 decode in every way that latent attention has: FLOPs with causal and full attention, what is kept,
-the matrix products of projections with their operands; towers and further-token layers.
+the bytes that products and attention move; towers and further-token layers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from random import Random
 from typing import Any
@@ -20,15 +20,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from costmodel import figures
 from costmodel.architecture import Architecture
-from costmodel.sizes import Size
-from costmodel.verify.reference.model import Mtp, Reference
+from costmodel.ops import Op
+from costmodel.verify.beside import compare_mtp, compare_towers
+from costmodel.verify.equality import Equality, integer, said
+from costmodel.verify.reference.model import Reference
 from costmodel.verify.reference.parts import Cache, Step
-from costmodel.verify.reference.towers import Tower
-from costmodel.verify.terms import Terms, flops_terms, kept_terms, parameter_terms
+from costmodel.verify.terms import flops_terms, kept_terms, parameter_terms
+from costmodel.verify.traffic import Products, bytes_moved
 from costmodel.workload import Workload
 
 # Kinds whose kernels execute chunks, where the reference goes token by token.
 CHUNKED = {"mamba2", "gated_deltanet", "kda", "lightning", "mlstm"}
+# Kinds with scores by content and by distance, of which there are others than keys: no one call of q, k and v.
+WITHOUT_CALL = {"xl_attention"}
 
 
 def version() -> str:
@@ -41,28 +45,6 @@ def on_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@dataclass(frozen=True)
-class Equality:
-    """One figure, both ways. ``terms`` are those that differ, where the figure does."""
-
-    figure: str
-    at: str
-    archcalc: int
-    reference: int
-    terms: Terms = ()
-
-    @property
-    def equal(self) -> bool:
-        """Say whether both are the same integer."""
-        return self.archcalc == self.reference
-
-    def __str__(self) -> str:
-        at = f" {self.at}" if self.at else ""
-        difference = self.archcalc - self.reference
-        said = f"{self.figure}{at}: archcalc {self.archcalc}, reference {self.reference}, difference {difference}"
-        return "\n".join([said, *(f"  {term}" for term in self.terms)])
-
-
 class Comparison:
     """The equalities of one spec, small enough to run. The same ``seed`` runs the same steps."""
 
@@ -73,6 +55,7 @@ class Comparison:
         self.model = Reference(spec)
         blocks = list(spec["blocks"].values())
         self.kinds = {block["kind"] for block in blocks}
+        self.without_call = [name for name, block in spec["blocks"].items() if block["kind"] in WITHOUT_CALL]
         shares = [Fraction(block["keep"]).denominator for block in blocks if "keep" in block]
         by_sequence = [b["keep"] for b in blocks if "keep" in b and b["kind"] not in ("ffn", "moe")]
         # Whole numbers of kept tokens, in every sequence and in the batch.
@@ -88,9 +71,9 @@ class Comparison:
         for lengths in ([first], [second, self.random.randint(2, 4), 1]):
             yield from self._chain([length * self.unit for length in lengths])
         if "mtp" in self.spec:
-            yield from self._mtp()
+            yield from compare_mtp(self)
         if "components" in self.spec:
-            yield from self._towers()
+            yield from compare_towers(self)
 
     def _params(self) -> Iterator[Equality]:
         """Compare total and active parameters: those that a token has a gradient of, and lookups."""
@@ -147,7 +130,7 @@ class Comparison:
             for attention, *totals in zip(("full", "causal"), absorbed, found[i, "expanded"][1], strict=True):
                 chosen = replace(load, mla="auto", attention=attention)  # type: ignore[arg-type]
                 ours = figures.flops(self.architecture.lower(chosen)).forward
-                yield Equality("flops.forward", f"the cheapest way, {_said(load)}", _int(ours), min(totals))
+                yield Equality("flops.forward", f"the cheapest way, {said(load)}", integer(ours), min(totals))
 
     def _step(
         self, cache: Cache, new: int, way: str, source: int, *, last: bool
@@ -164,103 +147,52 @@ class Comparison:
             mla=way,  # type: ignore[arg-type]
         )
         totals = []
-        flops, by_module, step = self._forward(cache, new, way, source, last=last)
+        flops, by_module, step, seen = self._forward(cache, new, way, source, last=last)
         for attention, theirs in (("full", step.full_pairs), ("causal", step.useful_pairs)):
             ops = self.architecture.lower(replace(load, attention=attention))  # type: ignore[arg-type]
-            ours, at = figures.flops(ops), f"{_said(load)}, {attention}"
-            yield Equality("flops.attention", at, _int(ours.attention), math.floor(theirs))
+            ours, at = figures.flops(ops), f"{said(load)}, {attention}"
+            yield Equality("flops.attention", at, integer(ours.attention), math.floor(theirs))
             totals.append(flops - step.executed_pairs + math.floor(theirs))
             same = ours.forward == totals[-1]
             terms = () if same or attention != "full" else flops_terms(ops, by_module)
-            yield Equality("flops.forward", at, _int(ours.forward), totals[-1], terms)
-        yield from self._kept(figures.cache(ops), cache, _said(load))
+            yield Equality("flops.forward", at, integer(ours.forward), totals[-1], terms)
+        yield from self.kept(figures.cache(ops), cache, said(load))
+        yield from self.moved(ops, seen, step, said(load))
         return load, totals
 
-    def _kept(self, ours: figures.Cache, cache: Cache, at: str) -> Iterator[Equality]:
+    def kept(self, ours: figures.Cache, cache: Cache, at: str) -> Iterator[Equality]:
         """Compare the cache, the batch's."""
         tensors, states = cache.tensors(), cache.tensors(("state", "conv"))
         values = sum(t.numel() for t in tensors)
         terms = () if values == ours.values * self.batch else kept_terms(ours, cache, self.batch)
-        yield Equality("cache.values", at, _int(ours.values) * self.batch, values, terms)
-        yield Equality("cache.bytes", at, _int(ours.bytes) * self.batch, _bytes(tensors))
-        yield Equality("cache.state_bytes", at, _int(ours.state_bytes) * self.batch, _bytes(states))
+        yield Equality("cache.values", at, integer(ours.values) * self.batch, values, terms)
+        yield Equality("cache.bytes", at, integer(ours.bytes) * self.batch, _bytes(tensors))
+        yield Equality("cache.state_bytes", at, integer(ours.state_bytes) * self.batch, _bytes(states))
+
+    def moved(self, ops: list[Op], seen: Products, step: Step, at: str, batch: int | None = None) -> Iterator[Equality]:
+        """Compare the bytes that products and attention move."""
+        return bytes_moved(ops, batch or self.batch, seen, step.log, at, self.without_call)
 
     def _forward(
         self, cache: Cache, new: int, way: str, source: int, *, last: bool = False, padded: bool = False
-    ) -> tuple[int, Counter[str], Step]:
-        """Run the model; return the FLOPs that torch counts, in all and by module."""
+    ) -> tuple[int, Counter[str], Step, Products]:
+        """Run the model; return the FLOPs that torch counts, in all and by module, and the products it sees."""
         step = Step(cache, new, cache.length, way, padded=padded, last_only=last)
         tokens = torch.randint(self.spec["vocab_size"], (self.batch, new))
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter, Products(self.model) as seen:
             self.model(tokens, step, self._some_source(self.batch, source))
         by_module = Counter({name: sum(found.values()) for name, found in counter.get_flop_counts().items()})
-        return int(counter.get_total_flops()), by_module, step
+        return int(counter.get_total_flops()), by_module, step, seen
 
     def _padded(self, new: int, way: str) -> Equality:
         """Compare what is executed where experts have a fixed capacity."""
-        flops, _, step = self._forward(Cache(), new, way, self.source, padded=True)
+        flops, _, step, _ = self._forward(Cache(), new, way, self.source, padded=True)
         load = Workload(batch=self.batch, new_tokens=new, source_new=self.source, mla=way, attention="full")  # type: ignore[arg-type]
         theirs = flops - step.executed_pairs + math.floor(step.full_pairs) - step.dropped
         return Equality(
-            "flops.executed", _said(load), _int(figures.flops(self.architecture.lower(load)).executed), theirs
+            "flops.executed", said(load), integer(figures.flops(self.architecture.lower(load)).executed), theirs
         )
-
-    def _towers(self) -> Iterator[Equality]:
-        """Compare every tower and its projector."""
-        for name, spec in self.spec["components"].items():
-            module = Tower(spec, self.spec["d_model"])
-            ours = figures.params(self.architecture, [name]).total - figures.params(self.architecture).total
-            yield Equality(f"params of {name}", "", ours, sum(p.numel() for p in module.parameters()))
-            module.to(torch.bfloat16)
-            images, size = self.random.randint(1, 3), spec["image_size"]
-            shape = (images, spec.get("channels", 3), spec.get("frames", 1), size, size)
-            pixels = torch.randn(*shape, dtype=torch.bfloat16)
-            step = Step(Cache(), 0, 0)
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                module(pixels, step)
-            ops = self.architecture.lower_component(name, Workload(images=images, attention="full"))
-            found, at = figures.flops(ops), f"{images} images"
-            yield Equality(f"flops of {name}", at, _int(found.forward), int(counter.get_total_flops()))
-            yield Equality(f"flops.attention of {name}", at, _int(found.attention), step.executed_pairs)
-            seen = figures.flops(self.architecture.lower_component(name, Workload(images=images)))
-            yield Equality(f"flops.attention of {name}", f"{at}, causal", _int(seen.attention), step.useful_pairs)
-
-    def _mtp(self) -> Iterator[Equality]:
-        """Compare the layers that predict further tokens."""
-        module = Mtp(self.spec, self.model)
-        ours = figures.params(self.architecture, ["mtp"]).total - figures.params(self.architecture).total
-        yield Equality("params of mtp", "", ours, sum(p.numel() for p in module.parameters()))
-        module.to(torch.bfloat16)
-        cache, width = Cache(), self.spec["d_model"]
-        for new in (self.unit * self.random.randint(1, 6), self.unit):
-            step = Step(cache, new, cache.length)
-            hidden, embedded = (torch.randn(self.batch, new, width, dtype=torch.bfloat16) for _ in range(2))
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                module(hidden, embedded, step)
-            load = Workload(
-                batch=self.batch, new_tokens=new, cached_tokens=cache.length, mla="expanded", attention="full"
-            )
-            ops = self.architecture.lower_component("mtp", load)
-            theirs = int(counter.get_total_flops()) - step.executed_pairs + math.floor(step.full_pairs)
-            yield Equality("flops of mtp", _said(load), _int(figures.flops(ops).forward), theirs)
-            cache.length += new
-            yield from self._kept(figures.cache(ops), cache, f"mtp, {_said(load)}")
 
 
 def _bytes(tensors: list[torch.Tensor]) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
-
-
-def _int(size: Size) -> int:
-    """Return a figure as the whole number that it is."""
-    whole: int = figures.whole(size)
-    return whole
-
-
-def _said(load: Workload) -> str:
-    """Return a step in words: ``batch 2, 8 new after 4, absorbed``."""
-    source = (
-        f", source {load.source_new} new after {load.source_cached}" if load.source_new or load.source_cached else ""
-    )
-    last = ", last logits" if load.logits == "last" else ""
-    return f"batch {load.batch}, {load.new_tokens} new after {load.cached_tokens}{source}, {load.mla}{last}"

@@ -263,6 +263,14 @@ def test_two_copies_of_tied_keys_unless_told_otherwise() -> None:
     assert len(refused(tied | {"kv_copies": 3})) == 1
 
 
+@pytest.mark.parametrize(("copies", "values"), [(1, 6), (2, 12)])
+def test_a_reader_of_tied_keys_reads_what_their_owner_keeps(copies: int, values: int) -> None:
+    tied = PLAIN | {"kv": "tied", "v_head_dim": None, "kv_copies": copies}
+    reader = PLAIN | {"kv_from": "own", "v_head_dim": None}
+    # 2 heads of 3 values, once or twice; the reader stores nothing.
+    assert state(block(reader, {"own": tied}))[4:] == (0, values)
+
+
 def test_layers_and_loops_multiply() -> None:
     once = of(spec(blocks={"it": PLAIN}, mixer="it").lower(Workload(new_tokens=2)), "layers.it")
     many = spec(blocks={"it": PLAIN}, mixer="it", n_layers=3, loops=5).lower(Workload(new_tokens=2))

@@ -299,6 +299,7 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
     cross |= d.maybe("gate", "tanh", 0.3) | ({"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {})
     if d.chance(0.2):
         spec["d_source"] = spec.pop("encoder").get("d_model") or spec["d_model"]
+        cross |= {"d_source": spec["d_source"]} if "d_source" in cross else {}
         del spec["blocks"]["enc"]
     spec["blocks"]["to-source"] = cross
     mixers.append("to-source")

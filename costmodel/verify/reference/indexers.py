@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from .parts import Norm, Span, Spec, Step, heads, linear, tally
+from .parts import Norm, Span, Spec, Step, heads, linear, shared_product, tally
 
 
 class PositionScale(nn.Module):
@@ -50,7 +50,7 @@ class Indexer(nn.Module):
         span = Span({})
         both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
         causal = span.mask(step.positions, positions)
-        scores = F.relu(q @ both["index"][:, None].transpose(-1, -2))
+        scores = F.relu(shared_product(q, both["index"][:, None].mT))
         weighted = (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
         tally(step, len(x), self.n, causal, self.e + 1, causal.numel())
         weighted = weighted.float().masked_fill(~causal, -torch.inf)
@@ -72,7 +72,7 @@ class BlockIndexer(nn.Module):
         q, span = self.q_norm(heads(self.q(x), self.n)), Span({})
         both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
         causal = span.mask(step.positions, positions)
-        scores = (q @ both["index"][:, None].transpose(-1, -2)).amax(1).masked_fill(~causal, -torch.inf)
+        scores = (shared_product(q, both["index"][:, None].mT)).amax(1).masked_fill(~causal, -torch.inf)
         tally(step, len(x), self.n, causal, self.e, causal.numel())
         of = positions // self.block
         blocks = torch.stack([scores[..., of == b].amax(-1) for b in range(int(of[-1]) + 1)], -1)

@@ -45,7 +45,7 @@ class Kept(nn.Module):
         past = math.floor(self.keep * step.past)
         entered = [math.floor(self.keep * (step.past + t)) for t in range(step.new + 1)]
         inside = torch.tensor([t for t in range(step.new) if entered[t + 1] > entered[t]], dtype=torch.long)
-        inner = Step(step.cache, len(inside), past, step.mla, step.padded, loop=step.loop)
+        inner = Step(step.cache, len(inside), past, step.mla, step.padded, loop=step.loop, log=step.log)
         out = torch.zeros_like(x)
         out[:, inside] = self.inner(x[:, inside], inner, key)
         step.executed_pairs += inner.executed_pairs

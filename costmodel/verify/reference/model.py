@@ -71,7 +71,7 @@ class Reference(nn.Module):
         self.encoder_positions = nn.ParameterList(matrix(n, width) for n in rows)
         self.encoder_input = SourceInput(encoder["input"]) if encoder.get("input") else None
         rows = own.get("rows") or len(self.table) // self.tables
-        self.encoder_table = matrix(rows, width) if own.get("table") else None
+        self.encoder_table: Any = matrix(rows, width) if own.get("table") else None
         self.encoder_project = None
         if encoder.get("project"):
             self.encoder_project = linear(width, self.spec["d_model"], encoder.get("project_bias", False))
@@ -85,14 +85,15 @@ class Reference(nn.Module):
             return self.encoder_input.some(batch, tokens).to(self.table.dtype)
         return torch.randint(self.spec["vocab_size"], (batch, tokens))
 
-    def _embed_source(self, tokens: Tensor) -> Tensor:
-        """Return the encoder's input: the decoder's embedding, or what the encoder has for its own."""
+    def _embed_source(self, source: Tensor, looked_up: Tensor | None) -> Tensor:
+        """Return the encoder's input: rows of the decoder's table, or what the encoder has for its own."""
         own = self.spec["encoder"].get("embedding") is not None
-        table = self.encoder_table
-        if self.encoder_input is not None:
-            x, own = self.encoder_input(tokens), True
+        if looked_up is not None:
+            x = looked_up
+        elif self.encoder_input is not None:
+            x, own = self.encoder_input(source), True
         else:
-            x = self._look_up(tokens, text=True) if table is None else table[tokens % len(table)]
+            x = self.encoder_table[source % len(self.encoder_table)]
         for rows in self.encoder_positions:
             x = x + rows[torch.arange(x.shape[1]) % len(rows)]
         norm = self.encoder_norm if own else self.norm
@@ -123,12 +124,20 @@ class Reference(nn.Module):
             x = x + table[(tokens + 1) % len(table)]
         if self.types is not None:
             x = x + self.types[tokens % len(self.types)]
-        return x if self.up is None or self.narrow else self.up(x)
+        return x
 
-    def _embed(self, tokens: Tensor, first: int) -> Tensor:
-        x = self._look_up(tokens)
+    def _rows(self, tokens: Tensor, source: Tensor | None) -> list[Tensor]:
+        """Return the rows of the tokens, and of a source that has no table of its own, at the model's width."""
+        rows = [self._look_up(tokens)]
+        if source is not None and "encoder" in self.spec and self.encoder_input is None and self.encoder_table is None:
+            rows.append(self._look_up(source, text=True))
+        if self.up is None or self.narrow:
+            return rows
+        return list(self.up(torch.cat(rows, 1)).split([x.shape[1] for x in rows], 1))
+
+    def _embed(self, x: Tensor, first: int) -> Tensor:
         if self.positions is not None:
-            at = torch.arange(first, first + tokens.shape[1]) % len(self.positions)
+            at = torch.arange(first, first + x.shape[1]) % len(self.positions)
             x = x + self.positions[at]
         x = x if self.norm is None else self.norm(x)
         return self.up(x) if self.narrow and self.up is not None else x
@@ -143,17 +152,20 @@ class Reference(nn.Module):
             x = self.down(x)
         if self.dense_norm is not None:
             x = self.dense_norm(torch.nn.functional.gelu(x))
-        out = x @ self.head[: self.columns].T
-        return out if self.head_bias is None else out + self.head_bias
+        rows = torch.nn.functional.linear(x.flatten(0, 1), self.head[: self.columns], self.head_bias)
+        return rows.unflatten(0, x.shape[:2])
 
     def forward(self, tokens: Tensor, step: Step, source: Tensor | None = None) -> Tensor:
         """Run one step on ``tokens`` (B, S) and, where given, new source tokens."""
         cache = step.cache
+        embedded, *of_source = self._rows(tokens, source)
         if source is not None and self.spec.get("d_source"):
             step.source = source
         elif source is not None:
-            read = self._embed_source(source)
-            inner = Step(Cache(), read.shape[1], 0, step.mla, step.padded, sticky=step.sticky, router=step.router)
+            read = self._embed_source(source, of_source[0] if of_source else None)
+            inner = Step(
+                Cache(), read.shape[1], 0, step.mla, step.padded, log=step.log, sticky=step.sticky, router=step.router
+            )
             x = self.encoder(read, inner)
             x = x if self.encoder_final is None else self.encoder_final(x)
             step.source = x if self.encoder_project is None else self.encoder_project(x)
@@ -161,7 +173,7 @@ class Reference(nn.Module):
             step.full_pairs += inner.full_pairs
             step.useful_pairs += inner.useful_pairs
             step.dropped += inner.dropped
-        step.x0 = self._embed(tokens, step.past)
+        step.x0 = self._embed(embedded, step.past)
         x = self.stack(step.x0, step, tokens, self.spec.get("loops", 1))
         if step.last_only:
             x = x[:, -1:]

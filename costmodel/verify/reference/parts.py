@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -32,6 +34,41 @@ class Cache:
 
 
 @dataclass
+class Log:
+    """What was read in a step, besides weights: told by the modules, where a product does not show it."""
+
+    routed: dict[str, list[Counter[int]]] = field(default_factory=dict)  # block -> rows of each expert, a call
+    attended: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # block, bytes read and written
+    picked: set[str] = field(default_factory=set)  # blocks in which every query has keys of its own
+
+    def route(self, key: Any, expert: Tensor) -> None:
+        """Remember which experts a block sends its rows to."""
+        rows = Counter(expert.flatten().tolist())
+        self.routed.setdefault(place_of(key), []).append(rows)
+
+    def read(self, key: Any, *kept: Tensor) -> None:
+        """Remember that what is kept was read to make keys and values of it."""
+        self.attended[place_of(key), sum(tensor.nbytes for tensor in kept), 0] += 1
+
+    def attend(self, key: Any, q: Tensor, k: Tensor, v: Tensor, out: Tensor, *, picked: bool) -> None:
+        """Remember what an attention read and wrote: values that are keys once, picked keys not."""
+        place, read = place_of(key), q.nbytes
+        if not k.shape[2]:
+            return
+        if picked:
+            self.picked.add(place)
+        else:
+            one = k.data_ptr() == v.data_ptr()
+            read += k.nbytes if one else k.nbytes + v.nbytes
+        self.attended[place, read, out.nbytes] += 1
+
+
+def place_of(key: Any) -> str:
+    """Return the names in the key of a place: ``layers.shared.moe``."""
+    return ".".join(part for part in key if isinstance(part, str))
+
+
+@dataclass
 class Step:
     """One forward pass: its choices, what it has of earlier steps, and what it did."""
 
@@ -46,6 +83,7 @@ class Step:
     source_past: int = 0
     loop: int = 0
     shared: dict[str, Any] = field(default_factory=dict)  # block name -> what later blocks read of it
+    log: Log = field(default_factory=lambda: Log())
     executed_pairs: int = 0  # FLOPs of all scores and sums that were computed
     full_pairs: Any = 0  # the same for every query against every resident key: in expectation, under ``keep``
     useful_pairs: Any = 0  # the same for the ones in the masks
@@ -107,13 +145,38 @@ def stack(*shape: int) -> nn.Parameter:
     return weight
 
 
+class Linear(nn.Linear):
+    """A projection of all rows by one product, its bias included."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (..., d_out) of (..., d_in)."""
+        return super().forward(x.flatten(0, -2)).unflatten(0, x.shape[:-1])
+
+
 def linear(d_in: int, d_out: int, bias: bool = False) -> nn.Linear:
     """Return a projection with small random values."""
-    layer = nn.Linear(d_in, d_out, bias=bias)
+    layer = Linear(d_in, d_out, bias=bias)
     nn.init.normal_(layer.weight, std=d_in**-0.5)
     if bias:
         nn.init.normal_(layer.bias, std=0.1)
     return layer
+
+
+def grouped(x: Tensor, weight: Tensor) -> Tensor:
+    """Return a product by group: x (B, g, S, in) and weight (g, in, out) -> (B, g, S, out)."""
+    batch, groups, new, _ = x.shape
+    out = torch.bmm(x.transpose(0, 1).reshape(groups, batch * new, -1), weight)
+    return out.unflatten(1, (batch, new)).transpose(0, 1)
+
+
+def by_expert(rows: Tensor, expert: Tensor, compute: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """Return what ``compute(e, its rows)`` makes of the rows of every expert that has any, in their order.
+
+    rows (N, in), expert (N,): the expert of every row.
+    """
+    places = {e: (expert == e).nonzero()[:, 0] for e in expert.unique().tolist()}
+    made = torch.cat([compute(e, rows[at]) for e, at in places.items()])
+    return torch.zeros_like(made).index_copy(0, torch.cat(list(places.values())), made)
 
 
 def heads(x: Tensor, n: int) -> Tensor:
@@ -182,6 +245,7 @@ class Span:
 
 def attend(
     step: Step,
+    key: Any,
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -192,8 +256,7 @@ def attend(
 ) -> Tensor:
     """Return softmax(q k^T) v for q (B, H, S, k), k (B, G, K, k) and v (B, G, K, v)."""
     batch, n_heads, new, width = q.shape
-    k, v = (t.repeat_interleave(n_heads // t.shape[1], 1) for t in (k, v))
-    scores = q @ k.transpose(-1, -2) / math.sqrt(width)
+    scores = shared_product(q, k.transpose(-1, -2)) / math.sqrt(width)
     tally(step, batch, n_heads, mask, width + v.shape[-1], new * k.shape[2])
     if bias is not None:
         scores = scores + bias
@@ -201,7 +264,17 @@ def attend(
     if sinks is not None:
         scores = torch.cat([scores, sinks[None, :, None, None].expand(batch, -1, new, 1)], -1)
     weights = scores.float().softmax(-1).to(v.dtype)
-    return weights[..., : k.shape[2]] @ v
+    out = shared_product(weights[..., : k.shape[2]], v)
+    step.log.attend(key, q, k, v, out, picked=mask.dim() == 3)
+    return out
+
+
+def shared_product(x: Tensor, shared: Tensor) -> Tensor:
+    """Return x (B, H, S, a) times shared (B, G, a, b): consecutive heads share one, which is read once."""
+    batch, n_heads, new, _ = x.shape
+    groups = shared.shape[1]
+    together = x.reshape(batch, groups, n_heads // groups * new, x.shape[-1]) @ shared
+    return together.reshape(batch, n_heads, new, shared.shape[-1])
 
 
 def tally(step: Step, batch: int, n_heads: int, mask: Tensor, widths: int, pairs: int) -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from .indexers import Indexer
-from .parts import Norm, Spec, Step, heads, linear, tally
+from .parts import Norm, Spec, Step, heads, linear, shared_product, tally
 
 
 class PooledIndexer(nn.Module):
@@ -32,7 +32,7 @@ class PooledIndexer(nn.Module):
         q = heads(self.q(x if self.hidden else latent), self.n)
         entries = self._entries(x, step.cache.slot(key))
         closed = torch.arange(1, entries.shape[1] + 1)[None, :] * self.pool <= step.positions[:, None] + 1
-        scores = F.relu((self.q_norm(q) if self.mean else q) @ entries[:, None].transpose(-1, -2))
+        scores = F.relu(shared_product(self.q_norm(q) if self.mean else q, entries[:, None].mT))
         weighed = scores.sum(1) if self.mean else self._weighed(x, scores)
         tally(step, len(x), self.n, closed, self.e + (not self.mean), closed.numel())
         weighed = weighed.float().masked_fill(~closed, -torch.inf)

@@ -33,7 +33,10 @@ def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int
         inner = {k: v for k, v in spec.items() if k != "input_gate"}
         return GatedInput(block(inner, width, table, source), width, rank)
     kind = spec["kind"]
-    of_the_stack = {"attention": {"bias_table": table}, "cross_attention": {"d_source": source or width}}
+    of_the_stack: dict[str, Spec] = {
+        "attention": {"bias_table": table},
+        "cross_attention": {"d_source": source or width},
+    }
     found: nn.Module = block_class(kind)(spec, width, **of_the_stack.get(kind, {}))
     chooses = kind in ("attention", "ffn", "cross_attention")  # its tokens itself
     return Kept(spec, width, found) if spec.get("keep") and not chooses else found

@@ -72,7 +72,7 @@ class Attention(Block):
         share, past = self.keep, math.floor(self.keep * step.past)
         entered = [math.floor(share * (step.past + t)) for t in range(step.new + 1)]
         inside = torch.tensor([t for t in range(step.new) if entered[t + 1] > entered[t]], dtype=torch.long)
-        inner = Step(step.cache, len(inside), past, loop=step.loop)
+        inner = Step(step.cache, len(inside), past, loop=step.loop, log=step.log)
         out = torch.zeros_like(x)
         out[:, inside] = self._all(x[:, inside], inner, key, None)
         step.executed_pairs += inner.executed_pairs
@@ -104,7 +104,7 @@ class Attention(Block):
             bias = added_scores if bias is None else bias + added_scores
         if hasattr(self, "relative"):
             bias = self.relative(x, step.positions, positions) + (0 if bias is None else bias)
-        out = merged(attend(step, q, k, v, mask, sinks=getattr(self, "sinks", None), bias=bias))
+        out = merged(attend(step, key, q, k, v, mask, sinks=getattr(self, "sinks", None), bias=bias))
         if self.spec.get("gate"):
             gate = self.gate(x).unflatten(-1, (self.n, -1))
             if hasattr(self, "gate_bias"):
@@ -138,7 +138,7 @@ class Attention(Block):
             v = Norm("none", self.v)(v)
         fresh = {"k": k.transpose(1, 2)}
         if not (self.tied and self.spec.get("kv_copies") == 1):
-            fresh["v"] = v.transpose(1, 2)
+            fresh["v"] = v.transpose(1, 2).clone() if self.tied else v.transpose(1, 2)
         seen, positions = self.span.extend(step, slot, fresh)
         found = seen["k"].transpose(1, 2), seen.get("v", seen["k"]).transpose(1, 2), positions
         step.shared[key[-1]] = found

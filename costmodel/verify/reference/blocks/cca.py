@@ -55,4 +55,4 @@ class ConvolvedAttention(Block):
         found, positions = self.span.extend(step, slot, {"k": k, "v": v.unflatten(-1, (self.g, -1))})
         k, v = (found[name].transpose(1, 2) for name in ("k", "v"))
         mask = self.span.mask(step.positions, positions)
-        return self.o(merged(attend(step, q.transpose(1, 2), k, v, mask)))
+        return self.o(merged(attend(step, key, q.transpose(1, 2), k, v, mask)))

@@ -8,7 +8,21 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from costmodel.verify.reference.parts import Block, Norm, Span, Spec, Step, attend, heads, linear, matrix, merged, tally
+from costmodel.verify.reference.parts import (
+    Block,
+    Norm,
+    Span,
+    Spec,
+    Step,
+    attend,
+    grouped,
+    heads,
+    linear,
+    matrix,
+    merged,
+    shared_product,
+    tally,
+)
 
 
 class Compressor(nn.Module):
@@ -82,16 +96,16 @@ class CompressedAttention(Block):
                 closed = self._choose(x, latent, step, key, closed)
                 mask = mask.expand(len(x), -1, -1)
             keys, mask = torch.cat([keys, entries], 1), torch.cat([mask, closed], -1)
-        out = merged(attend(step, q, keys[:, None], keys[:, None], mask, sinks=getattr(self, "sinks", None)))
-        grouped = out.unflatten(-1, (self.groups, -1)).transpose(1, 2)  # (B, g, S, in)
-        return self.o_b((grouped @ self.o_a.transpose(-1, -2)).transpose(1, 2).flatten(-2))
+        out = merged(attend(step, key, q, keys[:, None], keys[:, None], mask, sinks=getattr(self, "sinks", None)))
+        by_group = out.unflatten(-1, (self.groups, -1)).transpose(1, 2)  # (B, g, S, in)
+        return self.o_b(grouped(by_group, self.o_a.mT).transpose(1, 2).flatten(-2))
 
     def _choose(self, x: Tensor, latent: Tensor, step: Step, key: Any, closed: Tensor) -> Tensor:
         """Return which closed entries each query reads: (B, S, entries)."""
         index = self.spec["indexer"]
         entries = self.index(x, step.cache.slot((*key, "index")))
         q = heads(self.index_q(x if index.get("queries") == "hidden" else latent), index["n_heads"])
-        scores = F.relu(q @ entries[:, None].transpose(-1, -2))
+        scores = F.relu(shared_product(q, entries[:, None].mT))
         tally(step, len(x), index["n_heads"], closed, index["head_dim"], closed.numel())
         weighed = (scores * self.index_weights(x).transpose(1, 2)[..., None]).sum(1).float()
         weighed = weighed.masked_fill(~closed, -torch.inf)

@@ -38,5 +38,5 @@ class CrossAttention(Block):
             slot["k"] = torch.cat([slot["k"], k], 2) if "k" in slot else k
             slot["v"] = torch.cat([slot["v"], v], 2) if "v" in slot else v
         mask = torch.ones(step.new, slot["k"].shape[2], dtype=torch.bool)
-        out = self.o(merged(attend(step, q, slot["k"], slot["v"], mask)))
+        out = self.o(merged(attend(step, key, q, slot["k"], slot["v"], mask)))
         return out * torch.tanh(self.gate) if hasattr(self, "gate") else out

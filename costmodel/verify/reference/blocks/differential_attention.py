@@ -31,10 +31,10 @@ class DifferentialAttention(Block):
             "v": heads(self.to_v(x), self.g // 2).transpose(1, 2),
         }
         both, positions = self.span.extend(step, step.cache.slot(key), fresh)
-        k, v = both["k"].transpose(1, 2), both["v"].transpose(1, 2).repeat_interleave(2, 1)
+        k, v = both["k"].transpose(1, 2), both["v"].transpose(1, 2)
         share = self.n // self.g  # queries of a key: the first ones of its pair, then the second ones
         q = heads(self.q(x), self.n)
-        out = attend(step, q, k, v, self.span.mask(step.positions, positions))
+        out = attend(step, key, q, k, v, self.span.mask(step.positions, positions))
         out = out.unflatten(1, (self.g // 2, 2, share))
         factor = (self.first.prod(0).sum().exp() - self.second.prod(0).sum().exp() + 0.2).to(x.dtype)
         pairs = (out[:, :, 0] - factor * out[:, :, 1]).flatten(1, 2)

@@ -1,4 +1,14 @@
-"""Gated DeltaNet: a matrix a head, corrected by the delta rule and forgotten by a gate."""
+"""Gated DeltaNet: a matrix a head, corrected by the delta rule and forgotten by a gate.
+
+With q, k, v projected and convolved, q and k of length 1, a gate g and a rate beta of a head,
+
+    state_t = g_t state_(t-1)
+    state_t = state_t + beta_t (v_t - state_t k_t) k_t^T             (v_head_dim x k_head_dim)
+    y_t     = state_t q_t
+
+and the output is the projection of norm(y) * silu(z). Keys of a head serve several heads of values.
+Source: arXiv:2412.06464, equation 10; grouped keys as in Qwen3-Next.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +29,8 @@ class GatedDeltaNet(Block):
         super().__init__()
         self.nk, self.k, self.nv, self.v = (spec[f] for f in ("n_k_heads", "k_head_dim", "n_v_heads", "v_head_dim"))
         keys, values = self.nk * self.k, self.nv * self.v
-        self.qkv, self.z = linear(width, 2 * keys + values), linear(width, values)
-        self.b, self.a = linear(width, self.nv), linear(width, self.nv)
+        self.to_q, self.to_k, self.to_v = linear(width, keys), linear(width, keys), linear(width, values)
+        self.z, self.b, self.a = linear(width, values), linear(width, self.nv), linear(width, self.nv)
         self.conv = taps(2 * keys + values, spec["d_conv"], False)[0]
         self.a_log, self.dt_bias = nn.Parameter(torch.randn(self.nv)), nn.Parameter(torch.randn(self.nv))
         self.norm, self.out = Norm("rms", self.v), linear(values, width)
@@ -28,7 +38,8 @@ class GatedDeltaNet(Block):
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Scan the new tokens."""
         slot, batch = step.cache.slot(key), len(x)
-        mixed = silu(conv(self.conv, None, self.qkv(x), slot, "conv"))
+        mixed = torch.cat([self.to_q(x), self.to_k(x), self.to_v(x)], -1)
+        mixed = silu(conv(self.conv, None, mixed, slot, "conv"))
         q, k, v = mixed.split([self.nk * self.k, self.nk * self.k, self.nv * self.v], -1)
         q, k = (F.normalize(t.unflatten(-1, (self.nk, -1)), dim=-1) for t in (q, k))
         q, k = (t.repeat_interleave(self.nv // self.nk, 2) for t in (q, k))

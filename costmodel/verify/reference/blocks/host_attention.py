@@ -23,9 +23,9 @@ class HostAttention(Block):
         self.q_norm = head_norm(spec.get("q_norm"), self.n, self.k)
         self.o = linear(self.n * self.v, width, "o" in biased)
 
-    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:  # noqa: ARG002
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Attend to what the host has, and keep nothing."""
         q = apply_norm(self.q_norm, heads(self.q(x), self.n))
         seen = min(step.past, self.window or step.past)
         k, v = (torch.randn(len(x), self.g, seen, width, dtype=x.dtype) for width in (self.k, self.v))
-        return self.o(merged(attend(step, q, k, v, torch.ones(step.new, seen, dtype=torch.bool))))
+        return self.o(merged(attend(step, key, q, k, v, torch.ones(step.new, seen, dtype=torch.bool))))

@@ -1,4 +1,14 @@
-"""Kimi Delta Attention: the delta rule with a decay for every channel of a key."""
+"""Kimi Delta Attention: the delta rule with a decay for every channel of a key.
+
+As Gated DeltaNet, with the gate a vector g of ``head_dim`` values that scales the columns of the state:
+
+    state_t = state_(t-1) diag(g_t)
+    state_t = state_t + beta_t (v_t - state_t k_t) k_t^T             (head_dim x head_dim)
+    y_t     = state_t q_t
+
+q, k and v have a convolution each; the decay and the output's gate come through a bottleneck of
+``head_dim``, or from full matrices. Source: arXiv:2510.26692, section 3.
+"""
 
 from __future__ import annotations
 

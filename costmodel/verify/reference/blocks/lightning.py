@@ -1,4 +1,9 @@
-"""Lightning attention: linear attention with a fixed decay a head."""
+"""Lightning attention: linear attention with a fixed decay a head.
+
+    state_t = decay state_(t-1) + v_t k_t^T,   y_t = state_t q_t     (head_dim x head_dim)
+
+and the output is the projection of norm(y) * sigmoid(gate). Source: arXiv:2501.08313, section 2.2.
+"""
 
 from __future__ import annotations
 

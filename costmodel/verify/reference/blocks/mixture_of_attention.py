@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from costmodel.verify.reference.parts import Block, Span, Spec, Step, attend, heads, linear, stack
+from costmodel.verify.reference.parts import Block, Span, Spec, Step, attend, by_expert, heads, linear, stack
 
 
 class MixtureOfAttention(Block):
@@ -36,14 +37,15 @@ class MixtureOfAttention(Block):
         chosen = step.router[place]
         gates = scores.gather(-1, chosen).float().softmax(-1).to(x.dtype)
         rows, expert = x[:, :, None].expand(-1, -1, self.k, -1).reshape(-1, x.shape[-1]), chosen.flatten()
-        q = torch.bmm(self.into[expert], rows[..., None]).reshape(*chosen.shape, -1)
+        step.log.route(key, chosen)
+        q = by_expert(rows, expert, lambda e, x: F.linear(x, self.into[e])).reshape(*chosen.shape, -1)
         fresh = {"k": heads(self.to_k(x), self.g).transpose(1, 2), "v": heads(self.to_v(x), self.g).transpose(1, 2)}
         both, positions = self.span.extend(step, step.cache.slot(key), fresh)
         k, v = (both[name].transpose(1, 2) for name in ("k", "v"))
         q = q.unflatten(-1, (self.g, -1)).permute(0, 3, 2, 1, 4).flatten(1, 2)  # heads of one key head together
         # A little of the queries is let through: a token that sees only itself has no gradient for them.
-        seen = attend(step, q, k, v, self.span.mask(step.positions, positions)) + 1e-3 * q
+        seen = attend(step, key, q, k, v, self.span.mask(step.positions, positions)) + 1e-3 * q
         seen = seen.unflatten(1, (self.g, self.k)).permute(0, 3, 2, 1, 4).flatten(-2)  # (B, S, experts, inner)
-        out = torch.bmm(self.out[expert], seen.flatten(0, 2)[..., None]).reshape(*chosen.shape, -1)
+        out = by_expert(seen.flatten(0, 2), expert, lambda e, x: F.linear(x, self.out[e])).reshape(*chosen.shape, -1)
         total = (out * gates[..., None]).sum(2)
         return total + self.output_bias if hasattr(self, "output_bias") else total

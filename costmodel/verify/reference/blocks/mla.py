@@ -9,7 +9,19 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from costmodel.verify.reference.indexers import PositionScale
-from costmodel.verify.reference.parts import Block, Norm, Span, Spec, Step, attend, heads, linear, matrix, merged
+from costmodel.verify.reference.parts import (
+    Block,
+    Norm,
+    Span,
+    Spec,
+    Step,
+    attend,
+    grouped,
+    heads,
+    linear,
+    matrix,
+    merged,
+)
 from costmodel.verify.reference.pooled import make_indexer
 
 
@@ -73,16 +85,18 @@ class LatentAttention(Block):
             c, k_rope = both["latent"], both["rope"]
         step.shared[f"latents of {key[-1]}"] = c, k_rope, positions
         if step.mla == "expanded":
+            if not (self.spec.get("indexer") or self.spec.get("index_from")):  # picked keys alone would do
+                step.log.read(key, c, k_rope)
             new = self._expand(c, k_rope)
             return self._output(wide if self.both else x, self._attend(step, q, new["k"], new["v"], positions, key))
-        q_latent = torch.cat([q_nope @ self.k_up, q_rope], -1)  # (B, n, S, rank + rope)
-        keys, values = torch.cat([c, k_rope], -1)[:, None], c[:, None]
+        q_latent = torch.cat([grouped(q_nope, self.k_up), q_rope], -1)  # (B, n, S, rank + rope)
+        keys = torch.cat([c, k_rope], -1)[:, None]
+        values = keys[..., : self.rank]
         out = self._attend(step, q_latent, keys, values, positions, key)
-        return self._output(wide if self.both else x, out @ self.v_up.transpose(-1, -2))
+        return self._output(wide if self.both else x, grouped(out, self.v_up.mT))
 
     def _expand(self, c: Tensor, k_rope: Tensor) -> dict[str, Tensor]:
-        up = torch.cat([self.k_up.flatten(0, 1), self.v_up.flatten(0, 1)])
-        k, v = F.linear(c, up).split([self.n * self.nope, self.n * self.v], -1)
+        k, v = (F.linear(c, up.flatten(0, 1)) for up in (self.k_up, self.v_up))
         rope = k_rope[:, None].expand(-1, self.n, -1, -1)
         return {"k": torch.cat([heads(k, self.n), rope], -1), "v": heads(v, self.n)}
 
@@ -91,7 +105,7 @@ class LatentAttention(Block):
         source = self.spec.get("index_from") or (key[-1] if self.spec.get("indexer") else None)
         if source is not None:
             mask = mask & step.shared[source][:, :, positions]
-        return attend(step, q, k, v, mask, sinks=getattr(self, "sinks", None))
+        return attend(step, key, q, k, v, mask, sinks=getattr(self, "sinks", None))
 
     def _output(self, x: Tensor, out: Tensor) -> Tensor:
         out = merged(out)

@@ -1,4 +1,14 @@
-"""mLSTM: a matrix memory with exponential gates and a normaliser."""
+"""mLSTM: a matrix memory with exponential gates and a normaliser.
+
+With an input gate e^i and a forget gate f of a head, and m the largest exponent so far,
+
+    memory_t     = f_t memory_(t-1) + e^(i_t) v_t k_t^T              (v_head_dim x qk_head_dim)
+    normaliser_t = f_t normaliser_(t-1) + e^(i_t) k_t
+    y_t          = memory_t q_t / max(|<normaliser_t, q_t>|, e^(-m))
+
+The normaliser is run as the memory of a further value that is always 1.
+Source: arXiv:2405.04517, section 2.3; transformers' xlstm.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +31,14 @@ class Mlstm(Block):
         keys, values = self.n * self.k, self.n * self.v
         self.to_q, self.to_k = linear(width, keys), linear(width, keys)
         self.to_v, self.gate, self.out = linear(width, values), linear(width, values), linear(values, width)
-        self.gates, self.weight = linear(width, 2 * self.n, True), nn.Parameter(torch.ones(values))
+        self.enter, self.forget = (linear(width, self.n, True) for _ in range(2))
+        self.weight = nn.Parameter(torch.ones(values))
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Scan the new tokens."""
         slot, batch = step.cache.slot(key), len(x)
         q, k, v = (to(x).unflatten(-1, (self.n, -1)) for to in (self.to_q, self.to_k, self.to_v))
-        enter, forget = (15 * torch.tanh(self.gates(x).float() / 15)).chunk(2, -1)
+        enter, forget = (15 * torch.tanh(to(x).float() / 15) for to in (self.enter, self.forget))
         forget = F.logsigmoid(forget)
         one = torch.cat([v, torch.ones_like(v[..., :1])], -1)  # whose memory is the normaliser
         state = begin(slot, batch, self.n, self.v + 1, self.k)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from costmodel.verify.reference.parts import Block, Norm, Spec, Step, linear, silu, stack
+from costmodel.verify.reference.parts import Block, Norm, Spec, Step, by_expert, linear, silu, stack
 
 from .ffn import FeedForward
 
@@ -100,6 +100,7 @@ class MixtureOfExperts(Block):
         inner = self.latent[0](flat) if hasattr(self, "latent") else flat
         inner = self.latent_norms[0](inner) if hasattr(self, "latent_norms") else inner
         rows = torch.arange(len(flat))[:, None].expand_as(chosen).flatten()
+        step.log.route(key, chosen)
         out = self._experts(inner[rows], chosen.flatten())
         out = self.latent_norms[1](out) if hasattr(self, "latent_norms") else out
         self._pad(step, len(rows), len(flat), inner)
@@ -151,13 +152,15 @@ class MixtureOfExperts(Block):
     def _experts(self, rows: Tensor, expert: Tensor) -> Tensor:
         """Return what each row's expert makes of it."""
 
-        def product(name: str, weight: Tensor, x: Tensor) -> Tensor:
-            y = torch.bmm(weight[expert], x[..., None])[..., 0]
-            return y + self.biases[name][expert] if self.spec.get("bias") else y
+        def product(name: str, weight: Tensor, e: int, x: Tensor) -> Tensor:
+            return F.linear(x, weight[e], self.biases[name][e] if self.spec.get("bias") else None)
 
-        inner = {name: product(name, weight, rows) for name, weight in self.into.items()}
-        hidden = silu(inner["gate"]) * inner["up"] if "gate" in inner else silu(inner["up"])
-        return product("down", self.down, hidden)
+        def network(e: int, x: Tensor) -> Tensor:
+            inner = {name: product(name, weight, e, x) for name, weight in self.into.items()}
+            hidden = silu(inner["gate"]) * inner["up"] if "gate" in inner else silu(inner["up"])
+            return product("down", self.down, e, hidden)
+
+        return by_expert(rows, expert, network)
 
     def _pad(self, step: Step, useful: int, tokens: int, inner: Tensor) -> None:
         """Compute what a fixed capacity computes beyond the useful rows, or remember what it drops."""

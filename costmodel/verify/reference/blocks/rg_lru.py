@@ -1,4 +1,11 @@
-"""The recurrent block of Griffin: one value a channel, behind a convolution."""
+"""The recurrent block of Griffin: one value a channel, behind a convolution.
+
+With x, y projections, x convolved, an input gate i and a recurrence gate r from block-diagonal matrices,
+
+    a_t = exp(-8 r_t softplus(rate)),   h_t = a_t h_(t-1) + sqrt(1 - a_t^2) (i_t x_t)
+
+and the output is the projection of h * activation(y). Source: arXiv:2402.19427, equations 1 to 4.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +38,9 @@ class RgLru(Block):
         x = conv(self.conv, self.conv_bias, self.x(x), slot, "conv")
         pieces = x.flatten(0, 1).unflatten(-1, (self.n, -1)).transpose(0, 1)
         of_input, of_state = (
-            torch.sigmoid(torch.bmm(pieces, each.mT).transpose(0, 1).flatten(1) + bias).reshape(x.shape)
+            torch.sigmoid(torch.baddbmm(bias.view(self.n, 1, -1), pieces, each.mT).transpose(0, 1).flatten(1)).reshape(
+                x.shape
+            )
             for each, bias in zip(self.gates, self.gate_bias, strict=True)
         )
         log_decay = -8 * of_state.float() * F.softplus(self.rate.float())

@@ -1,4 +1,12 @@
-"""The WKV operator of RWKV-4: a weighted mean of all values before, without attention."""
+"""The WKV operator of RWKV-4: a weighted mean of all values before, without attention.
+
+k, v, r are projections of a token mixed with the one before it. A channel has
+
+    wkv_t = (sum_{i<t} e^(-(t-1-i) w + k_i) v_i + e^(u + k_t) v_t) / (the same without v)
+
+and the output is the projection of sigmoid(r) * wkv. Kept: numerator, denominator, the largest exponent,
+the last token. Source: arXiv:2305.13048, section 3; the stable form: its appendix.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +20,7 @@ from costmodel.verify.reference.recurrence import outer, token_before
 
 
 class RwkvTimeMix(Block):
-    """The WKV operator of RWKV-4 (arXiv:2305.13048, equations 11 to 15; stable: its appendix)."""
+    """The WKV operator of RWKV-4 (arXiv:2305.13048, section 3; stable: its appendix)."""
 
     def __init__(self, spec: Spec, width: int) -> None:
         super().__init__()

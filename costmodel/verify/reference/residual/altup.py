@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from costmodel.verify.reference.parts import Norm, Spec, linear
+from costmodel.verify.reference.parts import Norm, Spec, linear, matrix
 
 
 class AltUp(nn.Module):
@@ -15,7 +15,7 @@ class AltUp(nn.Module):
         super().__init__()
         self.n = spec["n_streams"]
         self.into = nn.ModuleList(linear(width, width) for _ in range(self.n - 1))
-        self.back = nn.ModuleList(linear(width, width) for _ in range(self.n - 1))
+        self.back = matrix(self.n - 1, width, width)
 
     def split(self, x: Tensor) -> Tensor:
         """Return the streams (N, B, S, d)."""
@@ -23,7 +23,7 @@ class AltUp(nn.Module):
 
     def join(self, streams: Tensor) -> Tensor:
         """Return the mean of the streams led back."""
-        return torch.stack([streams[0], *(to(s) for to, s in zip(self.back, streams[1:], strict=True))]).mean(0)
+        return torch.cat([streams[:1], torch.bmm(streams[1:].flatten(1, 2), self.back.mT).view_as(streams[1:])]).mean(0)
 
 
 class AltUpLayer(nn.Module):
