@@ -57,8 +57,10 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
         raise error
     head = {"name": spec_name(where, data), "source": _source(where, data, draft)}
     left_out = {"left_out": list(draft.left_out)} if draft.left_out else {}
+    document = draft.document()
+    document["n_layers"] = config.depth(document["n_layers"])
     return Imported(
-        head | left_out | draft.document(),
+        head | left_out | document,
         str(data["model_type"]),
         recipe(next(filter(None, quantized), None)),
         [name for name, _ in unread],

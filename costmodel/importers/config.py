@@ -13,6 +13,7 @@ from costmodel.nodes import Source
 
 _MOST, _MOST_LAYERS = 2**40, 10_000  # as for the fields of a spec
 _LAYERS = ("layer", "layers", "depth", "blocks", "cycles")  # ends of keys of which adapters make lists
+_WHOLE = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")  # of those, a whole model's
 _ABSENT: Any = object()
 
 
@@ -54,6 +55,7 @@ class Config:
             self.names[name] = key
         self.seen: set[str] = set()
         self.parts: list[Config] = []
+        self.depths: list[Read] = []  # numbers of layers, of which adapters make lists of layers
 
     # Reading
 
@@ -148,14 +150,24 @@ class Config:
     def as_type(self, model_type: str) -> Config:
         """Return the same keys as another class reads them; they are noted here."""
         part = Config(self.given, model_type, self.source, self.path)
-        part.names, part.seen = self.names, self.seen
+        part.names, part.seen, part.depths = self.names, self.seen, self.depths
         return part
 
     def overlaid(self, values: Mapping[str, Any]) -> Config:
         """Return the same keys with some replaced, as one layer has them; they are noted here."""
         part = Config({**self.given, **values}, self.model_type, self.source, self.path)
-        part.names, part.seen = {key: key for key in values} | self.names, self.seen
+        part.names, part.seen, part.depths = {key: key for key in values} | self.names, self.seen, self.depths
         return part
+
+    def depth(self, layers: int) -> int:
+        """Return the layers of the model as the key that says how many, here or inside; else as they are."""
+        found = {one.path: one for one in self._depths() if one == layers}
+        return found.popitem()[1] if len(found) == 1 else layers
+
+    def _depths(self) -> Iterator[Read]:
+        yield from self.depths
+        for part in self.parts:
+            yield from part._depths()
 
     def leave_out(self, *towers: str) -> list[str]:
         """Return the keys of towers that are there and not read; every other key is taken for theirs.
@@ -214,7 +226,12 @@ class Config:
             self._wrong(key, f"a whole number of at least {least}")
         if value > most:
             self._wrong(key, f"at most {most:,}")
-        return Read(value, (*self.path, self.names[key])) if key in self.given else value
+        if key not in self.given:
+            return value
+        found = Read(value, (*self.path, self.names[key]))
+        if self.also.get(key, key) in _WHOLE:
+            self.depths.append(found)
+        return found
 
     def _null(self, key: str, null: Any) -> Any:
         if null is _ABSENT:
