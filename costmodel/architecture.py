@@ -181,10 +181,14 @@ class Architecture(Entry):
 
     @property
     def sort(self) -> str:
-        """Return what it is: decoder, encoder-decoder, or decoder of a source that another model makes."""
+        """Return what it is: decoder, encoder, encoder-decoder, or decoder of a source that another model makes."""
         if self.encoder is not None:
             return "encoder-decoder"
-        return "decoder of a source" if self.reads_source else "decoder"
+        if self.reads_source:
+            return "decoder of a source"
+        mixers = [block for block in map(self.blocks.__getitem__, self._layout.counts) if block.reach() != 0]
+        both_ways = mixers and not any(getattr(block, "causal", True) for block in mixers)
+        return "encoder" if both_ways else "decoder"
 
     @property
     def kept(self) -> dict[Any, Any]:
