@@ -53,7 +53,7 @@ class Config:
                 self.refuse(key, f"{key} contradicts {self.names[name]}, which is another name for it")
             self.given[name] = value
             self.names[name] = key
-        self.seen: set[str] = set()
+        self.seen = {"model_type"}
         self.parts: list[Config] = []
         self.depths: list[Read] = []  # numbers of layers, of which adapters make lists of layers
 
@@ -193,6 +193,12 @@ class Config:
         if value not in allowed:
             self.refuse(key, f"{key} {_shown(value)} {why}", f"known: {', '.join(map(_shown, allowed))}")
         return value
+
+    def tally(self) -> tuple[int, int]:
+        """Return how many keys that are given, here and inside, were read, and how many others change nothing."""
+        read = sum(key in self.seen and not isinstance(value, dict) for key, value in self.given.items())
+        found = [(read, sum(key not in self.seen for key in self.given)), *(part.tally() for part in self.parts)]
+        return sum(one for one, _ in found), sum(other for _, other in found)
 
     def unread(self) -> Iterator[tuple[str, SpecError]]:
         """Yield every key, here and inside, that could change a figure and that nothing read."""

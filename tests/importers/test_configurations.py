@@ -188,3 +188,10 @@ def test_towers_that_are_left_out_are_said_everywhere(tmp_path: Path) -> None:
     assert "audio_config" in cm.show(path).conventions.not_counted
     assert "audio_config" in cm.compare(path, "gpt2").conventions.not_counted
     assert "left_out: [audio_config]\n" in cm.import_(path).yaml
+
+
+def test_an_import_says_what_it_read_and_what_that_makes(tmp_path: Path) -> None:
+    found = cm.import_(written(tmp_path, LLAMA | {"torch_dtype": "bfloat16", "hidden_act": "silu"}))
+    # two tables 100*64; 3 layers with q, o 2*64*64, k, v 2*64*32, a network 3*64*96 and two norms; the last norm
+    assert found.total == found.active == 2 * 6400 + 3 * (8192 + 4096 + 18_432 + 128) + 64
+    assert (found.keys_read, found.keys_without_effect) == (7, 2)
