@@ -93,6 +93,8 @@ class Architecture(Entry):
                 raise Impossible(message, "encoder.d_model", "add embedding: {table: true} to the encoder")
             if (wrong := next((name for name in inner.counts if self.blocks[name].reads_source), None)) is not None:
                 raise Impossible(f'"{wrong}" reads the encoder, so it cannot stand in it', "encoder")
+            if (wrong := next((n for n in inner.counts if getattr(self.blocks[n], "prefix", None)), None)) is not None:
+                raise Impossible(f'"{wrong}" has a prefix of the decoder, so it cannot stand in the encoder', "encoder")
             if self.d_source is not None:
                 raise Impossible("the encoder makes what d_source is the width of", "d_source", "leave d_source out")
             if not self.reads_source:
@@ -178,6 +180,11 @@ class Architecture(Entry):
     def reads_source(self) -> bool:
         """Say whether some layer reads the tokens of an encoder, here or elsewhere."""
         return any(self.blocks[name].reads_source for name in self._layout.counts)
+
+    @property
+    def has_prefix(self) -> bool:
+        """Say whether some block treats the first tokens of a sequence, such as a prompt, in its own way."""
+        return any(getattr(block, "prefix", None) for block in self.blocks.values())
 
     @property
     def sort(self) -> str:

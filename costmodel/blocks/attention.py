@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import ClassVar, Literal
 
@@ -15,6 +16,7 @@ from costmodel.blocks.parts.head_norm import HeadNorm, NormShape, head_norm
 from costmodel.blocks.parts.indexer import Indexer
 from costmodel.blocks.parts.recurrence import conv
 from costmodel.blocks.parts.relative_logits import RelativeLogits
+from costmodel.blocks.parts.span_fields import check_span
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size
@@ -42,8 +44,13 @@ class Attention(Block):
     before their norm; as many columns are kept in fp32. ``relative``: a bias by distance.
     ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
     elementwise steps. Without ``causal`` tokens see each other, all of them or those of a ``chunk``.
+    ``block_size``: block diffusion. A token sees its block of so many tokens whole, and all before it; a
+    step of denoising is one of ``block_size`` new tokens. ``prefix``: what the first tokens of a sequence
+    are, as many as the workload says: ``bidirectional``, they see each other (prefix-LM), or ``kept``, a
+    window never drops them.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
-    of transformers 5.23; ``kv_conv``, ``relative``: inkling.
+    of transformers 5.23; ``kv_conv``, ``relative``: inkling; ``block_size``: arXiv:2503.09573;
+    ``prefix``: arXiv:1910.10683 (causal with prefix), paligemma; ``kept``: unlimited_ocr.
     """
 
     component: ClassVar[str] = "mixer.attention"
@@ -70,6 +77,8 @@ class Attention(Block):
     sink_tokens: Natural = 0
     ahead: Natural = 0
     causal: bool = True
+    block_size: Count | None = None
+    prefix: Literal["bidirectional", "kept"] | None = None
     kv: Literal["separate", "tied"] = "separate"
     kv_copies: Literal[1, 2] = 2
     kv_from: str | None = None
@@ -84,14 +93,7 @@ class Attention(Block):
         if self.n_kv_heads is not None:
             require_multiple(self, "n_heads", "n_kv_heads")
         require_known(self.bias, ("q", "k", "v", "o", "gate", "mask"), "bias")
-        if self.window and self.chunk:
-            raise Impossible("a layer has a window or a chunk, not both", "chunk", "leave one of them out")
-        if not self.causal and self.window and not self.ahead:
-            message = "without causal every token sees every other, and the window hides some"
-            raise Impossible(message, "window", "leave window out, or add ahead")
-        if self.ahead and (self.causal or not self.window or self.sink_tokens):
-            message = "ahead stands beside a window that looks both ways"
-            raise Impossible(message, "ahead", "add window and causal: false, without sink_tokens")
+        check_span(self)
         absent = ([] if self.gate else ["gate"]) + ([] if self.dynamic_mask else ["mask"])
         absent += ["v"] if self.kv == "tied" else []
         if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
@@ -100,10 +102,6 @@ class Attention(Block):
             raise Impossible("gate_bias stands beside a gate by value, and there is none", "gate_bias", "gate: element")
         if self.rope_dim and self.rope_dim > self.head_dim:
             raise Impossible(f"rope_dim {self.rope_dim} is more than head_dim {self.head_dim}", "rope_dim")
-        if self.sink_tokens and not self.window:
-            raise Impossible("sink_tokens stand beside a window, and there is none", "sink_tokens", "add window")
-        if self.indexer or self.block_indexer:
-            self._check_indexer()
         if self.kv_conv and (wrong := next((f for f in ("kv_from", "keep") if getattr(self, f)), None)):
             raise Impossible(f"kv_conv works on keys of every token of the block, and {wrong} says other", "kv_conv")
         if self.kv_conv and self.kv == "tied":
@@ -125,26 +123,6 @@ class Attention(Block):
             )
         return self
 
-    def _check_indexer(self) -> None:
-        """Raise Impossible unless an indexer has queries, and all earlier tokens of its own block to choose among."""
-        if self.indexer and self.block_indexer:
-            raise Impossible("one indexer picks the keys, not two", "block_indexer", "leave one out")
-        if self.indexer and self.indexer.queries == "latent":
-            raise Impossible(
-                "the indexer reads the query latent, and attention has none", "indexer", "indexer: {queries: hidden}"
-            )
-        whys = {
-            "chunk": (self.chunk, "picks among all tokens before"),
-            "window": (self.window, "picks among all tokens before"),
-            "causal": (not self.causal, "picks among all tokens before"),
-            "d_in": (self.d_in, "reads the residual stream, and d_in is another width"),
-            "kv_from": (self.kv_from, "picks among keys of the block itself"),
-            "keep": (self.keep, "picks among all tokens, and keep lets only some in"),
-        }
-        for field, (given, why) in whys.items():
-            if given:
-                raise Impossible(f"an indexer {why}", field, "leave one out")
-
     def check(self, blocks: Mapping[str, Block]) -> None:
         """Raise Impossible unless the block that ``kv_from`` names keeps a cache of this shape."""
         if self.kv_from is None:
@@ -165,6 +143,9 @@ class Attention(Block):
                     code="AC121",
                 )
         limit = source.span.limit
+        if self.prefix == "kept" and source.prefix != "kept":
+            message = f'"{self.kv_from}" does not keep the prefix that this block reads'
+            raise Impossible(message, "kv_from", "give both blocks prefix: kept", "AC121")
         if limit is not None and (self.span.limit is None or self.span.limit > limit):
             raise Impossible(
                 f'"{self.kv_from}" keeps {limit} tokens, and this block reads {self.span.limit or "all"}',
@@ -189,8 +170,15 @@ class Attention(Block):
 
     @cached_property
     def span(self) -> Span:
-        """Return the keys that a query sees."""
-        return Span(self.window, self.chunk, self.sink_tokens, self.causal, self.ahead)
+        """Return the keys that a query sees, the prefix apart."""
+        return Span(self.window, self.chunk, self.sink_tokens, self.causal, self.ahead, self.block_size)
+
+    def span_at(self, at: Site) -> Span:
+        """Return the keys that a query sees in a step: its prefix has as many tokens as the workload says."""
+        if self.prefix is None:
+            return self.span
+        tokens = at.context if at.load.prefix is None else at.load.prefix
+        return replace(self.span, **{"prefix" if self.prefix == "bidirectional" else "sink_tokens": tokens})
 
     @property
     def _mask(self) -> DynamicMask | None:
@@ -202,15 +190,17 @@ class Attention(Block):
         return head_norm(self.qk_norm)
 
     def reach(self) -> int | None:
-        """Return the window less the token itself; a full span, and sink tokens, reach anything."""
-        if self.sink_tokens or self.span.limit is None:
+        """Return the window less the token itself; a full span, sink tokens and a prefix reach anything."""
+        if self.sink_tokens or self.prefix or self.span.limit is None:
             return None
-        return self.span.limit - 1 + (self.kv_conv - 1 if self.kv_conv else 0)
+        return int(self.span.limit) - 1 + (self.kv_conv - 1 if self.kv_conv else 0)
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
         if self.indexer or self.block_indexer or self.dynamic_mask:
             return "indexed"
+        if self.block_size:
+            return "blockwise"
         return self.span.kind if self.causal or self.ahead else "bidirectional"
 
     def details(self) -> str:
@@ -223,6 +213,8 @@ class Attention(Block):
             f"v {self.v_dim}" if self.v_dim != self.head_dim else "",
             f"{self.sink_tokens} sink tokens" if self.sink_tokens else "",
             f"{self.ahead} ahead" if self.ahead else "",
+            f"blocks of {self.block_size}" if self.block_size else "",
+            f"prefix {self.prefix}" if self.prefix else "",
             f"top {self.block_indexer.top_blocks} blocks of {self.block_indexer.block}" if self.block_indexer else "",
             "qk norm" if self.norm else "",
             "sinks" if self.sinks else "",
@@ -282,16 +274,17 @@ class Attention(Block):
     def _attend(self, at: Site, own: bool) -> Op:
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
         width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
-        cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
+        span = self.span_at(at)
+        cache: State = at.cache("kv", span, kv_heads * width, own=own, units=kv_heads)
         attention, indexer = at.load.attention, self.block_indexer or self.indexer
         if indexer is not None:
             indexer.limit(cache, at.cached)
         pick = self._mask or indexer
-        seen = pick.selected if pick and attention != "full" else partial(self.span.pairs, attention=attention)
+        seen = pick.selected if pick and attention != "full" else partial(span.pairs, attention=attention)
         return at.attend(
             "attend",
             at.pairs(seen),
-            at.resident(self.span),
+            at.resident(span),
             n_heads=heads,
             n_kv_heads=kv_heads,
             qk_head_dim=k,

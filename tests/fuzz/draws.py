@@ -92,8 +92,15 @@ def attention(d: Draw) -> Spec:
         spec |= {"dynamic_mask": d.dim(2, 7)} | ({"bias": [*spec.get("bias", []), "mask"]} if d.chance() else {})
     spec |= span | (d.maybe("window", 1, 0.05) if not span else {})
     if "window" in span and not {"sink_tokens", "dynamic_mask"} & spec.keys() and d.chance(0.15):
-        spec |= {"causal": False, "ahead": d.dim(1, 6)}
+        return spec | {"causal": False, "ahead": d.dim(1, 6)}
+    if not {"chunk", "sink_tokens", "dynamic_mask"} & spec.keys() and d.chance(0.25):
+        return spec | (d.one({"prefix": "kept"}, {"prefix": "bidirectional"}) if "window" in spec else around(d))
     return spec
+
+
+def around(d: Draw) -> Spec:
+    """Return what else a token may see beside all before it."""
+    return d.one({"block_size": d.dim(1, 6)}, {"prefix": "bidirectional"})
 
 
 def differential(d: Draw) -> Spec:

@@ -139,7 +139,7 @@ class Attention(nn.Module):
         added = {name: low_rank(x) for name, low_rank in adapter.items()} if adapter is not None else {}
         q = apply_norm(self.q_norm, heads(self.q(x) + added.get("q", 0), self.n))
         k, v, positions = self._keys(x, step, key, added)
-        mask = self.span.mask(step.positions, positions)
+        mask = self.span.mask(step.positions, positions, step.prefix)
         if self.spec.get("indexer"):
             mask = mask & self.indexer(x, None, step, (*key, "indexer"))
         if self.spec.get("block_indexer"):
