@@ -70,7 +70,10 @@ MODULES = {
     """,
     "muse": "muse_glimmer_text muse_spark_text",
     "next_generation": "glm5_next_text qwen4_exp_text",
-    "ocr": "deepseek_ocr2_text=deepseek_ocr2 hunyuan_vl_text=hunyuan_vl paddleocr_vl_text=paddleocr_vl",
+    "ocr": """
+        deepseek_ocr2_text=deepseek_ocr2 hunyuan_vl_text=hunyuan_vl paddleocr_vl_text=paddleocr_vl
+        unlimited_ocr_text=unlimited_ocr
+    """,
     "olmo": "olmo olmo2 olmo3",
     "qwen_vl": """
         qwen2_5_omni_text=qwen2_vl qwen2_5_vl_text=qwen2_vl qwen2_vl_text=qwen2_vl
@@ -105,7 +108,7 @@ MODULES = {
         qwen2_5_omni=wrapper qwen2_5_omni_thinker=wrapper qwen2_5_vl=wrapper qwen2_audio=wrapper
         qwen2_vl=wrapper qwen3_5=wrapper qwen3_5_moe=wrapper qwen3_asr=wrapper
         qwen3_omni_moe=wrapper qwen3_omni_moe_thinker=wrapper qwen3_vl=wrapper qwen3_vl_moe=wrapper
-        qwen4_exp=wrapper shieldgemma2=wrapper smolvlm=wrapper step3p7=wrapper vibevoice=wrapper
+        qwen4_exp=wrapper shieldgemma2=wrapper smolvlm=wrapper step3p7=wrapper unlimited_ocr=wrapper vibevoice=wrapper
         vibevoice_asr=wrapper video_llama_3=wrapper video_llava=wrapper vipllava=wrapper
         voxtral=wrapper voxtral_realtime=wrapper
     """,
