@@ -9,14 +9,14 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from costmodel.block import Block, Count, Impossible, Natural, require_known, require_multiple
+from costmodel.block import Block, Count, Impossible, Natural
+from costmodel.blocks.parts.attention_fields import check_fields
 from costmodel.blocks.parts.block_indexer import BlockIndexer
 from costmodel.blocks.parts.dynamic_mask import DynamicMask
 from costmodel.blocks.parts.head_norm import HeadNorm, NormShape, head_norm
 from costmodel.blocks.parts.indexer import Indexer
 from costmodel.blocks.parts.recurrence import conv
-from costmodel.blocks.parts.relative_logits import RelativeLogits
-from costmodel.blocks.parts.span_fields import check_span
+from costmodel.blocks.parts.relative_logits import RelativeLogits, clipped
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size
@@ -41,15 +41,20 @@ class Attention(Block):
     the scores (``mask`` in ``bias``; arXiv:2508.02124, doge of transformers 5.23).
     ``ahead``: with ``causal: false``, the tokens after itself that a token sees beside its window.
     ``kv_conv``: a causal convolution of so many taps on each value of keys and values, added to them
-    before their norm; as many columns are kept in fp32. ``relative``: a bias by distance.
-    ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
+    before their norm; as many columns are kept in fp32. ``dynamic_taps``: each token adds a number to
+    each tap of a key head and of a value head, which it projects from its input. ``relative``: a bias by
+    distance. ``sinks``: one extra softmax term a head, learned or ``projected`` from the input. ``qk_clip``:
+    queries, scaled by a learned factor a value, and keys are cut to a greatest length. ``separate_inputs``:
+    queries, keys and values read sums over depth of their own (attention_residuals), each with a norm.
+    ``softcap`` and ``rope`` change no count but the
     elementwise steps. Without ``causal`` tokens see each other, all of them or those of a ``chunk``.
     ``block_size``: block diffusion. A token sees its block of so many tokens whole, and all before it; a
     step of denoising is one of ``block_size`` new tokens. ``prefix``: what the first tokens of a sequence
     are, as many as the workload says: ``bidirectional``, they see each other (prefix-LM), or ``kept``, a
     window never drops them.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
-    of transformers 5.23; ``kv_conv``, ``relative``: inkling; ``block_size``: arXiv:2503.09573;
+    of transformers 5.23; ``kv_conv``, ``relative``: inkling; ``dynamic_taps``, ``qk_clip``, ``projected``
+    sinks, ``separate_inputs``: inkling2; ``block_size``: arXiv:2503.09573;
     ``prefix``: arXiv:1910.10683 (causal with prefix), paligemma; ``kept``: unlimited_ocr.
     """
 
@@ -64,11 +69,12 @@ class Attention(Block):
     d_in: Count | None = None
     bias: list[str] = []
     qk_norm: HeadNorm | NormShape | None = None
+    qk_clip: bool = False
     v_norm: Literal["l2"] | None = None
     out_norm: HeadNorm | NormShape | None = None
     gate: Literal["element", "head"] | None = None
     gate_bias: Literal["head"] | None = None
-    sinks: bool = False
+    sinks: bool | Literal["projected"] = False
     softcap: float | None = None
     rope: bool = True
     rope_dim: Count | None = None
@@ -83,6 +89,8 @@ class Attention(Block):
     kv_copies: Literal[1, 2] = 2
     kv_from: str | None = None
     kv_conv: Count | None = None
+    dynamic_taps: bool = False
+    separate_inputs: bool = False
     relative: RelativeLogits | None = None
     indexer: Indexer | None = None
     block_indexer: BlockIndexer | None = None
@@ -90,37 +98,7 @@ class Attention(Block):
 
     @model_validator(mode="after")
     def _consistent(self) -> Attention:
-        if self.n_kv_heads is not None:
-            require_multiple(self, "n_heads", "n_kv_heads")
-        require_known(self.bias, ("q", "k", "v", "o", "gate", "mask"), "bias")
-        check_span(self)
-        absent = ([] if self.gate else ["gate"]) + ([] if self.dynamic_mask else ["mask"])
-        absent += ["v"] if self.kv == "tied" else []
-        if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
-            raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
-        if self.gate_bias and self.gate != "element":
-            raise Impossible("gate_bias stands beside a gate by value, and there is none", "gate_bias", "gate: element")
-        if self.rope_dim and self.rope_dim > self.head_dim:
-            raise Impossible(f"rope_dim {self.rope_dim} is more than head_dim {self.head_dim}", "rope_dim")
-        if self.kv_conv and (wrong := next((f for f in ("kv_from", "keep") if getattr(self, f)), None)):
-            raise Impossible(f"kv_conv works on keys of every token of the block, and {wrong} says other", "kv_conv")
-        if self.kv_conv and self.kv == "tied":
-            raise Impossible("kv_conv works on keys and values, and values are keys", "kv_conv", "leave kv: tied out")
-        if self.relative and (self.keep or self.d_in):
-            raise Impossible("relative mixes profiles for every token of the stream", "relative", "leave it out")
-        others = [name for name in ("indexer", "block_indexer", "chunk", "kv_from", "keep") if getattr(self, name)]
-        others += [] if self.causal else ["causal"]
-        if self.dynamic_mask and others:
-            raise Impossible(
-                f"dynamic_mask picks among the block's own keys, and {others[0]} does otherwise", others[0]
-            )
-        if self.kv == "tied" and self.v_head_dim not in (None, self.head_dim):
-            raise Impossible(
-                f"tied keys and values have one width, but v_head_dim is {self.v_head_dim} "
-                f"and head_dim {self.head_dim}",
-                "v_head_dim",
-                "leave v_head_dim out",
-            )
+        check_fields(self)
         return self
 
     def check(self, blocks: Mapping[str, Block]) -> None:
@@ -216,12 +194,13 @@ class Attention(Block):
             f"blocks of {self.block_size}" if self.block_size else "",
             f"prefix {self.prefix}" if self.prefix else "",
             f"top {self.block_indexer.top_blocks} blocks of {self.block_indexer.block}" if self.block_indexer else "",
-            "qk norm" if self.norm else "",
+            "qk norm" if self.norm else "qk clip" if self.qk_clip else "",
             "sinks" if self.sinks else "",
             f"{self.gate} gate" if self.gate else "",
             "values are keys" if self.kv == "tied" else "",
             f"cache of {self.kv_from}" if self.kv_from else "",
-            f"{self.kv_conv} taps on keys and values" if self.kv_conv else "",
+            f"{self.kv_conv} {'dynamic ' * self.dynamic_taps}taps on keys and values" if self.kv_conv else "",
+            "separate inputs" if self.separate_inputs else "",
             f"bias by distance up to {self.relative.extent}" if self.relative else "",
             f"top {self.indexer.top_k}" if self.indexer else "",
             f"top {self.dynamic_mask} by a dynamic mask" if self.dynamic_mask else "",
@@ -235,17 +214,16 @@ class Attention(Block):
         d_in = self.d_in or at.width
         yield at.project("q", d_in=d_in, bias=self.bias, split="out", units=heads, q=heads * k)
         if own:
-            columns: dict[str, Size] = {"k": kv_heads * k}
-            if self.kv == "separate":
-                columns["v"] = kv_heads * v
-            yield at.project("kv", d_in=d_in, bias=self.bias, split="out", units=kv_heads, beside=True, **columns)
-        if self.kv_conv:
-            yield conv(at, "kv_conv", kv_heads * (k + v), self.kv_conv, units=kv_heads, role="state")
-            yield at.vector("kv_conv_add", kv_heads * (k + v), STEPS["add"], inputs=2)
+            yield from self._keys_and_values(at, d_in)
         if self.norm is not None:
             yield self.norm.lower(at, "q_norm", heads, k)
             if own:
                 yield self.norm.lower(at, "k_norm", kv_heads, k)
+        if self.qk_clip:
+            scale = at.weight("q_scale", heads, k, split="out", units=heads)
+            yield clipped(at, "q_clip", heads * k, scale)
+            if own:
+                yield clipped(at, "k_clip", kv_heads * k)
         if self.v_norm is not None and own:
             yield at.norm("v_norm", v, count=kv_heads, kind="none")
         if self.rope:
@@ -260,6 +238,8 @@ class Attention(Block):
             yield from mask.lower(at, kv_heads, kv_heads * v, bias="mask" in self.bias)
         if self.relative is not None:
             yield from self.relative.lower(at, heads)
+        if self.sinks == "projected":
+            yield at.project("sinks", d_in=d_in, split="out", units=heads, sinks=heads)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
@@ -270,6 +250,25 @@ class Attention(Block):
         if (norm := head_norm(self.out_norm)) is not None:
             yield norm.lower(at, "out_norm", heads, v)
         yield at.project("o", d_in=heads * v, bias=self.bias, split="in", units=heads, o=at.width)
+
+    def _keys_and_values(self, at: Site, d_in: Size) -> Iterator[Op]:
+        """Yield their projections, with those of dynamic taps, and the convolution of both."""
+        groups, k, v, taps = self.kv_heads, self.head_dim, self.v_dim, self.kv_conv
+        columns: dict[str, dict[str, Size]] = {"k": {"k": groups * k}}
+        if self.kv == "separate":
+            columns["v"] = {"v": groups * v}
+        if taps and self.dynamic_taps:
+            for name, of_one in columns.items():
+                of_one[f"{name}_taps"] = groups * taps
+        together = {} if self.separate_inputs else {"kv": {n: w for c in columns.values() for n, w in c.items()}}
+        for name, outs in (together or columns).items():
+            yield at.project(
+                name, d_in=d_in, bias=self.bias, split="out", units=groups, beside=not self.separate_inputs, **outs
+            )
+        if taps:
+            width = groups * (k + v)
+            yield conv(at, "kv_conv", width, taps, units=groups, role="state")
+            yield at.vector("kv_conv_add", width, STEPS["add"] * (1 + taps * self.dynamic_taps), inputs=2)
 
     def _attend(self, at: Site, own: bool) -> Op:
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
@@ -290,7 +289,7 @@ class Attention(Block):
             qk_head_dim=k,
             v_head_dim=v,
             states=(cache,),
-            weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks else (),
+            weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks is True else (),
             steps=STEPS["softmax"]
             + (STEPS["softcap"] if self.softcap else 0)
             + STEPS["add"] * (bool(self.relative) + bool(self.dynamic_mask)),

@@ -39,6 +39,7 @@ _AT_MOST = {
     "copies": 2,
     "n_streams": 3,
     "streams": 3,
+    "block_layers": 2,
     "d_conv": 4,
     "d_conv_heads": 3,
     "kv_conv": 4,

@@ -48,6 +48,14 @@ def test_attention_by_hand() -> None:
         ({"gate": "head", "bias": ["gate"]}, {"gate": (44, 160, 8), "gated": (0, 0, 80)}),
         # 3 taps of 2*(3+5) channels, and the sum with what came in.
         ({"kv_conv": 3}, {"kv_conv": (48, 192, 0), "kv_conv_add": (0, 0, 32)}),
+        # And taps of the token: 10*2*3 for keys, as many for values; three adds more a value.
+        (
+            {"kv_conv": 3, "dynamic_taps": True},
+            {"kv": (280, 1120, 0), "kv_conv": (48, 192, 0), "kv_conv_add": (0, 0, 128)},
+        ),
+        # 4*3 factors and 2*3 values without: 4 and 3 steps a value.
+        ({"qk_clip": True}, {"q_clip": (12, 0, 96), "k_clip": (0, 0, 36)}),
+        ({"sinks": "projected"}, {"sinks": (40, 160, 0)}),
         # 2 numbers a head, 10*8; 7 distances for 4 heads of both tokens; one add a pair and head.
         (
             {"relative": {"width": 2, "extent": 7}},

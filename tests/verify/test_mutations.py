@@ -137,11 +137,11 @@ def test_a_wrong_formula_of_a_feature_is_noticed(
     assert cm.verify_(path).proved
     cls: Any = feature_class(feature)
     changed = 0
-    for hook in ("model", "layer", "around"):
+    for hook in ("model", "layer", "around", "through"):
         right = getattr(cls, hook)
 
-        def wrong(self: Any, at: Site, right: Any = right) -> Ops:
-            ops = list(right(self, at))
+        def wrong(self: Any, at: Site, *layers: Any, right: Any = right) -> Ops:
+            ops = list(right(self, at, *layers))
             able = any(op.flops for op in ops) if mutation is dearer else any(op.weights for op in ops)
             yield from mutation(iter(ops)) if able else iter(ops)
 

@@ -46,6 +46,7 @@ RULES = {
     "granite_speech": SPEECH,
     "granite_speech_plus": SPEECH,
     "hunyuan_vl": FLAT,
+    "inkling2": NEVER,
     "inkling_mm_model": Rule("none", also=("mtp_config",)),
     "instructblip": TEXT,
     "instructblipvideo": TEXT,

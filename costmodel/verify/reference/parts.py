@@ -198,7 +198,8 @@ def attend(
         scores = scores + bias
     scores = scores.masked_fill(~(mask if mask.dim() == 2 else mask[:, None]), -1e9)
     if sinks is not None:
-        scores = torch.cat([scores, sinks[None, :, None, None].expand(batch, -1, new, 1)], -1)
+        one_a_head = sinks[None, :, None] if sinks.dim() == 1 else sinks.transpose(1, 2)
+        scores = torch.cat([scores, one_a_head[..., None].expand(batch, -1, new, 1)], -1)
     weights = scores.float().softmax(-1).to(v.dtype)
     return weights[..., : k.shape[2]] @ v
 

@@ -1,10 +1,10 @@
-"""What the fields of attention that say which keys a query sees must agree on."""
+"""What the fields of attention must agree on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costmodel.block import Impossible
+from costmodel.block import Impossible, require_known, require_multiple
 
 if TYPE_CHECKING:
     from costmodel.blocks.attention import Attention
@@ -12,7 +12,48 @@ if TYPE_CHECKING:
 _OTHERS = ("window", "chunk", "ahead", "prefix", "indexer", "block_indexer", "dynamic_mask", "keep")
 
 
-def check_span(block: Attention) -> None:
+def check_fields(block: Attention) -> None:
+    """Raise Impossible where fields of attention contradict each other."""
+    if block.n_kv_heads is not None:
+        require_multiple(block, "n_heads", "n_kv_heads")
+    require_known(block.bias, ("q", "k", "v", "o", "gate", "mask"), "bias")
+    absent = ([] if block.gate else ["gate"]) + ([] if block.dynamic_mask else ["mask"])
+    absent += ["v"] if block.kv == "tied" else []
+    if (wrong := next((name for name in absent if name in block.bias), None)) is not None:
+        raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
+    if block.gate_bias and block.gate != "element":
+        raise Impossible("gate_bias stands beside a gate by value, and there is none", "gate_bias", "gate: element")
+    if block.rope_dim and block.rope_dim > block.head_dim:
+        raise Impossible(f"rope_dim {block.rope_dim} is more than head_dim {block.head_dim}", "rope_dim")
+    if block.kv_conv and (wrong := next((f for f in ("kv_from", "keep") if getattr(block, f)), None)):
+        raise Impossible(f"kv_conv works on keys of every token of the block, and {wrong} says other", "kv_conv")
+    if block.kv_conv and block.kv == "tied":
+        raise Impossible("kv_conv works on keys and values, and values are keys", "kv_conv", "leave kv: tied out")
+    if block.dynamic_taps and not block.kv_conv:
+        raise Impossible("dynamic_taps are those of kv_conv, and there is none", "dynamic_taps", "add kv_conv")
+    if block.qk_clip and block.qk_norm:
+        raise Impossible("qk_clip stands in place of qk_norm", "qk_clip", "leave one of them out")
+    others = ("kv_from", "keep", "d_in", "extra_norm", "input_gate")
+    if block.separate_inputs and (wrong := next((f for f in others if getattr(block, f)), None)):
+        raise Impossible(f"separate_inputs are three, and {wrong} knows one", wrong, "leave one of them out")
+    if block.separate_inputs and block.kv == "tied":
+        raise Impossible("values are keys, so they have no input of their own", "separate_inputs", "leave it out")
+    if block.relative and (block.keep or block.d_in):
+        raise Impossible("relative mixes profiles for every token of the stream", "relative", "leave it out")
+    given = [name for name in ("indexer", "block_indexer", "chunk", "kv_from", "keep") if getattr(block, name)]
+    given += [] if block.causal else ["causal"]
+    if block.dynamic_mask and given:
+        raise Impossible(f"dynamic_mask picks among the block's own keys, and {given[0]} does otherwise", given[0])
+    if block.kv == "tied" and block.v_head_dim not in (None, block.head_dim):
+        raise Impossible(
+            f"tied keys and values have one width, but v_head_dim is {block.v_head_dim} and head_dim {block.head_dim}",
+            "v_head_dim",
+            "leave v_head_dim out",
+        )
+    _check_span(block)
+
+
+def _check_span(block: Attention) -> None:
     """Raise Impossible where two fields say different things about the keys that a query sees."""
     if block.window and block.chunk:
         raise Impossible("a layer has a window or a chunk, not both", "chunk", "leave one of them out")
