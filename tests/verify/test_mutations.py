@@ -67,6 +67,8 @@ def hoarding(ops: Ops) -> Ops:
 
 
 STATELESS = {"ffn", "host_attention", "moe"}  # what host_attention reads, its host keeps
+# Fields without which a block of the kind has nothing to change: costs that are declared, columns that are kept.
+WITH = {"custom": {"state", "flops_per_token", "weights"}, "conformer_conv": {"causal"}}
 WITHOUT_PRODUCTS = {"residual_gate", "residual_scale", "layer_scale"}
 MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
 
@@ -78,7 +80,7 @@ def example(kind: str) -> dict[str, Any]:
         data = catalog.document(name).data
         if any(block["kind"] == kind for block in data.get("blocks", {}).values()):
             return data
-    everything = {"state", "flops_per_token", "weights"} if kind == "custom" else set()
+    everything = WITH.get(kind, set())
     return next(
         spec
         for spec in map(random_spec, range(4000))

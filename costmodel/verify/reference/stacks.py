@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .around import GatedInput, Normed
 from .attention import Attention, CrossAttention
 from .compressed import CompressedAttention
+from .conformer import ConformerConv
 from .convolved import ConvolvedAttention
 from .differential import DifferentialAttention
 from .host import HostAttention
@@ -43,6 +44,7 @@ KINDS: dict[str, Any] = {
     "rwkv4_channel_mix": RwkvChannelMix,
     "rwkv4_time_mix": RwkvTimeMix,
     "short_conv": ShortConv,
+    "conformer_conv": ConformerConv,
     "ffn": FeedForward,
     "moe": MixtureOfExperts,
     "custom": Custom,
