@@ -104,6 +104,9 @@ class SourceInput(Model):
     def _consistent(self) -> SourceInput:
         if not self.convolutions and not self.linear:
             raise Impossible("nothing is done with the input", "convolutions", "add convolutions or linear")
+        if self.bands and not self.linear:
+            message = "bands stand side by side behind the convolutions, and no matrix makes one width of them"
+            raise Impossible(message, "bands", "add linear")
         if self.linear_bias and not self.linear:
             raise Impossible("linear_bias is a bias of linear, and there is none", "linear_bias", "add linear")
         axes, width = self.convolutions[0].axes if self.convolutions else 1, self.channels

@@ -71,7 +71,7 @@ CASES: dict[str, tuple[dict[str, Any], str, tuple[int, ...], int]] = {
 
 
 def of_no_pair(found: Architecture, source: int) -> int:
-    """Return what products of queries with all distances have beyond those that a pair has: n (2n - 1) - n n of them."""
+    """Return what products of queries with all distances have beyond those that a pair has: n (n - 1)."""
     assert found.encoder_stack is not None
     of_one = [
         (places, block)

@@ -34,8 +34,8 @@ def fast_conformer(c: Config) -> tuple[dict[str, Any], Sequence[Layer]]:
     window |= {"bias": ["in", "conv", "out"]} if c.flag("convolution_bias") else {}
     if window["d_conv"] % 2 == 0:
         c.refuse("conv_kernel_size", "an even window would shorten what it goes over")
-    half = ffn(c, "half", gated=False, bias=biased or None, activation=act)
-    last = Part("half-and-norm", {**half.fields, "extra_norm": "post"})
+    half = ffn(c, gated=False, bias=biased or None, activation=act)
+    last = Part("mlp-and-norm", {**half.fields, "extra_norm": "post"})
     layer = [half, Part("attention", look), Part("convolution", window), last]
     fields = {"d_model": width, "input": subsampling(c, width), "norm": {"kind": "layer", "final": False}}
     return fields, [layer] * c.count("num_hidden_layers")
