@@ -32,6 +32,7 @@ class AudioTower(TowerStack):
     """
 
     axes: ClassVar[int] = 1
+    sense: ClassVar[str] = "clips"
 
     input: SourceInput
     frames: Count

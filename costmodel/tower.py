@@ -50,6 +50,7 @@ class Tower(TowerStack):
     """
 
     axes: ClassVar[int] = 2
+    sense: ClassVar[str] = "images"
 
     image_size: Count
     patch_size: Count

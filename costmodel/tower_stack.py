@@ -69,6 +69,7 @@ class TowerStack(Model):
     """
 
     axes: ClassVar[int]  # along which its tokens lie side by side
+    sense: ClassVar[str]  # the field of a workload that counts what it takes in
 
     d_model: Count
     n_layers: Layers
