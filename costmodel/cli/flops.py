@@ -66,5 +66,14 @@ def flops(
     choices = asked(
         batch=batch, attention=attention, logits=logits, mla=mla, include=include, source=source, specs=specs
     )
-    found = answer(architecture, new=new, cached=cached, source_new=source_new, images=images, clips=clips, ops=bool(verbose), **choices)
+    found = answer(
+        architecture,
+        new=new,
+        cached=cached,
+        source_new=source_new,
+        images=images,
+        clips=clips,
+        ops=bool(verbose),
+        **choices,
+    )
     deliver(found, PageRenderer(found, "flops"), Output(output_format, out, quiet, verbose, ascii=ascii_only))

@@ -142,7 +142,9 @@ def _check_towers(architecture: Architecture, include: Sequence[str], load: Work
         if (count := getattr(load, sense)) and sense not in senses:
             able = [name for name, tower in architecture.components.items() if tower.sense == sense]
             hint = f"--with {','.join(able)}" if able else f"the spec has no tower for {sense}"
-            raise UsageError(f"--{sense} {count:,} is work of a tower, and none that takes {sense} is counted", hint=hint)
+            raise UsageError(
+                f"--{sense} {count:,} is work of a tower, and none that takes {sense} is counted", hint=hint
+            )
 
 
 def _sizes(load: Workload) -> dict[str, int | str]:

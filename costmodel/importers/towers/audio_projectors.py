@@ -6,6 +6,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
+from costmodel.importers.parts import agrees
 from costmodel.importers.towers.parts import activation
 from costmodel.importers.towers.projectors import add, merged, two
 
@@ -23,12 +24,14 @@ def flamingo(c: Config, tower: Draft, width: int) -> None:
 
 def voxtral(c: Config, tower: Draft, width: int) -> None:
     """Read Voxtral: as many positions side by side as make up the width of the tower's network; two matrices."""
+    agrees(c, width, "hidden_size")  # written by the class
     add(tower, _side_by_side(c, tower), *two(width, False, activation(c, "projector_hidden_act")))
 
 
 def voxtral_realtime(c: Config, tower: Draft, width: int) -> None:
     """Read Voxtral Realtime: two matrices without biases on merged positions."""
     c.get("audio_length_per_tok"), c.get("default_num_delay_tokens")
+    agrees(c, width, "hidden_size")
     merge = {"merge": c.count("downsample_factor")}
     add(tower, merge, *two(width, False, activation(c, "projector_hidden_act")))
 
