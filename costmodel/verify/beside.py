@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +14,7 @@ from costmodel import figures
 from costmodel.verify.equality import Equality, integer, said
 from costmodel.verify.reference.model import Mtp
 from costmodel.verify.reference.parts import Cache, Step
-from costmodel.verify.reference.towers import Tower
+from costmodel.verify.reference.towers import AudioTower, Tower
 from costmodel.verify.traffic import Products
 from costmodel.workload import Workload
 
@@ -24,23 +25,27 @@ if TYPE_CHECKING:
 def compare_towers(of: Comparison) -> Iterator[Equality]:
     """Compare every tower and its projector."""
     for name, spec in of.spec["components"].items():
-        module = Tower(spec, of.spec["d_model"])
+        hears = "input" in spec
+        module = (AudioTower if hears else Tower)(spec, of.spec["d_model"])
         ours = figures.params(of.architecture, [name]).total - figures.params(of.architecture).total
         yield Equality(f"params of {name}", "", ours, sum(p.numel() for p in module.parameters()))
         module.to(torch.bfloat16)
-        images, size = of.random.randint(1, 3), spec["image_size"]
-        shape = (images, spec.get("channels", 3), spec.get("frames", 1), size, size)
-        pixels = torch.randn(*shape, dtype=torch.bfloat16)
-        step = Step(Cache(), 0, 0)
+        n, step = of.random.randint(1, 3), Step(Cache(), 0, 0)
         with torch.no_grad(), FlopCounterMode(display=False) as counter, Products(module) as products:
-            module(pixels, step)
-        ops = of.architecture.lower_component(name, Workload(images=images, attention="full"))
-        found, at = figures.flops(ops), f"{images} images"
-        yield Equality(f"flops of {name}", at, integer(found.forward), int(counter.get_total_flops()))
-        yield Equality(f"flops.attention of {name}", at, integer(found.attention), step.executed_pairs)
-        seen = figures.flops(of.architecture.lower_component(name, Workload(images=images)))
+            module(module.some(n).to(torch.bfloat16), step)
+        load, at = (Workload(clips=n), f"{n} clips") if hears else (Workload(images=n), f"{n} images")
+        ops = of.architecture.lower_component(name, replace(load, attention="full"))
+        found = figures.flops(ops)
+        yield Equality(f"flops of {name}", at, integer(found.forward), _flops(counter, step))
+        yield Equality(f"flops.attention of {name}", at, integer(found.attention), math.floor(step.full_pairs))
+        seen = figures.flops(of.architecture.lower_component(name, load))
         yield Equality(f"flops.attention of {name}", f"{at}, causal", integer(seen.attention), step.useful_pairs)
-        yield from of.moved(ops, products, step, f"{name}, {at}", images)
+        yield from of.moved(ops, products, step, f"{name}, {at}", n)
+
+
+def _flops(counter: FlopCounterMode, step: Step) -> int:
+    """Return the FLOPs that torch counts, of attention those of every query against every resident key."""
+    return int(counter.get_total_flops()) - step.executed_pairs + math.floor(step.full_pairs)
 
 
 def compare_mtp(of: Comparison) -> Iterator[Equality]:
@@ -51,14 +56,16 @@ def compare_mtp(of: Comparison) -> Iterator[Equality]:
     module.to(torch.bfloat16)
     cache, width = Cache(), of.spec["d_model"]
     for new in (of.unit * of.random.randint(1, 6), of.unit):
-        step = Step(cache, new, cache.length)
+        step = Step(cache, new, cache.length, prefix=of.prefix)
         hidden, embedded = (torch.randn(of.batch, new, width, dtype=torch.bfloat16) for _ in range(2))
         with torch.no_grad(), FlopCounterMode(display=False) as counter, Products(module, of.model) as products:
             module(hidden, embedded, step)
-        load = Workload(batch=of.batch, new_tokens=new, cached_tokens=cache.length, mla="expanded", attention="full")
+        load = Workload(
+            batch=of.batch, new_tokens=new, cached_tokens=cache.length, prefix=of.prefix, mla="expanded",
+            attention="full",
+        )  # fmt: skip
         ops = of.architecture.lower_component("mtp", load)
-        theirs = int(counter.get_total_flops()) - step.executed_pairs + math.floor(step.full_pairs)
-        yield Equality("flops of mtp", said(load), integer(figures.flops(ops).forward), theirs)
+        yield Equality("flops of mtp", said(load), integer(figures.flops(ops).forward), _flops(counter, step))
         cache.length += new
         yield from of.kept(figures.cache(ops), cache, f"mtp, {said(load)}")
         yield from of.moved(ops, products, step, f"mtp, {said(load)}")

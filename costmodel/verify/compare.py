@@ -31,8 +31,6 @@ from costmodel.workload import Workload
 
 # Kinds whose kernels execute chunks, where the reference goes token by token.
 CHUNKED = {"mamba2", "gated_deltanet", "kda", "lightning", "mlstm"}
-# Kinds with scores by content and by distance, of which there are others than keys: no one call of q, k and v.
-WITHOUT_CALL = {"xl_attention"}
 
 
 def version() -> str:
@@ -55,12 +53,12 @@ class Comparison:
         self.model = Reference(spec)
         blocks = list(spec["blocks"].values())
         self.kinds = {block["kind"] for block in blocks}
-        self.without_call = [name for name, block in spec["blocks"].items() if block["kind"] in WITHOUT_CALL]
         shares = [Fraction(block["keep"]).denominator for block in blocks if "keep" in block]
         by_sequence = [b["keep"] for b in blocks if "keep" in b and b["kind"] not in ("ffn", "moe")]
         # Whole numbers of kept tokens, in every sequence and in the batch.
         self.unit = math.lcm(*(Fraction(share).denominator for share in by_sequence))
         self.batch = math.lcm(*shares) if shares else self.random.randint(1, 2)
+        self.prefix = self.random.randint(1, 9) if any(block.get("prefix") for block in blocks) else 0
         self.source = self.random.randint(1, 5) if "encoder" in spec or "d_source" in spec else 0
 
     def run(self) -> Iterator[Equality]:
@@ -143,6 +141,7 @@ class Comparison:
             cached_tokens=cache.length,
             source_new=source,
             source_cached=source_past,
+            prefix=self.prefix,
             logits="last" if last else "all",
             mla=way,  # type: ignore[arg-type]
         )
@@ -171,13 +170,13 @@ class Comparison:
 
     def moved(self, ops: list[Op], seen: Products, step: Step, at: str, batch: int | None = None) -> Iterator[Equality]:
         """Compare the bytes that products and attention move."""
-        return bytes_moved(ops, batch or self.batch, seen, step.log, at, self.without_call)
+        return bytes_moved(ops, batch or self.batch, seen, step.log, at)
 
     def _forward(
         self, cache: Cache, new: int, way: str, source: int, *, last: bool = False, padded: bool = False
     ) -> tuple[int, Counter[str], Step, Products]:
         """Run the model; return the FLOPs that torch counts, in all and by module, and the products it sees."""
-        step = Step(cache, new, cache.length, way, padded=padded, last_only=last)
+        step = Step(cache, new, cache.length, way, padded=padded, last_only=last, prefix=self.prefix)
         tokens = torch.randint(self.spec["vocab_size"], (self.batch, new))
         with torch.no_grad(), FlopCounterMode(display=False) as counter, Products(self.model) as seen:
             self.model(tokens, step, self._some_source(self.batch, source))
@@ -187,7 +186,10 @@ class Comparison:
     def _padded(self, new: int, way: str) -> Equality:
         """Compare what is executed where experts have a fixed capacity."""
         flops, _, step, _ = self._forward(Cache(), new, way, self.source, padded=True)
-        load = Workload(batch=self.batch, new_tokens=new, source_new=self.source, mla=way, attention="full")  # type: ignore[arg-type]
+        load = Workload(
+            batch=self.batch, new_tokens=new, source_new=self.source, prefix=self.prefix, mla=way,  # type: ignore[arg-type]
+            attention="full",
+        )  # fmt: skip
         theirs = flops - step.executed_pairs + math.floor(step.full_pairs) - step.dropped
         return Equality(
             "flops.executed", said(load), integer(figures.flops(self.architecture.lower(load)).executed), theirs

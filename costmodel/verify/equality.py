@@ -43,5 +43,6 @@ def said(load: Workload) -> str:
     source = (
         f", source {load.source_new} new after {load.source_cached}" if load.source_new or load.source_cached else ""
     )
+    source += f", prefix {load.prefix}" if load.prefix else ""
     last = ", last logits" if load.logits == "last" else ""
     return f"batch {load.batch}, {load.new_tokens} new after {load.cached_tokens}{source}, {load.mla}{last}"

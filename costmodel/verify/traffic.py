@@ -26,9 +26,10 @@ from costmodel.kernels import Device, Kernel
 from costmodel.machine import Machine
 from costmodel.ops import Attend, Experts, Op, Project
 from costmodel.plan import Plan
+from costmodel.residual.parts.depth import Blend
 from costmodel.things import Weight
 from costmodel.verify.equality import Equality, integer
-from costmodel.verify.reference.parts import Log
+from costmodel.verify.reference.log import Log
 
 _MACHINE = Machine("any", {"bf16": 1.0, "fp32": 1.0}, 1.0, 1)
 _PRODUCTS = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::baddbmm": 1}  # name -> place of the first factor
@@ -114,19 +115,14 @@ class Products(TorchDispatchMode):
             self.found[name, Product(1, rows, d_in, len(weight), weights, read, out.nbytes)] += 1
 
 
-def bytes_moved(
-    ops: Iterable[Op], batch: int, seen: Products, log: Log, at: str, without_call: Iterable[str]
-) -> Iterator[Equality]:
-    """Compare what the products and the attentions of a step move: all of them, one by one.
-
-    ``without_call`` are the blocks whose attention is no fused call of queries, keys and values.
-    """
+def bytes_moved(ops: Iterable[Op], batch: int, seen: Products, log: Log, at: str) -> Iterator[Equality]:
+    """Compare what the products and the attentions of a step move: all of them, one by one."""
     ops = list(ops)
     theirs: Moved = Counter()
     for (place, *sizes), times in log.attended.items():
         theirs[place, Attended(*sizes)] += times
     yield _equality("bytes.products", at, Counter(our_products(ops, batch, log)), seen.found)
-    yield _equality("bytes.attention", at, Counter(our_attention(ops, batch, log.picked, without_call)), theirs)
+    yield _equality("bytes.attention", at, Counter(our_attention(ops, batch, log)), theirs)
 
 
 def _equality(figure: str, at: str, ours: Moved, theirs: Moved) -> Equality:
@@ -220,27 +216,34 @@ def _matrices(op: Op) -> Iterator[tuple[Weight, int]]:
             yield weight, integer(weight.values + biases.get(f"{weight.name}.bias", 0))
 
 
-def our_attention(
-    ops: Iterable[Op], batch: int, picked: set[str], others: Iterable[str] = ()
-) -> Iterator[tuple[str, Attended]]:
-    """Yield the operands of every attention; in places where keys are ``picked``, without them."""
+def our_attention(ops: Iterable[Op], batch: int, log: Log) -> Iterator[tuple[str, Attended]]:
+    """Yield the operands of every attention, over depth too; where queries pick their keys, without those."""
     # Steps on single values run inside the kernel before them, and read there what they keep: not so unfused.
     ops = list(ops)
-    fused, apart = (Device(_MACHINE, Plan(), BF16, fused=way).kernels(ops, batch) for way in (True, False))
+    fused, apart = (
+        [kernel for kernel in Device(_MACHINE, Plan(), BF16, fused=way).kernels(ops, batch) if kernel.runs]
+        for way in (True, False)
+    )
     for kernel in apart:
-        of_picked = any(kernel.path.startswith(f"{place}.") for place in picked)
-        if isinstance(kernel.op, Project) and kernel.op.from_states and kernel.runs and not of_picked:
-            runs = integer(kernel.runs)
+        runs, op, read = integer(kernel.runs), kernel.op, kernel.input_bytes
+        if isinstance(op, Project) and op.from_states and not _within(log.picked, kernel):
             yield from [(kernel.path, Attended(integer(kernel.state_bytes) // runs, 0))] * runs
+        if isinstance(op, Blend):
+            read += kernel.weight_bytes
+            yield from [(kernel.path, Attended(integer(read) // runs, integer(kernel.output_bytes) // runs))] * runs
     attended = ([kernel for kernel in kernels if isinstance(kernel.op, Attend)] for kernels in (fused, apart))
     for kernel, alone in zip(*attended, strict=True):
-        op: Any = kernel.op
-        if op.variant.endswith("index") or not op.runs or any(f".{name}." in op.path for name in others):
+        runs, of = integer(kernel.runs), kernel.op
+        if not isinstance(of, Attend) or of.variant.endswith("index") or _within(log.without_call, kernel):
             continue
-        runs, read = integer(op.runs), alone.input_bytes + alone.state_bytes
-        if any(op.path.startswith(f"{place}.") for place in picked):
-            read = op.runs * _activations(op.takes)
-        yield from [(op.path, Attended(integer(read) // runs, integer(kernel.output_bytes) // runs))] * runs
+        read = alone.input_bytes + alone.state_bytes
+        if _within(log.picked, kernel):
+            read = runs * _activations(of.takes)
+        yield from [(kernel.path, Attended(integer(read) // runs, integer(kernel.output_bytes) // runs))] * runs
+
+
+def _within(places: set[str], kernel: Kernel) -> bool:
+    return any(kernel.path.startswith(f"{place}.") for place in places)
 
 
 def _activations(values: Any) -> Any:

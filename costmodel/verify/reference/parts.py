@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,6 +11,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+
+from .log import Log
 
 Spec = dict[str, Any]
 
@@ -34,41 +35,6 @@ class Cache:
 
 
 @dataclass
-class Log:
-    """What was read in a step, besides weights: told by the modules, where a product does not show it."""
-
-    routed: dict[str, list[Counter[int]]] = field(default_factory=dict)  # block -> rows of each expert, a call
-    attended: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # block, bytes read and written
-    picked: set[str] = field(default_factory=set)  # blocks in which every query has keys of its own
-
-    def route(self, key: Any, expert: Tensor) -> None:
-        """Remember which experts a block sends its rows to."""
-        rows = Counter(expert.flatten().tolist())
-        self.routed.setdefault(place_of(key), []).append(rows)
-
-    def read(self, key: Any, *kept: Tensor) -> None:
-        """Remember that what is kept was read to make keys and values of it."""
-        self.attended[place_of(key), sum(tensor.nbytes for tensor in kept), 0] += 1
-
-    def attend(self, key: Any, q: Tensor, k: Tensor, v: Tensor, out: Tensor, *, picked: bool) -> None:
-        """Remember what an attention read and wrote: values that are keys once, picked keys not."""
-        place, read = place_of(key), q.nbytes
-        if not k.shape[2]:
-            return
-        if picked:
-            self.picked.add(place)
-        else:
-            one = k.data_ptr() == v.data_ptr()
-            read += k.nbytes if one else k.nbytes + v.nbytes
-        self.attended[place, read, out.nbytes] += 1
-
-
-def place_of(key: Any) -> str:
-    """Return the names in the key of a place: ``layers.shared.moe``."""
-    return ".".join(part for part in key if isinstance(part, str))
-
-
-@dataclass
 class Step:
     """One forward pass: its choices, what it has of earlier steps, and what it did."""
 
@@ -82,8 +48,9 @@ class Step:
     source: Tensor | None = None
     source_past: int = 0
     loop: int = 0
+    prefix: int = 0  # first tokens of the sequence that a block may see otherwise
     shared: dict[str, Any] = field(default_factory=dict)  # block name -> what later blocks read of it
-    log: Log = field(default_factory=lambda: Log())
+    log: Log = field(default_factory=Log)
     executed_pairs: int = 0  # FLOPs of all scores and sums that were computed
     full_pairs: Any = 0  # the same for every query against every resident key: in expectation, under ``keep``
     useful_pairs: Any = 0  # the same for the ones in the masks
@@ -210,29 +177,37 @@ class Span:
         self.window, self.chunk = block.get("window"), block.get("chunk")
         self.sinks, self.causal = block.get("sink_tokens", 0), block.get("causal", True)
         self.limit, self.ahead = self.chunk or self.window, block.get("ahead", 0)
+        self.block, self.prefix = block.get("block_size"), block.get("prefix")
 
-    def mask(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Return the (query, key) pairs that may attend."""
+    def mask(self, queries: Tensor, keys: Tensor, prefix: int = 0) -> Tensor:
+        """Return the (query, key) pairs that may attend; the first ``prefix`` tokens are the prefix."""
         q, k = queries[:, None], keys[None, :]
+        if self.block:
+            return k // self.block <= q // self.block
         if not self.causal and not self.ahead:
             return q // self.chunk == k // self.chunk if self.chunk else torch.ones_like(q * k, dtype=torch.bool)
         seen = k - q <= self.ahead
         if self.window:
-            seen &= (q - k < self.window) | (k < self.sinks)
+            seen &= (q - k < self.window) | (k < self._held(prefix))
         if self.chunk:
             seen &= q // self.chunk == k // self.chunk
-        return seen
+        return seen | ((q < prefix) & (k < prefix)) if self.prefix == "bidirectional" else seen
+
+    def _held(self, prefix: int) -> int:
+        """Return how many first tokens are never dropped."""
+        return prefix if self.prefix == "kept" else int(self.sinks)
 
     def extend(self, step: Step, slot: dict[str, Tensor], fresh: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """Return resident and new tensors together with their positions, and keep what must be kept.
 
         Tensors are (B, positions, ...).
         """
-        held = kept_positions(step.past, self.limit, self.sinks)
-        resident = resident_positions(step.past, self.limit, self.sinks)
+        sinks = self._held(step.prefix)
+        held = kept_positions(step.past, self.limit, sinks)
+        resident = resident_positions(step.past, self.limit, sinks)
         take = torch.tensor([held.index(p) for p in resident], dtype=torch.long)
         both, every = {}, torch.tensor(resident + list(range(step.past, step.past + step.new)), dtype=torch.long)
-        keep = kept_positions(step.past + step.new, self.limit, self.sinks)
+        keep = kept_positions(step.past + step.new, self.limit, sinks)
         for name, tensor in fresh.items():
             old = slot.get(name)
             # A window of W keeps W tokens, of which the oldest is out of sight of the next one.
@@ -262,7 +237,8 @@ def attend(
         scores = scores + bias
     scores = scores.masked_fill(~(mask if mask.dim() == 2 else mask[:, None]), -1e9)
     if sinks is not None:
-        scores = torch.cat([scores, sinks[None, :, None, None].expand(batch, -1, new, 1)], -1)
+        one_a_head = sinks[None, :, None] if sinks.dim() == 1 else sinks.transpose(1, 2)
+        scores = torch.cat([scores, one_a_head[..., None].expand(batch, -1, new, 1)], -1)
     weights = scores.float().softmax(-1).to(v.dtype)
     out = shared_product(weights[..., : k.shape[2]], v)
     step.log.attend(key, q, k, v, out, picked=mask.dim() == 3)

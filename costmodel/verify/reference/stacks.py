@@ -12,6 +12,7 @@ from .blocks import block_class
 from .kept import Kept
 from .parts import Norm, Spec, Step, conv, linear, matrix
 from .residual.altup import AltUp, AltUpLayer
+from .residual.attention_residuals import OverDepth
 from .residual.hyper_connections import connection
 from .residual.laurel import Laurel
 from .residual.ngrams import NGrams
@@ -25,6 +26,12 @@ def layers_of(part: Spec, n_layers: int) -> list[list[Place]]:
     schedules = part.get("layer") or [part[f] for f in ("mixer", "ffn") if part.get(f) is not None]
     columns = [expand(schedule, n_layers) for schedule in schedules]
     return [[column[i] for column in columns] for i in range(n_layers)]
+
+
+def module_name(name: str) -> str:
+    """Return the name of a block as torch can have it: without points, and none of a module's own (``half``)."""
+    found = name.replace(".", "_")
+    return f"{found}_" if hasattr(nn.ModuleDict, found) else found
 
 
 def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int | None = None) -> nn.Module:
@@ -121,17 +128,19 @@ class Stack(nn.Module):
                         inner = block(blocks[block_name], width, table, source)
                         if blocks[block_name].get("extra_norm"):
                             inner = Normed(blocks[block_name], width, inner, self.norm)
-                        here[block_name.replace(".", "_")] = inner
+                        here[module_name(block_name)] = inner
                         continue
                     of = shared[block_name]
                     turn = seen[block_name] % of.get("copies", 1)
                     if turn == len(sets[block_name]):
                         sets[block_name].append(SharedSet(of, blocks, width))
-                    here[block_name] = SharedSite(of, blocks, width, sets[block_name][turn])
+                    here[module_name(block_name)] = SharedSite(of, blocks, width, sets[block_name][turn])
                     seen[block_name] += 1
                 modules.append(here)
             self.layers.append(modules)
         self.shared_names = set(shared)
+        if (depth := features.get("attention_residuals")) is not None:
+            self.depth = OverDepth(depth, self.layout, blocks, width, self.norm)
         self._norms(width)
         self._features(width, n_layers)
 
@@ -188,6 +197,8 @@ class Stack(nn.Module):
             stream = self.altup.split(x)
         if hasattr(self, "connections"):
             stream = x[:, :, None].expand(-1, -1, self.features["hyper_connections"]["n_streams"], -1)
+        if hasattr(self, "depth"):
+            stream = x[:, :, None]
         for loop in range(loops):
             step.loop = loop
             for i in range(len(self.layers)):
@@ -195,6 +206,8 @@ class Stack(nn.Module):
                 stream = self._around(i, stream, step, None if pieces is None else pieces[:, :, i])
         if hasattr(self, "altup"):
             return self.altup.join(stream)
+        if hasattr(self, "depth"):
+            return self.depth.read("end", stream, step)[0]
         if hasattr(self, "head"):
             return self.head.collapse(stream, self.head.weights(stream)[0])
         return stream.mean(-2) if hasattr(self, "connections") else stream
@@ -237,7 +250,9 @@ class Stack(nn.Module):
                 continue
             place = f"{i}_{j}"
             read = entry if parallel else total
-            weights = None
+            weights = others = None
+            if hasattr(self, "depth"):
+                read, *others = self.depth.read(place, total, step)
             if hasattr(self, "connections"):
                 weights = self.connections[place].weights(read)
                 read = self.connections[place].collapse(read, weights[0])
@@ -249,8 +264,9 @@ class Stack(nn.Module):
             outs = []
             for name in names:
                 key = (self.name, step.loop, i, j, name)
-                inner = self.layers[i][j][name.replace(".", "_")]
-                outs.append(inner(read if name in self.shared_names else normed, step, key))
+                inner = self.layers[i][j][module_name(name)]
+                more = {"others": others} if getattr(inner, "separate", False) else {}
+                outs.append(inner(read if name in self.shared_names else normed, step, key, **more))
             out = torch.stack(outs).sum(0)
             if place in self.after:
                 out = self.after[place](out)
@@ -264,5 +280,8 @@ class Stack(nn.Module):
             if hasattr(self, "scales"):
                 total = self.scales[place][0](total)
                 out = out if len(self.scales[place]) == 1 else self.scales[place][1](out)
-            total = total + out if weights is None else self.connections[place].spread(total, weights, out)
+            if hasattr(self, "depth"):
+                total = self.depth.add(i, j, total, out)
+            else:
+                total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total
