@@ -32,6 +32,8 @@ def _spec(spec: Verified, view: View) -> Page:
         every = [[row.figure, row.at, f"{row.archcalc:,}", f"{row.pytorch:,}"] for row in spec.figures]
         out += table(["figure", "at", "archcalc", "PyTorch"], every, view, left=[0, 1])
     out.append(line())
+    if spec.full_size is not None and spec.full_size.note:
+        out += paragraph(f"Not compared at full size: {clean(spec.full_size.note)}.", 80)
     if spec.differs is None:
         return [*out, line(f"{count_of(spec.equal, 'figure')} equal", "green")]
     row = spec.differs
@@ -63,6 +65,8 @@ def _notes(found: Verify) -> Page:
         "which shares no formula with archcalc, and run: prefill, chunked prefill, decode. Equal are integers."
     )
     out = paragraph(text, 80)
+    if by := next((spec.full_size.by for spec in found.specs if spec.full_size and spec.full_size.model), None):
+        out += paragraph(f"At full size parameters are those of the class of {clean(by)}, built without memory.", 80)
     if found.skipped:
         out += paragraph(f"Not published, so not verified: {', '.join(map(clean, found.skipped))}.", 80)
     return [*out, line(f"torch {clean(found.torch)}", "dim")]

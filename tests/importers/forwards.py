@@ -28,8 +28,9 @@ from costmodel.errors import ArchcalcError, InvalidSpec
 from costmodel.importers import import_text
 from costmodel.importers.defaults import class_of
 from costmodel.validation import parse
+from costmodel.verify.published import build, model_class
 from costmodel.workload import Workload
-from tests.importers.zoo import LAYERS, NEEDS, _other, build, model_class
+from tests.importers.zoo import LAYERS, NEEDS, _other
 from tests.oracle.execution import cache_beside, flops_beside
 
 TOKENS = 40

@@ -13,8 +13,8 @@ from costmodel import figures
 from costmodel.architecture import Architecture
 from costmodel.importers import import_text
 from costmodel.validation import parse
+from costmodel.verify.published import build, model_class
 from costmodel.workload import Workload
-from tests.importers.zoo import build, model_class
 
 NEW = 5
 SMALL = {

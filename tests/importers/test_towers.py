@@ -14,8 +14,8 @@ from costmodel import figures
 from costmodel.architecture import Architecture
 from costmodel.importers import Imported, import_text
 from costmodel.validation import parse
+from costmodel.verify.published import model_class, size
 from costmodel.workload import Workload
-from tests.importers.zoo import model_class, size
 
 pytestmark = pytest.mark.oracle
 
