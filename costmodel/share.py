@@ -104,7 +104,7 @@ class Share:
         """Return the bytes of so many entries of one layer and sequence on one device."""
         width = state.width
         if state.units != 1:
-            width = state.width // state.units * self.plan.pieces(state.units)
+            width = ceil_div(state.width * self.plan.pieces(state.units), state.units)  # of some, half a unit
         return self.recipe.format(state.role).bytes(width * entries)
 
     def is_cut(self, op: Attend) -> bool:

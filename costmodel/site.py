@@ -95,7 +95,7 @@ class Site:
         context = self.context
         kept = self.share(span.kept(context))
         read = self.share(span.read(self.cached))
-        written = self.share(span.kept(self.new)) if own else 0
+        written = self.share(span.written(self.new, self.cached)) if own else 0
         filling = span if self.keep is None else span.thinned(self.keep)  # only kept tokens fill pages
         paged = filling.paged(self.share(context), self.load.page)
         pooled = kept if span.limit is None else self.share(context)

@@ -155,6 +155,14 @@ class Span:
         """Return the entries kept after the step, the current token's included."""
         return context if self.limit is None else minimum(context, self.limit)
 
+    def written(self, new: Size, cached: Size) -> Size:
+        """Return the new entries that are kept after the step: the last of a window, and first tokens beside it."""
+        if self.limit is None:
+            return new
+        moving = self.limit - self.sink_tokens
+        first = maximum(0, minimum(self.sink_tokens, cached + new - moving) - cached)
+        return minimum(new, moving) + first
+
     def read(self, cached: Size) -> Size:
         """Return the entries left by earlier steps that this step can still see."""
         return cached if self.limit is None else minimum(cached, self.limit - 1)

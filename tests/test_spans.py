@@ -66,6 +66,7 @@ def test_tokens_that_see_their_block_and_all_before_it_are_counted_one_by_one(
     span = Span(block=block)
     assert span.pairs(new, cached, "causal") == sum(k // block <= q // block for q in every[cached:] for k in every)
     assert (span.kept(cached + new), span.read(cached)) == (cached + new, cached)
+    assert span.written(new, cached) == new
 
 
 def test_blocks_of_diffusion_by_hand() -> None:
@@ -127,6 +128,7 @@ def test_a_window_keeps_reads_and_sees_what_a_mask_says(
     # sinks behind, and before that as well, since everything is then seen.
     assert span.pairs(new, cached, "causal") == sum(len(seen(p)) for p in positions(new, cached))
     assert span.kept(context) == len(seen(context))
+    assert span.written(new, cached) == len(seen(context) & {*positions(new, cached)})
     first = cached + 1
     assert span.read(cached) == len(seen(first) - {first})
     assert span.pairs(new, cached, "full") == new * (span.read(cached) + new)

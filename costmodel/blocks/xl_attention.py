@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
@@ -64,7 +65,7 @@ class XlAttention(Block):
         keys = read + at.new
         yield at.project("q", bias=self.bias, split="out", units=heads, q=inner)
         made = at.project("kv", tokens=at.batch * keys, bias=self.bias, split="out", units=heads, k=inner, v=inner)
-        made.states = (self._memory(at, read),)
+        made.states, made.from_states = (self._memory(at, read),), True
         yield made
         distances = keys + (1 if self.causal else at.new) - (0 if self.spare_distance else indicator(at.new > 0))
         yield at.project("r", tokens=at.batch * distances, split="out", units=heads, r=inner)
@@ -92,4 +93,5 @@ class XlAttention(Block):
     def _memory(self, at: Site, read: Size) -> State:
         kept, written = self._most(at.context), self._most(at.new)
         kind = "window" if self.memory else "full"
-        return at.entries("memory", kept, at.width, read=read, written=written, most=kept, kind=kind)
+        memory = at.entries("memory", kept, at.width, read=read, written=written, most=kept, kind=kind)
+        return replace(memory, fresh=at.new)  # all of a step is read, also what no memory has room for

@@ -2,7 +2,7 @@
 
 Parameters and active parameters (by gradient), buffers apart; steps of prefill, chunked prefill and
 decode in every way that latent attention has: FLOPs with causal and full attention, what is kept,
-the bytes that products and attention move; towers and further-token layers.
+the bytes that products, attention and states move; towers and further-token layers.
 """
 
 from __future__ import annotations
@@ -169,7 +169,8 @@ class Comparison:
         yield Equality("cache.state_bytes", at, integer(ours.state_bytes) * self.batch, _bytes(states))
 
     def moved(self, ops: list[Op], seen: Products, step: Step, at: str, batch: int | None = None) -> Iterator[Equality]:
-        """Compare the bytes that products and attention move."""
+        """Compare the bytes that products, attention and states move."""
+        step.log.keep(step.cache.moved())
         return bytes_moved(ops, batch or self.batch, seen, step.log, at)
 
     def _forward(

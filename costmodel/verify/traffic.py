@@ -1,13 +1,18 @@
-"""Bytes that matrix products and attention move in a step: as a dispatch mode sees them, and as our kernels say.
+"""Bytes that a step moves: as a dispatch mode sees them and modules tell them, and as our kernels say.
 
 Compared are products with weights, matrix by matrix: shapes, bytes of the weight with its bias, of
 the input and of the output. Which experts are hit is chance: products of experts are those of the
-routing that was run, at the bytes of one expert that archcalc says. Of attention, queries, keys and
-values as they are kept (not repeated for the heads that share them), and outputs, as a fused call
-reads and writes them, and latents that keys and values are made of; where an indexer picks the keys,
-queries and outputs alone.
-Products of a state (rank-1 updates and read-outs) run in fp32 here, have no weights, and are left out,
-as are convolutions within channels, look-ups, and all work on single values.
+routing that was run, at the bytes of one expert that archcalc says.
+
+Of attention: queries, keys and values as they are kept (not repeated for the heads that share them)
+and outputs, as a fused call reads and writes them; latents that keys and values are made of; keys of
+an indexer, and where it picks what is read, queries and outputs alone; sums over depth.
+
+Of what is kept: states and columns of convolutions, read and written once a step, and every entry
+that a step adds to a cache.
+
+Left out are activations of scans, of convolutions within channels and of work on single values, and
+rows of tables that are looked up.
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ from costmodel.machine import Machine
 from costmodel.ops import Attend, Experts, Op, Project
 from costmodel.plan import Plan
 from costmodel.residual.parts.depth import Blend
+from costmodel.sizes import Size
 from costmodel.things import Weight
 from costmodel.verify.equality import Equality, integer
 from costmodel.verify.reference.log import Log
@@ -122,7 +128,9 @@ def bytes_moved(ops: Iterable[Op], batch: int, seen: Products, log: Log, at: str
     for (place, *sizes), times in log.attended.items():
         theirs[place, Attended(*sizes)] += times
     yield _equality("bytes.products", at, Counter(our_products(ops, batch, log)), seen.found)
-    yield _equality("bytes.attention", at, Counter(our_attention(ops, batch, log)), theirs)
+    yield _equality("bytes.attention", at, our_attention(ops, batch, log), theirs)
+    ours = our_kept(ops, batch)
+    yield Equality("bytes.kept", at, ours.total(), log.kept.total(), tuple(_kept_terms(ours, log.kept)))
 
 
 def _equality(figure: str, at: str, ours: Moved, theirs: Moved) -> Equality:
@@ -157,9 +165,7 @@ def our_products(ops: Iterable[Op], batch: int, log: Log) -> Iterator[tuple[str,
     for op in ops:
         if isinstance(op, Experts):
             of_layer.setdefault(op.path.rpartition(".")[0], []).append(op)
-    for kernel in Device(_MACHINE, Plan(), BF16, fused=False).kernels(ops, batch):
-        if not kernel.runs:  # declared, and in no layer
-            continue
+    for kernel in _kernels(ops, batch, fused=False):
         if isinstance(kernel.op, Project):
             for product in _of_project(kernel, kernel.op):
                 yield from [(kernel.path, product)] * integer(kernel.runs)
@@ -216,30 +222,61 @@ def _matrices(op: Op) -> Iterator[tuple[Weight, int]]:
             yield weight, integer(weight.values + biases.get(f"{weight.name}.bias", 0))
 
 
-def our_attention(ops: Iterable[Op], batch: int, log: Log) -> Iterator[tuple[str, Attended]]:
-    """Yield the operands of every attention, over depth too; where queries pick their keys, without those."""
+def our_attention(ops: Iterable[Op], batch: int, log: Log) -> Moved:
+    """Return the operands of every attention, over depth too; where queries pick their keys, without those."""
+    found: Moved = Counter()
+
+    def note(kernel: Kernel, read: Size, written: Size) -> None:
+        runs = integer(kernel.runs)
+        found[kernel.path, Attended(integer(read) // runs, integer(written) // runs)] += runs
+
     # Steps on single values run inside the kernel before them, and read there what they keep: not so unfused.
-    ops = list(ops)
-    fused, apart = (
-        [kernel for kernel in Device(_MACHINE, Plan(), BF16, fused=way).kernels(ops, batch) if kernel.runs]
-        for way in (True, False)
-    )
-    for kernel in apart:
-        runs, op, read = integer(kernel.runs), kernel.op, kernel.input_bytes
-        if isinstance(op, Project) and op.from_states and not _within(log.picked, kernel):
-            yield from [(kernel.path, Attended(integer(kernel.state_bytes) // runs, 0))] * runs
-        if isinstance(op, Blend):
-            read += kernel.weight_bytes
-            yield from [(kernel.path, Attended(integer(read) // runs, integer(kernel.output_bytes) // runs))] * runs
-    attended = ([kernel for kernel in kernels if isinstance(kernel.op, Attend)] for kernels in (fused, apart))
-    for kernel, alone in zip(*attended, strict=True):
-        runs, of = integer(kernel.runs), kernel.op
-        if not isinstance(of, Attend) or of.variant.endswith("index") or _within(log.without_call, kernel):
-            continue
-        read = alone.input_bytes + alone.state_bytes
-        if _within(log.picked, kernel):
-            read = runs * _activations(of.takes)
-        yield from [(kernel.path, Attended(integer(read) // runs, integer(kernel.output_bytes) // runs))] * runs
+    # Scores are written and read there: not so fused.
+    outputs = (one.output_bytes for one in _kernels(ops, batch, fused=True) if isinstance(one.op, Attend))
+    for kernel in _kernels(ops, batch, fused=False):
+        op, picks = kernel.op, _within(log.picked, kernel)
+        if isinstance(op, Project) and op.from_states and not picks:
+            note(kernel, kernel.state_bytes, 0)
+        elif isinstance(op, Blend):
+            note(kernel, kernel.input_bytes + kernel.weight_bytes, kernel.output_bytes)
+        elif isinstance(op, Attend):
+            output = next(outputs)
+            if op.variant.endswith("index"):
+                note(kernel, kernel.state_bytes, 0)
+            elif not _within(log.without_call, kernel):
+                note(
+                    kernel,
+                    kernel.runs * _activations(op.takes) if picks else kernel.input_bytes + kernel.state_bytes,
+                    output,
+                )
+    return found
+
+
+def our_kept(ops: Iterable[Op], batch: int) -> Counter[str]:
+    """Return what operations read and write of what is kept, what attention reads apart: path -> bytes."""
+    found: Counter[str] = Counter()
+    for kernel in _kernels(ops, batch, fused=False):
+        attends = isinstance(kernel.op, Attend) or (isinstance(kernel.op, Project) and kernel.op.from_states)
+        found[kernel.path] += integer(kernel.written_bytes) + (0 if attends else integer(kernel.state_bytes))
+    return found
+
+
+def _kept_terms(ours: Counter[str], theirs: Counter[str]) -> Iterator[str]:
+    """Yield the blocks that read or write another number of bytes."""
+    if ours.total() == theirs.total():
+        return
+    for place in theirs:
+        mine = sum(size for path, size in ours.items() if path.startswith(f"{place}."))
+        if mine != theirs[place]:
+            yield f"{place}: archcalc {mine}, reference {theirs[place]}"
+    for path in ours:
+        if ours[path] and not any(path.startswith(f"{place}.") for place in theirs):
+            yield f"{path}: archcalc {ours[path]}, reference nothing"
+
+
+def _kernels(ops: Iterable[Op], batch: int, *, fused: bool) -> list[Kernel]:
+    """Return the kernels that one device runs."""
+    return [one for one in Device(_MACHINE, Plan(), BF16, fused=fused).kernels(ops, batch) if one.runs]
 
 
 def _within(places: set[str], kernel: Kernel) -> bool:

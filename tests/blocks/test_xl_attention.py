@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from small import block, refused, rows
 
+from costmodel.ops import Project
+
 XL: dict[str, Any] = {"kind": "xl_attention", "n_heads": 2, "head_dim": 3}
 # Two tokens at positions 4 and 5 of a model 10 wide: (parameters, FLOPs, elementwise steps).
 PLAIN = {
@@ -41,7 +43,10 @@ def test_by_hand(fields: dict[str, Any], changed: dict[str, tuple[int, int, int]
 
 @pytest.mark.parametrize(("memory", "kept"), [(None, (5, 3, 2)), (2, (2, 2, 2)), (4, (4, 3, 2))])
 def test_hidden_states_are_kept(memory: int | None, kept: tuple[int, int, int]) -> None:
-    (state,) = [state for op in block(XL | {"memory": memory}) for state in op.states]
+    ((op, state),) = [(op, state) for op in block(XL | {"memory": memory}) for state in op.states]
+    assert isinstance(op, Project)
+    # Keys and values are made of the memory and of both tokens, which are read once, as the state.
+    assert (op.from_states, state.fresh) == (True, 2)
     assert (state.width, (state.kept, state.read, state.written)) == (10, kept)
 
 

@@ -13,6 +13,7 @@ from costmodel.blocks import block_class, kinds
 from costmodel.kernels import Device, Kernel
 from costmodel.ops import Attend, Experts, Op, Project
 from costmodel.report.verify import FigureRow
+from costmodel.things import State
 from tests.verify.test_mutations import example, layers, written
 
 
@@ -92,6 +93,50 @@ def test_wrong_bytes_of_one_expert(monkeypatch: pytest.MonkeyPatch) -> None:
     row = differs("mixtral-8x7b")
     assert row.figure == "bytes.products"
     assert "layers.moe.experts." in row.terms[0]
+
+
+def test_keys_of_an_index_that_are_not_read_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Device._attend
+
+    def mutated(self: Any, op: Any, batch: Any) -> Kernel:
+        kernel = right(self, op, batch)
+        if op.variant == "index":
+            kernel.state_bytes = 0
+        return kernel
+
+    monkeypatch.setattr(Device, "_attend", mutated)
+    row = differs("deepseek-v3.2")
+    assert row.figure == "bytes.attention"
+    assert row.terms[0].endswith("layers.mla.indexer.score")
+
+
+STATES: dict[str, tuple[str, Callable[[State], State]]] = {
+    "a state is not read": ("mamba2-2.7b", lambda state: replace(state, read=0)),
+    "a state is not written": ("mamba2-2.7b", lambda state: replace(state, written=0)),
+    "a state is in the dtype of the model": ("mamba2-2.7b", lambda state: replace(state, role="conv")),
+    "a cache is written as a whole": ("llama-3.1-8b", lambda state: replace(state, written=state.kept)),
+    "a cache is not written": ("gemma-3-27b", lambda state: replace(state, written=0)),
+    "a window keeps all of a step": ("gemma-3-27b", lambda state: replace(state, written=state.fresh)),
+    "open groups are written with every step": (
+        "deepseek-v4-pro",
+        lambda state: replace(state, written=state.kept) if "open" in state.name else state,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_wrong_bytes_of_what_is_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, wrong = STATES[name]
+    right = Device._states
+
+    def mutated(self: Any, kernel: Kernel, op: Any, *more: Any) -> None:
+        right(self, kernel, replace(op, states=tuple(map(wrong, op.states))), *more)
+
+    monkeypatch.setattr(Device, "_states", mutated)
+    row = differs(spec)
+    assert row.figure == "bytes.kept"
+    assert row.terms
+    assert all(term.startswith("layers.") for term in row.terms)
 
 
 def wide(ops: Iterator[Op]) -> Iterator[Op]:

@@ -51,7 +51,7 @@ def test_a_configuration_is_compared_at_full_size(tmp_path: Path) -> None:
     assert (found.full_size.model, found.full_size.note) == ("LlamaForCausalLM", "")
     assert found.full_size.by is not None
     assert found.full_size.by.startswith("transformers ")
-    assert found.equal == len(found.figures) == 41
+    assert found.equal == len(found.figures) == 45
 
 
 def test_towers_are_compared_with_everything_that_the_class_holds(tmp_path: Path) -> None:

@@ -278,7 +278,7 @@ def test_the_command_says_1_where_a_figure_differs(
     from costmodel.cli import run
 
     assert run(["verify", "llama-3.1-8b"]) == 0
-    assert "39 figures equal" in capsys.readouterr().out
+    assert "43 figures equal" in capsys.readouterr().out
     cls: Any = block_class("attention")
     right = cls.lower
     monkeypatch.setattr(cls, "lower", lambda self, at: hoarding(right(self, at)))

@@ -49,6 +49,7 @@ class Indexer(nn.Module):
         q = self.by_position(q, step.positions) if hasattr(self, "by_position") else q
         span = Span({})
         both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
+        step.log.read(key, both["index"])
         causal = span.mask(step.positions, positions)
         scores = F.relu(shared_product(q, both["index"][:, None].mT))
         weighted = (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
@@ -71,6 +72,7 @@ class BlockIndexer(nn.Module):
         """Return the choice as a mask (B, S, keys) over all tokens so far; every head has the same."""
         q, span = self.q_norm(heads(self.q(x), self.n)), Span({})
         both, positions = span.extend(step, step.cache.slot(key), {"index": self.k_norm(self.k(x))})
+        step.log.read(key, both["index"])
         causal = span.mask(step.positions, positions)
         scores = (shared_product(q, both["index"][:, None].mT)).amax(1).masked_fill(~causal, -torch.inf)
         tally(step, len(x), self.n, causal, self.e, causal.numel())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,14 +19,22 @@ class Log:
     picked: set[str] = field(default_factory=set)  # blocks in which every query has keys of its own
     without_call: set[str] = field(default_factory=set)  # blocks whose scores no one call of q, k and v makes
 
+    kept: Counter[str] = field(default_factory=Counter)  # block -> bytes read and written of what is kept
+
     def route(self, key: Any, expert: Tensor) -> None:
         """Remember which experts a block sends its rows to."""
         rows = Counter(expert.flatten().tolist())
         self.routed.setdefault(place_of(key), []).append(rows)
 
+    def keep(self, moved: Mapping[Any, int]) -> None:
+        """Remember what was read and written of what is kept between steps, attention's keys and values apart."""
+        for key, size in moved.items():
+            self.kept[place_of(key)] += size
+
     def read(self, key: Any, *kept: Tensor) -> None:
-        """Remember that what is kept was read to make keys and values of it."""
-        self.attended[place_of(key), sum(tensor.nbytes for tensor in kept), 0] += 1
+        """Remember that what is kept was read beside a call: to make keys of it, or as keys of an index."""
+        if size := sum(tensor.nbytes for tensor in kept):
+            self.attended[place_of(key), size, 0] += 1
 
     def blend(self, key: Any, queries: Tensor, sources: Tensor, sums: Tensor) -> None:
         """Remember what sums over the sources of a token read and wrote."""

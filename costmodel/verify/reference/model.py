@@ -174,6 +174,7 @@ class Reference(nn.Module):
             step.full_pairs += inner.full_pairs
             step.useful_pairs += inner.useful_pairs
             step.dropped += inner.dropped
+            step.log.keep(inner.cache.moved())
         step.x0 = self._embed(embedded, step.past)
         x = self.stack(step.x0, step, tokens, self.spec.get("loops", 1))
         if step.last_only:

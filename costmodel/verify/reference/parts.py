@@ -17,17 +17,35 @@ from .log import Log
 Spec = dict[str, Any]
 
 
+class Slot(dict[str, Tensor]):
+    """The tensors of one place, and the bytes of them that a step read and wrote, as far as modules say.
+
+    Of a state and of the columns of a convolution nobody says it: all of them are read and written.
+    """
+
+    read = written = 0
+
+
 @dataclass
 class Cache:
     """Exactly what has to be kept between steps: named tensors for every place that keeps any."""
 
     length: int = 0
     source_length: int = 0
-    slots: dict[Any, dict[str, Tensor]] = field(default_factory=dict)
+    slots: dict[Any, Slot] = field(default_factory=dict)
 
-    def slot(self, key: Any) -> dict[str, Tensor]:
+    def slot(self, key: Any) -> Slot:
         """Return the tensors of one place; empty at the start."""
-        return self.slots.setdefault(key, {})
+        return self.slots.setdefault(key, Slot())
+
+    def moved(self) -> dict[Any, int]:
+        """Return the bytes that were read and written in every place since this was asked last, attention apart."""
+        found = {}
+        for key, slot in self.slots.items():
+            states = sum(tensor.nbytes for name, tensor in slot.items() if name.startswith(("state", "conv")))
+            found[key] = slot.read + slot.written + 2 * states
+            slot.read = slot.written = 0
+        return found
 
     def tensors(self, kinds: tuple[str, ...] = ()) -> list[Tensor]:
         """Return all tensors, or those whose names begin with one of ``kinds``."""
@@ -197,7 +215,7 @@ class Span:
         """Return how many first tokens are never dropped."""
         return prefix if self.prefix == "kept" else int(self.sinks)
 
-    def extend(self, step: Step, slot: dict[str, Tensor], fresh: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+    def extend(self, step: Step, slot: Slot, fresh: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """Return resident and new tensors together with their positions, and keep what must be kept.
 
         Tensors are (B, positions, ...).
@@ -215,6 +233,7 @@ class Span:
             at = held + list(range(step.past, step.past + step.new)) if old is not None else every.tolist()
             both[name] = tensor if old is None else torch.cat([old[:, take], tensor], 1)
             slot[name] = whole[:, torch.tensor([at.index(p) for p in keep], dtype=torch.long)].clone()
+            slot.written += tensor[:, : sum(p >= step.past for p in keep)].nbytes
         return both, every
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from .indexers import Indexer
-from .parts import Norm, Spec, Step, heads, linear, shared_product, tally
+from .parts import Norm, Slot, Spec, Step, heads, linear, shared_product, tally
 
 
 class PooledIndexer(nn.Module):
@@ -31,6 +31,7 @@ class PooledIndexer(nn.Module):
         """Return the choice as a mask (B, S, keys) over all tokens so far."""
         q = heads(self.q(x if self.hidden else latent), self.n)
         entries = self._entries(x, step.cache.slot(key))
+        step.log.read(key, entries)
         closed = torch.arange(1, entries.shape[1] + 1)[None, :] * self.pool <= step.positions[:, None] + 1
         scores = F.relu(shared_product(self.q_norm(q) if self.mean else q, entries[:, None].mT))
         weighed = scores.sum(1) if self.mean else self._weighed(x, scores)
@@ -43,15 +44,17 @@ class PooledIndexer(nn.Module):
     def _weighed(self, x: Tensor, scores: Tensor) -> Tensor:
         return (self.weights(x)[:, :, None] @ scores.transpose(1, 2))[:, :, 0]
 
-    def _entries(self, x: Tensor, slot: dict[str, Tensor]) -> Tensor:
+    def _entries(self, x: Tensor, slot: Slot) -> Tensor:
         """Return the keys of all closed groups; keep them, and the open group as it was projected."""
         new = self.k(x) if self.mean else torch.cat([self.k_norm(self.k(x)), self.gate(x)], -1)
-        group = torch.cat([slot["index_open"], new], 1) if "index_open" in slot else new
-        entries = slot.get("index", x.new_zeros(len(x), 0, self.e))
+        left = slot.get("index_open", new[:, :0])
+        group, entries = torch.cat([left, new], 1), slot.get("index", x.new_zeros(len(x), 0, self.e))
+        slot.read, before = slot.read + left.nbytes, entries.nbytes
         while group.shape[1] >= self.pool:
             first, group = group[:, : self.pool], group[:, self.pool :]
             entries = torch.cat([entries, self._pooled(first)], 1)
         slot["index"], slot["index_open"] = entries, group.clone()
+        slot.written += entries.nbytes - before + group[:, -x.shape[1] :].nbytes
         return entries
 
     def _pooled(self, group: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from costmodel.verify.reference.parts import (
     Block,
     Norm,
+    Slot,
     Span,
     Spec,
     Step,
@@ -35,12 +36,13 @@ class Compressor(nn.Module):
         self.bias = nn.Parameter(torch.randn(ratio, self.series * entry))
         self.norm = Norm("rms", entry)
 
-    def forward(self, x: Tensor, slot: dict[str, Tensor]) -> Tensor:
+    def forward(self, x: Tensor, slot: Slot) -> Tensor:
         """Return all closed entries (B, n, entry); keep them, the open group and what overlaps."""
         groups = torch.cat([self.kv(x), self.gate(x)], -1)
         if "open" in slot:
-            groups = torch.cat([slot["open"], groups], 1)
+            groups, slot.read = torch.cat([slot["open"], groups], 1), slot.read + slot["open"].nbytes
         entries = slot.get("entries", x.new_zeros(len(x), 0, self.entry))
+        before, overlap = entries.nbytes, slot.get("overlap")
         while groups.shape[1] >= self.ratio:
             group, groups = groups[:, : self.ratio], groups[:, self.ratio :]
             kv, gate = group.chunk(2, -1)
@@ -55,6 +57,10 @@ class Compressor(nn.Module):
             entry = self.norm((gate.softmax(1) * kv).sum(1, keepdim=True))
             entries = torch.cat([entries, entry], 1)
         slot["entries"], slot["open"] = entries, groups.clone()
+        slot.written += entries.nbytes - before + groups[:, -x.shape[1] :].nbytes
+        if slot.get("overlap") is not overlap:
+            slot.written += slot["overlap"].nbytes
+            slot.read += 0 if overlap is None else overlap.nbytes
         return entries
 
 
@@ -104,6 +110,7 @@ class CompressedAttention(Block):
         """Return which closed entries each query reads: (B, S, entries)."""
         index = self.spec["indexer"]
         entries = self.index(x, step.cache.slot((*key, "index")))
+        step.log.read((*key, "index"), entries)
         q = heads(self.index_q(x if index.get("queries") == "hidden" else latent), index["n_heads"])
         scores = F.relu(shared_product(q, entries[:, None].mT))
         tally(step, len(x), index["n_heads"], closed, index["head_dim"], closed.numel())

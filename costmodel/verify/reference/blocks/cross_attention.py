@@ -35,6 +35,7 @@ class CrossAttention(Block):
         if step.source is not None:
             k = apply_norm(self.k_norm, heads(self.to_k(step.source), self.g))
             v = heads(self.to_v(step.source), self.g)
+            slot.written += k.nbytes + v.nbytes
             slot["k"] = torch.cat([slot["k"], k], 2) if "k" in slot else k
             slot["v"] = torch.cat([slot["v"], v], 2) if "v" in slot else v
         mask = torch.ones(step.new, slot["k"].shape[2], dtype=torch.bool)

@@ -32,7 +32,8 @@ class Custom(Block):
         fresh = {}
         if width := self.spec.get("cache_per_token"):
             fresh["cache"] = x.new_zeros(batch, step.new, width)
-        _, positions = self.span.extend(step, slot, fresh)
+        both, positions = self.span.extend(step, slot, fresh)
+        slot.read += sum(tensor.nbytes for tensor in both.values())
         if per_pair := self.spec.get("flops_per_pair"):
             mask = self.span.mask(step.positions, positions)
             terms = x.new_ones(batch * mask.numel(), 1, per_pair // 2)

@@ -33,8 +33,10 @@ class XlAttention(Block):
         slot, new = step.cache.slot(key), x.shape[1]
         step.log.without_call.add(place_of(key))  # there are other distances than keys
         every = torch.cat([slot["memory"], x], 1) if "memory" in slot else x
+        step.log.read(key, every)
         count = every.shape[1]
         slot["memory"] = every[:, -(self.memory or count) :].clone()
+        slot.written += x[:, -(self.memory or count) :].nbytes
         q, k, v = heads(self.q(x), self.n), heads(self.to_k(every), self.n), heads(self.to_v(every), self.n)
         largest = count if self.spare else count - 1
         far = torch.arange(largest, (-1 if self.causal else -new), -1, dtype=x.dtype)  # distances, the largest first
