@@ -22,12 +22,14 @@ def verify(
     """Prove a spec: a small PyTorch model built from it holds and computes what archcalc says.
 
     ARCH is a catalog name, a spec or a config.json. Sizes are scaled down; mechanisms, options and
-    kinds of layers stay. Needs PyTorch: pip install "archcalc[verify]"
+    kinds of layers stay. The parameters of a config.json are also compared at full size, with the
+    class of transformers. Needs PyTorch: pip install "archcalc[verify]"
 
     Examples:
         archcalc verify my-model.yaml
         archcalc verify specs/proposals/*.yaml
         archcalc verify deepseek-v3 -v
+        archcalc verify config.json
 
     Exit status 1 at the first figure that differs, with the term that does.
     """
