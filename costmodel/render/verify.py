@@ -84,6 +84,8 @@ def grids(found: Verify, view: View) -> list[Grid]:  # noqa: ARG001
     for spec in found.specs:
         rows = [[Cell(text) for text in _equalities(name, rows)] for name, rows in _by_figure(spec).items()]
         state = "equal" if spec.differs is None else f"{spec.differs.figure} differs: {_apart(spec.differs)}"
+        if spec.full_size is not None and spec.full_size.note:
+            state += f"; not compared at full size: {spec.full_size.note}"
         out.append(Grid(columns, rows, caption=f"{spec.name}: {state}", label=f"verify-{spec.name}"))
     return out
 

@@ -131,7 +131,7 @@ def _at_full_size(found: Verified, architecture: Architecture, whole: ImportedDo
     from costmodel.importers.json_text import read
     from costmodel.nodes import Source
 
-    data = read(Source(whole.where, whole.text))
+    data = read(Source(whole.where, whole.text)) if whole.text else {}
     if "model_type" not in data:  # not a configuration of transformers
         return
     found.full_size = FullSize(None, None, "not compared after a figure that differs")

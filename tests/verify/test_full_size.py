@@ -110,6 +110,8 @@ def test_why_nothing_is_compared_at_full_size(
     assert note in found.full_size.note
     assert run(["verify", str(tmp_path / "config.json")]) == 0
     assert "Not compared at full size: " in capsys.readouterr().out
+    assert run(["verify", str(tmp_path / "config.json"), "--format", "markdown"]) == 0
+    assert "equal; not compared at full size: " in capsys.readouterr().out
 
 
 def test_without_transformers_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
