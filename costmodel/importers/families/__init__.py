@@ -78,6 +78,11 @@ MODULES = {
     """,
     "speech": "moonshine moonshine_streaming speech_to_text whisper",
     "readers": "blip mllama mllama_text_model=mllama_text pix2struct pp_formulanet trocr",
+    "remote": """
+        RefinedWeb=falcon_40b RefinedWebModel=falcon_7b Yi=plain aquila=plain baichuan chatglm exaone internlm
+        internlm2=internlm mimo minicpm nemotron-nas orion phi-msft qwen xverse=internlm
+    """,
+    "remote_experts": "arctic bailing_moe bailing_moe_v2 deepseek grok-1",
     "short_conv": "lfm2 lfm2_moe lfm3",
     "sigmoid_experts": "dots1 glm4_moe hy_v3 minimax_m2 solar_open",
     "state_space": "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h",
