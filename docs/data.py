@@ -37,6 +37,14 @@ def exceptions() -> Table:
     return ("spec", "why its class does not count it, or counts other than we do"), sorted(rows)
 
 
+def remote() -> Table:
+    """Return the model types whose class stands beside the published weights, and where it was read."""
+    from costmodel.importers import defaults
+
+    rows = [(f"`{name}`", row["models"], "; ".join(row["source"])) for name, row in defaults.remote().items() if "." not in name]
+    return ("model type", "published as", "read in (repository: path)"), rows
+
+
 def calibration() -> Table:
     """Return what ``archcalc calibrate`` says of the collectives of one device."""
     from costmodel.render.calibrate import grid
@@ -55,6 +63,7 @@ def tables() -> dict[str, Callable[[], Table]]:
     return {
         "exceptions": exceptions,
         "calibration": calibration,
+        "remote": remote,
         **{f"measured-{name}": table for name, table in validation.TABLES.items()},
         **{f"published-{name}": table for name, table in published.TABLES.items()},
     }

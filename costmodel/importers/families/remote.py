@@ -31,7 +31,13 @@ def plain(c: Config) -> Draft:
 
 
 def internlm(c: Config) -> Draft:
-    """Read InternLM 1 and 2, and XVERSE: ``bias`` stands on all four matrices of attention."""
+    """Read InternLM: InternLM 2 without groups of queries, which a later copy of its class has a key for."""
+    c.require("num_key_value_heads", None, c.count("num_attention_heads"))
+    return internlm2(c)
+
+
+def internlm2(c: Config) -> Draft:
+    """Read InternLM 2, and XVERSE: ``bias`` stands on all four matrices of attention."""
     return stack(c, attention(c, bias=biased(c), head_dim=even(c)), ffn(c))
 
 
@@ -149,11 +155,10 @@ def falcon_7b(c: Config) -> Draft:
 
 
 def falcon_40b(c: Config) -> Draft:
-    """Read Falcon 40B as first published: the new architecture, also where no key says so."""
+    """Read Falcon 40B as first published: the new architecture, whose keys its class does not have yet."""
     c.stated("num_kv_heads", "alibi")
-    c.require("new_decoder_architecture", None, True)
-    c.require("parallel_attn", True, None)
-    return new_falcon(c.overlaid({"new_decoder_architecture": True, "parallel_attn": True}).as_type("falcon"))
+    fixed = {key: c.require(key, True) for key in ("new_decoder_architecture", "parallel_attn")}
+    return new_falcon(c.overlaid(fixed).as_type("falcon"))
 
 
 def _filling(c: Config, head_dim: int) -> int:

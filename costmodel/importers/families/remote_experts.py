@@ -16,6 +16,8 @@ def deepseek(c: Config) -> Draft:
     n, step, first = c.count("num_hidden_layers"), c.count("moe_layer_freq"), c.natural("first_k_dense_replace")
     mixers = every(c, attention(c, bias=biased(c), head_dim=even(c)))
     if not c.natural("n_routed_experts", 0):
+        for key in ("moe_intermediate_size", "n_shared_experts", "num_experts_per_tok"):
+            c.get(key)  # of no use in a dense model
         return Draft(top(c), [[mixer, ffn(c)] for mixer in mixers])
     sparse = [index >= first and index % step == 0 for index in range(n)]
     experts = deepseek_experts(c, "softmax", correction_bias=False)

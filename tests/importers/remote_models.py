@@ -1,0 +1,426 @@
+"""Models whose class is not in transformers, as torch modules or as another class that has the same parameters.
+
+Random configurations in the words of their published files, and what each must be counted as. The
+modules are written from the sources that costmodel/importers/remote.json names, for their
+parameters alone: nothing here runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from .zoo import build, count, model_class, size
+
+Keys = dict[str, Any]
+
+
+class Experts(nn.ModuleList):
+    """Experts of which a token uses some."""
+
+    def __init__(self, experts: Iterator[nn.Module], chosen: int) -> None:
+        super().__init__(experts)
+        self.chosen = chosen
+
+
+def linear(d_in: int, d_out: int, bias: bool = False) -> nn.Linear:
+    return nn.Linear(d_in, d_out, bias=bias)
+
+
+def attention(d: int, heads: int, kv_heads: int, head: int, qkv: bool = False, out: bool = False) -> nn.Module:
+    """Return the four matrices of grouped queries."""
+    return nn.ModuleList(
+        [linear(d, heads * head, qkv), linear(d, kv_heads * head, qkv), linear(d, kv_heads * head, qkv)]
+        + [linear(heads * head, d, out)]
+    )
+
+
+def gated(d: int, d_ff: int, bias: bool = False) -> nn.Module:
+    return nn.ModuleList([linear(d, d_ff, bias), linear(d, d_ff, bias), linear(d_ff, d, bias)])
+
+
+def mixture(d: int, d_ff: int, experts: int, chosen: int, shared: int = 0) -> nn.Module:
+    """Return a router without a bias, experts, and those that every token uses as one network."""
+    parts = [linear(d, experts), Experts((gated(d, d_ff) for _ in range(experts)), chosen)]
+    return nn.ModuleList(parts + ([gated(d, d_ff * shared)] if shared else []))
+
+
+def norms(d: int, times: int) -> nn.Module:
+    return nn.ModuleList(nn.RMSNorm(d) for _ in range(times))
+
+
+def model(keys: Keys, d: int, layers: list[nn.Module], tied: bool) -> nn.Module:
+    """Return a stack between an embedding and a head, with a last norm."""
+    parts = [nn.Embedding(keys["vocab_size"], d), *layers, nn.RMSNorm(d)]
+    return nn.ModuleList(parts + ([] if tied else [linear(d, keys["vocab_size"])]))
+
+
+def deepseek(keys: Keys) -> nn.Module:
+    d, heads = keys["hidden_size"], keys["num_attention_heads"]
+    bias = keys.get("attention_bias", False)
+    layers: list[nn.Module] = []
+    for index in range(keys["num_hidden_layers"]):
+        sparse = keys.get("n_routed_experts") and index >= keys.get("first_k_dense_replace", 0)
+        if sparse and index % keys.get("moe_layer_freq", 1) == 0:
+            shared = keys.get("n_shared_experts") or 0
+            one = keys["n_routed_experts"], keys["num_experts_per_tok"], shared
+            network = mixture(d, keys["moe_intermediate_size"], *one)
+        else:
+            network = gated(d, keys["intermediate_size"])
+        mixer = attention(d, heads, keys["num_key_value_heads"], d // heads, bias, bias)
+        layers.append(nn.ModuleList([norms(d, 2), mixer, network]))
+    return model(keys, d, layers, keys.get("tie_word_embeddings", False))
+
+
+def bailing(keys: Keys) -> nn.Module:
+    """Return either generation of Ling, without the layers that predict further tokens."""
+    d = keys["hidden_size"]
+    layers = [
+        _bailing(keys, dense=index < keys["first_k_dense_replace"], norm_count=2)
+        for index in range(keys["num_hidden_layers"])
+    ]
+    return model(keys, d, layers, keys.get("tie_word_embeddings", False))
+
+
+def _bailing(keys: Keys, *, dense: bool, norm_count: int) -> nn.Module:
+    d, heads = keys["hidden_size"], keys["num_attention_heads"]
+    head = keys.get("head_dim") or d // heads
+    mixer = attention(d, heads, keys["num_key_value_heads"], head, keys["use_qkv_bias"], keys["use_bias"])
+    experts = keys["num_experts"], keys["num_experts_per_tok"], keys["num_shared_experts"]
+    network = gated(d, keys["intermediate_size"]) if dense else mixture(d, keys["moe_intermediate_size"], *experts)
+    on_heads = norms(head, 2) if keys.get("use_qk_norm") else nn.ModuleList()
+    return nn.ModuleList([norms(d, norm_count), mixer, on_heads, network])
+
+
+def bailing_further(keys: Keys) -> nn.Module:
+    """Return the layers of Ling 2.0 that predict further tokens: three norms and a matrix more than a layer."""
+    d, depth = keys["hidden_size"], keys.get("num_nextn_predict_layers", 0)
+    return nn.ModuleList(
+        nn.ModuleList([_bailing(keys, dense=False, norm_count=5), linear(2 * d, d)]) for _ in range(depth)
+    )
+
+
+def mimo_further(keys: Keys) -> nn.Module:
+    """Return those of MiMo: norms of token and state, a matrix, a layer of Qwen2, a last norm."""
+    d, heads = keys["hidden_size"], keys["num_attention_heads"]
+    sizes = d, heads, keys["num_key_value_heads"], keys.get("head_dim") or d // heads
+    parts = (
+        [norms(d, 5), linear(2 * d, d), attention(*sizes, qkv=True), gated(d, keys["intermediate_size"])]
+        for _ in range(keys["num_nextn_predict_layers"])
+    )
+    return nn.ModuleList(map(nn.ModuleList, parts))
+
+
+def grok(keys: Keys) -> nn.Module:
+    d, heads = keys["hidden_size"], keys["num_attention_heads"]
+    experts = keys.get("num_experts", 8), keys.get("num_experts_per_tok", 2)
+    layers: list[nn.Module] = [
+        nn.ModuleList(
+            [
+                norms(d, 4),
+                attention(d, heads, keys["num_key_value_heads"], d // heads),
+                mixture(d, keys["intermediate_size"], *experts),
+            ]
+        )
+        for _ in range(keys["num_hidden_layers"])
+    ]
+    return model(keys, d, layers, keys.get("tie_word_embeddings", True))
+
+
+def arctic(keys: Keys) -> nn.Module:
+    d, heads, d_ff = keys["hidden_size"], keys["num_attention_heads"], keys["intermediate_size"]
+    layers: list[nn.Module] = []
+    for index in range(keys["num_hidden_layers"]):
+        sparse = (index + 1) % keys.get("moe_layer_frequency", 2) == 0
+        experts = keys.get("num_local_experts", 8), keys.get("num_experts_per_tok", 1)
+        parts = [norms(d, 2), attention(d, heads, keys.get("num_key_value_heads") or heads, d // heads)]
+        parts.append(mixture(d, d_ff, *experts) if sparse else gated(d, d_ff))
+        if sparse and keys.get("parallel_attn_mlp_res"):
+            parts += [norms(d, 1), gated(d, d)]
+        layers.append(nn.ModuleList(parts))
+    return model(keys, d, layers, keys.get("tie_word_embeddings", False))
+
+
+def decilm(keys: Keys) -> nn.Module:
+    d, heads, bias = keys["hidden_size"], keys["num_attention_heads"], keys["attention_bias"]
+    layers: list[nn.Module] = []
+    for block in keys["block_configs"]:
+        parts: list[nn.Module] = []
+        mixer, network = block["attention"], block["ffn"]
+        if not mixer["no_op"]:
+            kv_heads = heads // mixer["n_heads_in_group"]
+            parts += [nn.RMSNorm(d), attention(d, heads, kv_heads, d // heads, bias, bias)]
+        if not network["no_op"]:
+            wide = int(2 * network["ffn_mult"] * d / 3)
+            wide += 256 - wide % 256 if wide % 256 else 0
+            parts += [nn.RMSNorm(d), gated(d, wide, keys["mlp_bias"])]
+        layers.append(nn.ModuleList(parts))
+    return model(keys, d, layers, keys["tie_word_embeddings"])
+
+
+BUILT: Mapping[str, Callable[[Keys], nn.Module]] = MappingProxyType(
+    {
+        "arctic": arctic,
+        "bailing_moe": bailing,
+        "bailing_moe_v2": bailing,
+        "deepseek": deepseek,
+        "grok-1": grok,
+        "nemotron-nas": decilm,
+    }
+)
+FURTHER = MappingProxyType({"bailing_moe": bailing_further, "bailing_moe_v2": bailing_further, "mimo": mimo_further})
+
+LLAMA = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+
+
+def llama(keys: Keys, *, model_type: str = "llama", tied: bool = False, **more: Any) -> Keys:
+    """Return the keys of Llama, with those that a class calls otherwise given; no bias unless told."""
+    found = {key: more.pop(key, keys.get(key)) for key in (*LLAMA, "num_key_value_heads")}
+    found["num_key_value_heads"] = found["num_key_value_heads"] or found["num_attention_heads"]
+    return {"model_type": model_type, "tie_word_embeddings": keys.get("tie_word_embeddings", tied), **found, **more}
+
+
+def chatglm(keys: Keys) -> Keys:
+    heads, has_groups = keys["num_attention_heads"], keys.get("multi_query_attention", False)
+    names = {
+        "vocab_size": keys["padded_vocab_size"],
+        "intermediate_size": keys["ffn_hidden_size"],
+        "num_hidden_layers": keys["num_layers"],
+        "num_key_value_heads": keys.get("multi_query_group_num", 1) if has_groups else heads,
+        "partial_rotary_factor": 0.5,
+    }
+    bias = keys.get("add_qkv_bias", False)
+    if keys.get("rmsnorm", True):
+        names |= {"head_dim": keys["kv_channels"], "pad_token_id": None}  # the class's own is beyond the vocabulary
+        return llama(keys, model_type="glm", attention_bias=bias, **names)
+    return llama(keys, model_type="stablelm", use_qkv_bias=bias, **names)
+
+
+def minicpm(keys: Keys) -> Keys:
+    if keys.get("num_experts"):
+        experts = {"num_local_experts": keys["num_experts"], "num_experts_per_tok": keys["num_experts_per_tok"]}
+        return llama(keys, model_type="mixtral", tied=True, **experts, sliding_window=None)
+    return llama(keys, tied=True, attention_bias=keys.get("attention_bias", False))
+
+
+def phi(keys: Keys) -> Keys:
+    heads = keys["n_head"]
+    names = {
+        "hidden_size": keys["n_embd"],
+        "intermediate_size": keys.get("n_inner") or 4 * keys["n_embd"],
+        "num_hidden_layers": keys["n_layer"],
+        "num_attention_heads": heads,
+        "num_key_value_heads": keys.get("n_head_kv") or heads,
+        "partial_rotary_factor": keys["rotary_dim"] / (keys["n_embd"] // heads),
+    }
+    return llama(keys, model_type="phi", **names)
+
+
+def falcon(keys: Keys, *, new: bool) -> Keys:
+    names = {"n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_head_kv": "num_kv_heads"}
+    found = {names.get(key, key): value for key, value in keys.items()}
+    return found | {"model_type": "falcon", "new_decoder_architecture": new}
+
+
+def exaone(keys: Keys) -> Keys:
+    wide = keys.get("intermediate_size") or 4 * keys["hidden_size"]
+    return llama(keys, tied=True, intermediate_size=wide, num_hidden_layers=keys["num_layers"])
+
+
+# A class of transformers with the same parameters, norms, pairs of queries and keys, and cache.
+SAME: Mapping[str, Callable[[Keys], Keys]] = MappingProxyType(
+    {
+        "RefinedWeb": lambda keys: falcon(keys, new=True),
+        "RefinedWebModel": lambda keys: falcon(keys, new=False),
+        "Yi": lambda keys: llama(keys, num_key_value_heads=keys.get("num_key_value_heads", 4)),
+        "aquila": llama,
+        "baichuan": llama,
+        "chatglm": chatglm,
+        "exaone": exaone,
+        "internlm": lambda keys: llama(keys, attention_bias=keys.get("bias", True)),
+        "internlm2": lambda keys: llama(keys, attention_bias=keys.get("bias", True)),
+        "mimo": lambda keys: {k: v for k, v in keys.items() if "nextn" not in k} | {"model_type": "qwen2"},
+        "minicpm": minicpm,
+        "orion": lambda keys: llama(keys, model_type="stablelm", use_qkv_bias=False, partial_rotary_factor=1.0),
+        "phi-msft": phi,
+        "qwen": lambda keys: llama(keys, model_type="qwen2", intermediate_size=keys["intermediate_size"] // 2),
+        "xverse": lambda keys: llama(keys, attention_bias=keys.get("bias", False)),
+    }
+)
+
+
+def theirs(keys: Keys) -> tuple[int, int, int]:
+    """Return total and active parameters, and those of the layers that predict further tokens."""
+    kind = keys["model_type"]
+    with torch.device("meta"):
+        further = size(FURTHER[kind](keys)) if kind in FURTHER else 0
+        if kind in BUILT:
+            whole = BUILT[kind](keys)
+            found = [module for module in whole.modules() if isinstance(module, Experts)]
+            idle = sum((len(module) - module.chosen) * size(module[0]) for module in found)
+            return size(whole), size(whole) - idle, further
+    same = SAME[kind](keys)
+    cls = model_class(same["model_type"])
+    assert cls is not None
+    counts = count(build(same, cls))
+    assert isinstance(counts.active, int)
+    return counts.total, counts.active, further
+
+
+def draw(kind: str, random: Random) -> Keys:
+    """Return a random configuration of a type; keys that have a default in its class are sometimes missing."""
+    heads, head = random.choice((2, 4, 6, 8, 12)), random.choice((8, 16, 20))
+    kv_heads = random.choice([n for n in range(1, heads + 1) if heads % n == 0])
+    wide = random.randint(30, 90)
+    sizes = {
+        "vocab_size": random.randint(60, 200),
+        "hidden_size": heads * head,
+        "intermediate_size": wide,
+        "num_hidden_layers": random.randint(1, 7),
+        "num_attention_heads": heads,
+    }
+    tied = {"tie_word_embeddings": random.random() < 0.5}
+    experts = {"num_experts": random.randint(3, 9), "num_experts_per_tok": random.randint(1, 3)}
+    keys: Keys = {"model_type": kind} | OWN[kind](random, {**sizes, "num_key_value_heads": kv_heads}, tied, experts)
+    for key in OPTIONAL.get(kind, ()):
+        if random.random() < 0.3:
+            keys.pop(key, None)
+    return keys
+
+
+def _flag(random: Random) -> bool:
+    return random.random() < 0.5
+
+
+def _renamed(keys: Keys, **names: str) -> Keys:
+    return {names.get(key, key): value for key, value in keys.items()}
+
+
+def _decilm(random: Random, sizes: Keys, tied: Keys) -> Keys:
+    heads = sizes["num_attention_heads"]
+    groups = [n for n in range(1, heads + 1) if heads % n == 0]
+    off = {"replace_with_linear": False, "sparsify": None}
+    blocks = []
+    for _ in range(sizes["num_hidden_layers"]):
+        idle, skipped = random.random() < 0.3, random.random() < 0.2
+        mixer = {"no_op": idle, "n_heads_in_group": None if idle else random.choice(groups), "window_length": None}
+        network = {"no_op": skipped, "ffn_mult": None if skipped else random.choice((0.5, 1.3125, 2.625, 3.28125))}
+        blocks.append({"attention": mixer | off, "ffn": network | off})
+    flags = {"attention_bias": _flag(random), "mlp_bias": _flag(random), "block_configs": blocks}
+    return sizes | tied | flags | {"num_key_value_heads": None, "intermediate_size": None}
+
+
+def _bailing_keys(random: Random, sizes: Keys, tied: Keys, experts: Keys, *, second: bool) -> Keys:
+    keys = sizes | tied | experts
+    keys |= {"num_shared_experts": random.randint(0, 2), "moe_intermediate_size": random.randint(5, 30)}
+    keys |= {"first_k_dense_replace": random.randint(0, 3), "use_qkv_bias": _flag(random), "use_bias": _flag(random)}
+    if not second:
+        return keys | {"head_dim": random.choice((None, 8))}
+    keys |= {"head_dim": random.choice((8, 16)), "use_qk_norm": _flag(random), "partial_rotary_factor": 0.5}
+    return keys | {"n_group": 1, "topk_group": 1, "num_nextn_predict_layers": random.randint(0, 2)}
+
+
+def _deepseek(random: Random, sizes: Keys, tied: Keys) -> Keys:
+    keys = sizes | tied | {"attention_bias": _flag(random), "moe_layer_freq": random.randint(1, 3)}
+    keys |= {"first_k_dense_replace": random.randint(0, 2), "n_shared_experts": random.choice((None, 1, 2))}
+    keys |= {"moe_intermediate_size": random.randint(5, 30), "num_experts_per_tok": random.randint(1, 3)}
+    return keys | {"n_routed_experts": random.choice((None, 4, 7))}
+
+
+def _chatglm(random: Random, sizes: Keys) -> Keys:
+    keys = _renamed(
+        sizes,
+        vocab_size="padded_vocab_size",
+        intermediate_size="ffn_hidden_size",
+        num_hidden_layers="num_layers",
+        num_key_value_heads="multi_query_group_num",
+    )
+    keys |= {"kv_channels": sizes["hidden_size"] // sizes["num_attention_heads"], "tie_word_embeddings": False}
+    return keys | {key: _flag(random) for key in ("add_qkv_bias", "multi_query_attention", "rmsnorm")}
+
+
+def _phi(random: Random, sizes: Keys) -> Keys:
+    names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
+    keys = _renamed(sizes, **names, num_key_value_heads="n_head_kv", intermediate_size="n_inner")
+    return keys | {"n_positions": 2048, "rotary_dim": sizes["hidden_size"] // sizes["num_attention_heads"] // 2}
+
+
+def _falcon(random: Random, sizes: Keys, tied: Keys, *, new: bool) -> Keys:
+    keys = _renamed(sizes, num_hidden_layers="n_layer", num_attention_heads="n_head", num_key_value_heads="n_head_kv")
+    keys |= tied | {"bias": _flag(random), "alibi": _flag(random)}
+    del keys["intermediate_size"]
+    if new:
+        return keys | {"parallel_attn": True}
+    del keys["n_head_kv"]
+    return keys | {"parallel_attn": _flag(random), "multi_query": _flag(random)}
+
+
+def _without_groups(sizes: Keys) -> Keys:
+    return {key: value for key, value in sizes.items() if key != "num_key_value_heads"}
+
+
+OWN: Mapping[str, Callable[[Random, Keys, Keys, Keys], Keys]] = MappingProxyType(
+    {
+        "RefinedWeb": lambda random, sizes, tied, _: _falcon(random, sizes, tied, new=True),
+        "RefinedWebModel": lambda random, sizes, tied, _: _falcon(random, sizes, tied, new=False),
+        "Yi": lambda _random, sizes, tied, _: sizes | tied,
+        "aquila": lambda _random, sizes, tied, _: sizes | tied,
+        "arctic": lambda random, sizes, tied, experts: (
+            _renamed(sizes | tied | experts, num_experts="num_local_experts")
+            | {"moe_layer_frequency": random.randint(1, 3), "parallel_attn_mlp_res": _flag(random)}
+        ),
+        "baichuan": lambda random, sizes, tied, _: (
+            _without_groups(sizes) | tied | ({"max_position_embeddings": 4096} if _flag(random) else {})
+        ),
+        "bailing_moe": lambda random, *rest: _bailing_keys(random, *rest, second=_flag(random)),
+        "bailing_moe_v2": lambda random, *rest: _bailing_keys(random, *rest, second=True),
+        "chatglm": lambda random, sizes, _tied, _: _chatglm(random, sizes),
+        "deepseek": lambda random, sizes, tied, _: _deepseek(random, sizes, tied),
+        "exaone": lambda _random, sizes, tied, _: _renamed(sizes | tied, num_hidden_layers="num_layers"),
+        "grok-1": lambda _random, sizes, tied, experts: sizes | tied | experts,
+        "internlm": lambda random, sizes, tied, _: _without_groups(sizes) | tied | {"bias": _flag(random)},
+        "internlm2": lambda random, sizes, tied, _: sizes | tied | {"bias": _flag(random)},
+        "mimo": lambda random, sizes, tied, _: (
+            sizes | tied | {"head_dim": random.choice((8, 24)), "num_nextn_predict_layers": random.randint(0, 2)}
+        ),
+        "minicpm": lambda random, sizes, tied, experts: (
+            sizes | tied | (experts if _flag(random) else {"attention_bias": _flag(random)})
+        ),
+        "nemotron-nas": lambda random, sizes, tied, _: _decilm(random, sizes, tied),
+        "orion": lambda _random, sizes, tied, _: sizes | tied,
+        "phi-msft": lambda random, sizes, _tied, _: _phi(random, sizes),
+        "qwen": lambda _random, sizes, tied, _: (
+            _without_groups(sizes)
+            | tied
+            | {"intermediate_size": 2 * sizes["intermediate_size"]}
+            | {"kv_channels": sizes["hidden_size"] // sizes["num_attention_heads"]}
+        ),
+        "xverse": lambda random, sizes, tied, _: sizes | tied | {"bias": _flag(random)},
+    }
+)
+
+_TIED = ("tie_word_embeddings",)
+OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "aquila": ("num_key_value_heads", *_TIED),
+        "arctic": ("num_key_value_heads", "num_local_experts", "num_experts_per_tok", "moe_layer_frequency", *_TIED),
+        "baichuan": _TIED,
+        "bailing_moe": _TIED,
+        "chatglm": ("add_qkv_bias", "multi_query_attention", "multi_query_group_num", "rmsnorm"),
+        "deepseek": ("attention_bias", "moe_layer_freq", "first_k_dense_replace", "n_shared_experts", *_TIED),
+        "exaone": ("num_key_value_heads", "intermediate_size", *_TIED),
+        "grok-1": ("num_experts", "num_experts_per_tok", *_TIED),
+        "internlm": ("bias", *_TIED),
+        "internlm2": ("num_key_value_heads", "bias", *_TIED),
+        "minicpm": ("num_key_value_heads", "attention_bias", *_TIED),
+        "orion": _TIED,
+        "phi-msft": ("n_inner", "n_head_kv"),
+        "qwen": _TIED,
+        "xverse": ("num_key_value_heads", "bias", *_TIED),
+    }
+)
