@@ -195,3 +195,35 @@ def test_an_import_says_what_it_read_and_what_that_makes(tmp_path: Path) -> None
     # two tables 100*64; 3 layers with q, o 2*64*64, k, v 2*64*32, a network 3*64*96 and two norms; the last norm
     assert found.total == found.active == 2 * 6400 + 3 * (8192 + 4096 + 18_432 + 128) + 64
     assert (found.keys_read, found.keys_without_effect) == (7, 2)
+
+
+# Keys of published files beside those of the class, and the type whose default configuration they stand in.
+PUBLISHED = [
+    ("qwen3_moe", {"shared_expert_intermediate_size": 0, "use_qk_norm": True, "qkv_bias": False}),
+    ("glm_moe_dsa", {"index_share_for_mtp_iteration": True, "moe_router_dtype": "float32", "n_group": 1}),
+    ("glm_moe_dsa", {"layer_types": ["deepseek_sparse_attention"] * 78}),
+    ("nemotron_h", {"attention_head_dim": 128, "time_step_rank": 512}),
+    ("qwen3_5_text", {"partial_rotary_factor": 0.25, "rope_parameters": {"partial_rotary_factor": 0.25}}),
+    ("qwen3_5_text", {"output_gate_type": "swish", "mamba_ssm_dtype": "float32"}),
+]
+
+
+@pytest.mark.parametrize(("model_type", "keys"), PUBLISHED, ids=lambda one: one if isinstance(one, str) else "")
+def test_what_published_files_say_beside_the_class(model_type: str, keys: dict[str, Any]) -> None:
+    plain, more = ({"model_type": model_type} | extra for extra in ({}, keys))
+    specs = [import_text(json.dumps(data), "config.json").document for data in (plain, more)]
+    assert specs[0] == specs[1]
+
+
+@pytest.mark.parametrize(
+    ("model_type", "key", "value"),
+    [
+        ("qwen3_moe", "shared_expert_intermediate_size", 8),
+        ("qwen3_moe", "use_qk_norm", False),
+        ("nemotron_h", "attention_head_dim", 64),
+        ("qwen3_5_text", "output_gate_type", "prelu"),
+    ],
+)
+def test_what_they_say_against_the_class_is_refused(model_type: str, key: str, value: Any) -> None:
+    with pytest.raises(SpecError, match=key):
+        import_text(json.dumps({"model_type": model_type, key: value}), "config.json")
