@@ -41,7 +41,8 @@ def remote() -> Table:
     """Return the model types whose class stands beside the published weights, and where it was read."""
     from costmodel.importers import defaults
 
-    rows = [(f"`{name}`", row["models"], "; ".join(row["source"])) for name, row in defaults.remote().items() if "." not in name]
+    types = {name: row for name, row in defaults.remote().items() if "." not in name}
+    rows = [(f"`{name}`", row["models"], "; ".join(row["source"])) for name, row in types.items()]
     return ("model type", "published as", "read in (repository: path)"), rows
 
 

@@ -34,10 +34,8 @@ def linear(d_in: int, d_out: int, bias: bool = False) -> nn.Linear:
 
 def attention(d: int, heads: int, kv_heads: int, head: int, qkv: bool = False, out: bool = False) -> nn.Module:
     """Return the four matrices of grouped queries."""
-    return nn.ModuleList(
-        [linear(d, heads * head, qkv), linear(d, kv_heads * head, qkv), linear(d, kv_heads * head, qkv)]
-        + [linear(heads * head, d, out)]
-    )
+    inputs = [linear(d, width * head, qkv) for width in (heads, kv_heads, kv_heads)]
+    return nn.ModuleList([*inputs, linear(heads * head, d, out)])
 
 
 def gated(d: int, d_ff: int, bias: bool = False) -> nn.Module:
@@ -344,7 +342,7 @@ def _chatglm(random: Random, sizes: Keys) -> Keys:
     return keys | {key: _flag(random) for key in ("add_qkv_bias", "multi_query_attention", "rmsnorm")}
 
 
-def _phi(random: Random, sizes: Keys) -> Keys:
+def _phi(sizes: Keys) -> Keys:
     names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
     keys = _renamed(sizes, **names, num_key_value_heads="n_head_kv", intermediate_size="n_inner")
     return keys | {"n_positions": 2048, "rotary_dim": sizes["hidden_size"] // sizes["num_attention_heads"] // 2}
@@ -393,7 +391,7 @@ OWN: Mapping[str, Callable[[Random, Keys, Keys, Keys], Keys]] = MappingProxyType
         ),
         "nemotron-nas": lambda random, sizes, tied, _: _decilm(random, sizes, tied),
         "orion": lambda _random, sizes, tied, _: sizes | tied,
-        "phi-msft": lambda random, sizes, _tied, _: _phi(random, sizes),
+        "phi-msft": lambda _random, sizes, _tied, _: _phi(sizes),
         "qwen": lambda _random, sizes, tied, _: (
             _without_groups(sizes)
             | tied

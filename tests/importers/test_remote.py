@@ -112,7 +112,7 @@ def test_every_published_file_says_where_it_was_read() -> None:
 
 
 def test_a_class_beside_the_weights_has_a_source_and_is_not_in_transformers() -> None:
-    assert TYPES == sorted(set(TYPES) & set(TABLE))
+    assert sorted(set(TYPES) & set(TABLE)) == TYPES
     assert list(remote()) == sorted(remote(), key=str.lower)
     known = {json.loads(line)["model_type"] for line in PATH.read_text(encoding="utf-8").splitlines()}
     for name in remote():

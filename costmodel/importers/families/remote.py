@@ -52,7 +52,10 @@ def exaone(c: Config) -> Draft:
 
 
 def minicpm(c: Config) -> Draft:
-    """Read MiniCPM: Llama with factors that change no count; experts where there are any. Sparse attention is refused."""
+    """Read MiniCPM: Llama with factors that change no count; experts where there are any.
+
+    Sparse attention is refused.
+    """
     c.require("sparse_config", None)
     for key in ("scale_emb", "scale_depth", "dim_model_base", "mup_denominator"):
         c.get(key)
@@ -85,15 +88,17 @@ def qwen(c: Config) -> Draft:
     c.require("no_bias", True)
     c.require("n_inner", None)
     c.require("apply_residual_connection_post_layernorm", False, None)
-    for key in ("bf16", "fp16", "fp32", "onnx_safe", "seq_length", "softmax_in_fp32", "use_dynamic_ntk", "use_logn_attn"):
+    for key in (
+        "bf16", "fp16", "fp32", "onnx_safe", "seq_length", "softmax_in_fp32", "use_dynamic_ntk", "use_logn_attn",
+    ):  # fmt: skip
         c.get(key)
     heads, both = c.count("num_attention_heads"), c.count("intermediate_size")
     if both % 2:
         c.refuse("intermediate_size", f"intermediate_size {both} is the width of two matrices, and odd")
     head_dim = _filling(c, c.count("kv_channels"))
     share = c.share("rotary_pct", 1.0)
-    rotated = {} if share == 1 else {"rope_dim": int(head_dim * share)}
-    mixer = attention(c, heads=heads, kv_heads=heads, head_dim=head_dim, bias=QKV, **rotated)
+    rotated = None if share == 1 else int(head_dim * share)
+    mixer = attention(c, heads=heads, kv_heads=heads, head_dim=head_dim, bias=QKV, rope_dim=rotated)
     return stack(c, mixer, ffn(c, d_ff=both // 2))
 
 

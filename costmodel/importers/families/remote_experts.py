@@ -28,7 +28,7 @@ _SECOND = ("use_qk_norm", "moe_router_enable_expert_bias", "n_group", "topk_grou
 
 
 def bailing_moe(c: Config) -> Draft:
-    """Read Ling, of which two generations have the same model type: the second's class has keys that the first lacks."""
+    """Read Ling, of which two generations have one model type: the second's class has keys that the first lacks."""
     return bailing_moe_v2(c) if any(key in c.given for key in _SECOND) else _bailing_moe_v1(c)
 
 
