@@ -1,177 +1,20 @@
-"""Models whose class is not in transformers, as torch modules or as another class that has the same parameters.
+"""Random configurations of models whose class is not in transformers, in the words of their published files.
 
-Random configurations in the words of their published files, and what each must be counted as. The
-modules are written from the sources that costmodel/importers/remote.json names, for their
-parameters alone: nothing here runs.
+What each must be counted as: a torch module (remote_modules.py), or a class of transformers that
+has the same parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import nn
 
+from .remote_modules import BUILT, FURTHER, Experts, Keys
 from .zoo import build, count, model_class, size
-
-Keys = dict[str, Any]
-
-
-class Experts(nn.ModuleList):
-    """Experts of which a token uses some."""
-
-    def __init__(self, experts: Iterator[nn.Module], chosen: int) -> None:
-        super().__init__(experts)
-        self.chosen = chosen
-
-
-def linear(d_in: int, d_out: int, bias: bool = False) -> nn.Linear:
-    return nn.Linear(d_in, d_out, bias=bias)
-
-
-def attention(d: int, heads: int, kv_heads: int, head: int, qkv: bool = False, out: bool = False) -> nn.Module:
-    """Return the four matrices of grouped queries."""
-    inputs = [linear(d, width * head, qkv) for width in (heads, kv_heads, kv_heads)]
-    return nn.ModuleList([*inputs, linear(heads * head, d, out)])
-
-
-def gated(d: int, d_ff: int, bias: bool = False) -> nn.Module:
-    return nn.ModuleList([linear(d, d_ff, bias), linear(d, d_ff, bias), linear(d_ff, d, bias)])
-
-
-def mixture(d: int, d_ff: int, experts: int, chosen: int, shared: int = 0) -> nn.Module:
-    """Return a router without a bias, experts, and those that every token uses as one network."""
-    parts = [linear(d, experts), Experts((gated(d, d_ff) for _ in range(experts)), chosen)]
-    return nn.ModuleList(parts + ([gated(d, d_ff * shared)] if shared else []))
-
-
-def norms(d: int, times: int) -> nn.Module:
-    return nn.ModuleList(nn.RMSNorm(d) for _ in range(times))
-
-
-def model(keys: Keys, d: int, layers: list[nn.Module], tied: bool) -> nn.Module:
-    """Return a stack between an embedding and a head, with a last norm."""
-    parts = [nn.Embedding(keys["vocab_size"], d), *layers, nn.RMSNorm(d)]
-    return nn.ModuleList(parts + ([] if tied else [linear(d, keys["vocab_size"])]))
-
-
-def deepseek(keys: Keys) -> nn.Module:
-    d, heads = keys["hidden_size"], keys["num_attention_heads"]
-    bias = keys.get("attention_bias", False)
-    layers: list[nn.Module] = []
-    for index in range(keys["num_hidden_layers"]):
-        sparse = keys.get("n_routed_experts") and index >= keys.get("first_k_dense_replace", 0)
-        if sparse and index % keys.get("moe_layer_freq", 1) == 0:
-            shared = keys.get("n_shared_experts") or 0
-            one = keys["n_routed_experts"], keys["num_experts_per_tok"], shared
-            network = mixture(d, keys["moe_intermediate_size"], *one)
-        else:
-            network = gated(d, keys["intermediate_size"])
-        mixer = attention(d, heads, keys["num_key_value_heads"], d // heads, bias, bias)
-        layers.append(nn.ModuleList([norms(d, 2), mixer, network]))
-    return model(keys, d, layers, keys.get("tie_word_embeddings", False))
-
-
-def bailing(keys: Keys) -> nn.Module:
-    """Return either generation of Ling, without the layers that predict further tokens."""
-    d = keys["hidden_size"]
-    layers = [
-        _bailing(keys, dense=index < keys["first_k_dense_replace"], norm_count=2)
-        for index in range(keys["num_hidden_layers"])
-    ]
-    return model(keys, d, layers, keys.get("tie_word_embeddings", False))
-
-
-def _bailing(keys: Keys, *, dense: bool, norm_count: int) -> nn.Module:
-    d, heads = keys["hidden_size"], keys["num_attention_heads"]
-    head = keys.get("head_dim") or d // heads
-    mixer = attention(d, heads, keys["num_key_value_heads"], head, keys["use_qkv_bias"], keys["use_bias"])
-    experts = keys["num_experts"], keys["num_experts_per_tok"], keys["num_shared_experts"]
-    network = gated(d, keys["intermediate_size"]) if dense else mixture(d, keys["moe_intermediate_size"], *experts)
-    on_heads = norms(head, 2) if keys.get("use_qk_norm") else nn.ModuleList()
-    return nn.ModuleList([norms(d, norm_count), mixer, on_heads, network])
-
-
-def bailing_further(keys: Keys) -> nn.Module:
-    """Return the layers of Ling 2.0 that predict further tokens: three norms and a matrix more than a layer."""
-    d, depth = keys["hidden_size"], keys.get("num_nextn_predict_layers", 0)
-    return nn.ModuleList(
-        nn.ModuleList([_bailing(keys, dense=False, norm_count=5), linear(2 * d, d)]) for _ in range(depth)
-    )
-
-
-def mimo_further(keys: Keys) -> nn.Module:
-    """Return those of MiMo: norms of token and state, a matrix, a layer of Qwen2, a last norm."""
-    d, heads = keys["hidden_size"], keys["num_attention_heads"]
-    sizes = d, heads, keys["num_key_value_heads"], keys.get("head_dim") or d // heads
-    parts = (
-        [norms(d, 5), linear(2 * d, d), attention(*sizes, qkv=True), gated(d, keys["intermediate_size"])]
-        for _ in range(keys["num_nextn_predict_layers"])
-    )
-    return nn.ModuleList(map(nn.ModuleList, parts))
-
-
-def grok(keys: Keys) -> nn.Module:
-    d, heads = keys["hidden_size"], keys["num_attention_heads"]
-    experts = keys.get("num_experts", 8), keys.get("num_experts_per_tok", 2)
-    layers: list[nn.Module] = [
-        nn.ModuleList(
-            [
-                norms(d, 4),
-                attention(d, heads, keys["num_key_value_heads"], d // heads),
-                mixture(d, keys["intermediate_size"], *experts),
-            ]
-        )
-        for _ in range(keys["num_hidden_layers"])
-    ]
-    return model(keys, d, layers, keys.get("tie_word_embeddings", True))
-
-
-def arctic(keys: Keys) -> nn.Module:
-    d, heads, d_ff = keys["hidden_size"], keys["num_attention_heads"], keys["intermediate_size"]
-    layers: list[nn.Module] = []
-    for index in range(keys["num_hidden_layers"]):
-        sparse = (index + 1) % keys.get("moe_layer_frequency", 2) == 0
-        experts = keys.get("num_local_experts", 8), keys.get("num_experts_per_tok", 1)
-        parts = [norms(d, 2), attention(d, heads, keys.get("num_key_value_heads") or heads, d // heads)]
-        parts.append(mixture(d, d_ff, *experts) if sparse else gated(d, d_ff))
-        if sparse and keys.get("parallel_attn_mlp_res"):
-            parts += [norms(d, 1), gated(d, d)]
-        layers.append(nn.ModuleList(parts))
-    return model(keys, d, layers, keys.get("tie_word_embeddings", False))
-
-
-def decilm(keys: Keys) -> nn.Module:
-    d, heads, bias = keys["hidden_size"], keys["num_attention_heads"], keys["attention_bias"]
-    layers: list[nn.Module] = []
-    for block in keys["block_configs"]:
-        parts: list[nn.Module] = []
-        mixer, network = block["attention"], block["ffn"]
-        if not mixer["no_op"]:
-            kv_heads = heads // mixer["n_heads_in_group"]
-            parts += [nn.RMSNorm(d), attention(d, heads, kv_heads, d // heads, bias, bias)]
-        if not network["no_op"]:
-            wide = int(2 * network["ffn_mult"] * d / 3)
-            wide += 256 - wide % 256 if wide % 256 else 0
-            parts += [nn.RMSNorm(d), gated(d, wide, keys["mlp_bias"])]
-        layers.append(nn.ModuleList(parts))
-    return model(keys, d, layers, keys["tie_word_embeddings"])
-
-
-BUILT: Mapping[str, Callable[[Keys], nn.Module]] = MappingProxyType(
-    {
-        "arctic": arctic,
-        "bailing_moe": bailing,
-        "bailing_moe_v2": bailing,
-        "deepseek": deepseek,
-        "grok-1": grok,
-        "nemotron-nas": decilm,
-    }
-)
-FURTHER = MappingProxyType({"bailing_moe": bailing_further, "bailing_moe_v2": bailing_further, "mimo": mimo_further})
 
 LLAMA = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 
@@ -342,6 +185,25 @@ def _chatglm(random: Random, sizes: Keys) -> Keys:
     return keys | {key: _flag(random) for key in ("add_qkv_bias", "multi_query_attention", "rmsnorm")}
 
 
+def _kimi_k3(random: Random, sizes: Keys, experts: Keys) -> Keys:
+    """Return Kimi K3, whose language model is inside."""
+    n = sizes["num_hidden_layers"]
+    linear = [index + 1 for index in range(n) if _flag(random)]
+    told: Keys = {"num_heads": random.randint(1, 5), "head_dim": random.choice((4, 9)), "short_conv_kernel_size": 4}
+    told |= {"kda_layers": linear, "full_attn_layers": [one for one in range(1, n + 1) if one not in linear]}
+    text = sizes | {"num_key_value_heads": sizes["num_attention_heads"], "linear_attn_config": told}
+    text |= {"use_grouped_topk": True, "mla_use_nope": True, "mla_use_output_gate": _flag(random)}
+    text |= {"first_k_dense_replace": random.randint(0, 2), "moe_layer_freq": random.randint(1, 2)}
+    text |= {"num_experts": experts["num_experts"], "num_experts_per_token": experts["num_experts_per_tok"]}
+    text |= {"moe_intermediate_size": random.randint(5, 30), "num_shared_experts": random.randint(1, 2)}
+    text |= {"q_lora_rank": random.choice((None, 11)), "kv_lora_rank": 13, "v_head_dim": random.choice((6, 7))}
+    text |= {"qk_nope_head_dim": 5, "qk_rope_head_dim": 2, "latent_moe_use_norm": _flag(random)}
+    text |= {"routed_expert_hidden_size": random.choice((None, 17)), "attn_res_block_size": random.choice((None, 2, 3))}
+    if _flag(random):
+        told["use_full_rank_gate"] = _flag(random)
+    return {"text_config": text, "vision_config": {"vt_num_hidden_layers": 2}}
+
+
 def _phi(sizes: Keys) -> Keys:
     names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
     keys = _renamed(sizes, **names, num_key_value_heads="n_head_kv", intermediate_size="n_inner")
@@ -383,6 +245,7 @@ OWN: Mapping[str, Callable[[Random, Keys, Keys, Keys], Keys]] = MappingProxyType
         "grok-1": lambda _random, sizes, tied, experts: sizes | tied | experts,
         "internlm": lambda random, sizes, tied, _: _without_groups(sizes) | tied | {"bias": _flag(random)},
         "internlm2": lambda random, sizes, tied, _: sizes | tied | {"bias": _flag(random)},
+        "kimi_k3": lambda random, sizes, _tied, experts: _kimi_k3(random, sizes, experts),
         "mimo": lambda random, sizes, tied, _: (
             sizes | tied | {"head_dim": random.choice((8, 24)), "num_nextn_predict_layers": random.randint(0, 2)}
         ),

@@ -44,6 +44,7 @@ MODULES = {
     "gpt": "biogpt bloom ctrl gpt-sw3=gpt2 gpt2 gpt_bigcode gpt_neo mpt openai-gpt=openai opt xglm",
     "hrm": "hrm_text",
     "inkling": "inkling2_text inkling_text",
+    "kimi_k3": "kimi_k3.text=kimi_k3_text",
     "kosmos": "kosmos_2_5_text_model=kosmos2_5 kosmos_2_text_model=kosmos2",
     "latent": """
         axk1 axk2 deepseek_v2 deepseek_v32 glm4_moe_lite glm_moe_dsa hy_v4 longcat_flash minicpm3 mistral4
@@ -104,7 +105,7 @@ MODULES = {
         granite_speech_plus=wrapper hunyuan_vl=wrapper hyperclovax_vision_v2=wrapper
         idefics2=wrapper idefics3=wrapper inkling2=wrapper inkling_mm_model=wrapper
         instructblip=wrapper instructblipvideo=wrapper
-        internvl=wrapper janus=wrapper kimi_k25=wrapper kosmos-2=wrapper kosmos-2.5=wrapper
+        internvl=wrapper janus=wrapper kimi_k25=wrapper kimi_k3=wrapper kosmos-2=wrapper kosmos-2.5=wrapper
         lfm2_vl=wrapper lfm3_vl=wrapper lighton_ocr=wrapper llama4=wrapper llava=wrapper
         llava_next=wrapper llava_next_video=wrapper llava_onevision=wrapper minicpm_ocr=wrapper
         minicpmv4_6=wrapper minicpmv4_7=wrapper minimax_m3_vl=wrapper mistral3=wrapper
