@@ -99,6 +99,10 @@ def test_published_configurations_have_the_parameters_that_were_published(name: 
         if said is not None:
             digits = said.removesuffix("B")
             assert round(Decimal(count) / 10**9, len(digits.partition(".")[2])) == Decimal(digits)
+    for component, gigabytes in entry.get("parts", {}).items():
+        bits = Decimal("4.25") if component == "moe.experts" else 16
+        values = figures.params(model).components[component]
+        assert abs(values * bits / 8 / 10**9 - Decimal(str(gigabytes))) < Decimal("0.002"), component
     if "spec" in entry:
         spec = catalog.load(entry["spec"])
         assert isinstance(spec, Architecture)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part, Sublayer
 from costmodel.importers.families import adapter
-from costmodel.importers.towers import KEY, add_vision
+from costmodel.importers.towers import SENSES, add_tower
 
 
 class Rule(NamedTuple):
@@ -159,7 +159,8 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
     if tied:
         draft.fields["tied"] = True
     towers = [key for key, spec in c.inside.items() if key != rule.key and (c.has(key) or "optional" not in spec)]
-    if KEY in towers and add_vision(c, draft):
-        towers.remove(KEY)
+    for key in SENSES:
+        if key in towers and add_tower(c, draft, key):
+            towers.remove(key)
     draft.left_out = [*draft.left_out, *c.leave_out(*towers, *(key for key in rule.also if c.get(key)))]
     return draft
