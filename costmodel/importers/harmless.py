@@ -11,7 +11,8 @@ import re
 
 HARMLESS = frozenset(
     """
-    _attn_implementation _attn_implementation_internal _commit_hash _name_or_path activation_function architectures
+    _attn_implementation _attn_implementation_autoset _attn_implementation_internal _commit_hash _name_or_path
+    activation_function architectures
     attention_in_multiplier attention_multiplier attention_out_multiplier attn_implementation auto_map
     aux_loss_alpha bad_words_ids begin_suppress_tokens bos_token cache_implementation chunk_size_feed_forward
     classifier_activation classifier_dropout clip_qkv custom_pipelines decoder_start_token_id diversity_penalty

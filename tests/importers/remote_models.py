@@ -243,6 +243,13 @@ OWN: Mapping[str, Callable[[Random, Keys, Keys, Keys], Keys]] = MappingProxyType
         "deepseek": lambda random, sizes, tied, _: _deepseek(random, sizes, tied),
         "exaone": lambda _random, sizes, tied, _: _renamed(sizes | tied, num_hidden_layers="num_layers"),
         "grok-1": lambda _random, sizes, tied, experts: sizes | tied | experts,
+        "hunyuan": lambda random, sizes, tied, _: (
+            sizes
+            | tied
+            | {"num_experts": random.choice((1, 5)), "moe_topk": random.randint(1, 3)}
+            | {"num_shared_expert": random.randint(1, 2), "use_mixed_mlp_moe": _flag(random)}
+            | {"use_qk_norm": _flag(random), "attention_bias": _flag(random)}
+        ),
         "internlm": lambda random, sizes, tied, _: _without_groups(sizes) | tied | {"bias": _flag(random)},
         "internlm2": lambda random, sizes, tied, _: sizes | tied | {"bias": _flag(random)},
         "kimi_k3": lambda random, sizes, _tied, experts: _kimi_k3(random, sizes, experts),

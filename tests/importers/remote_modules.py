@@ -126,6 +126,20 @@ def grok(keys: Keys) -> nn.Module:
     return model(keys, d, layers, keys.get("tie_word_embeddings", True))
 
 
+def hunyuan(keys: Keys) -> nn.Module:
+    d, heads, inner = keys["hidden_size"], keys["num_attention_heads"], keys["intermediate_size"]
+    bias, head = keys["attention_bias"], d // heads
+    shared = keys["num_shared_expert"] if keys["use_mixed_mlp_moe"] else 0
+    layers: list[nn.Module] = []
+    for _ in range(keys["num_hidden_layers"]):
+        on_heads = norms(head, 2 if keys["use_qk_norm"] else 0)
+        mixer = attention(d, heads, keys["num_key_value_heads"], head, bias, bias)
+        several = keys["num_experts"] > 1
+        network = mixture(d, inner, keys["num_experts"], keys["moe_topk"], shared) if several else gated(d, inner)
+        layers.append(nn.ModuleList([norms(d, 2), on_heads, mixer, network]))
+    return model(keys, d, layers, keys.get("tie_word_embeddings", False))
+
+
 def arctic(keys: Keys) -> nn.Module:
     d, heads, d_ff = keys["hidden_size"], keys["num_attention_heads"], keys["intermediate_size"]
     layers: list[nn.Module] = []
@@ -219,6 +233,7 @@ BUILT: Mapping[str, Callable[[Keys], nn.Module]] = MappingProxyType(
         "bailing_moe_v2": bailing,
         "deepseek": deepseek,
         "grok-1": grok,
+        "hunyuan": hunyuan,
         "kimi_k3": kimi_k3,
         "nemotron-nas": decilm,
     }

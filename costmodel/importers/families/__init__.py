@@ -29,7 +29,7 @@ MODULES = {
     "cohere": "cohere cohere2",
     "cpmant": "cpmant",
     "deepseek": "deepseek_v3 kimi_k2=deepseek_v3",
-    "deepseek_v4": "deepseek_v4",
+    "deepseek_v4": "deepseek_v4 deepseek_ref=deepseek_v4",
     "delta": "bailing_hybrid kimi_linear olmo_hybrid qwen3_5_moe_text qwen3_5_text qwen3_next",
     "doge": "doge",
     "experts": """
@@ -86,7 +86,7 @@ MODULES = {
         RefinedWeb=falcon_40b RefinedWebModel=falcon_7b Yi=plain aquila=plain baichuan chatglm exaone internlm
         internlm2 mimo minicpm nemotron-nas orion phi-msft qwen xverse=internlm2
     """,
-    "remote_experts": "arctic bailing_moe bailing_moe_v2 deepseek grok-1",
+    "remote_experts": "arctic bailing_moe bailing_moe_v2 deepseek grok-1 hunyuan",
     "short_conv": "lfm2 lfm2_moe lfm3",
     "sigmoid_experts": "dots1 glm4_moe hy_v3 minimax_m2 solar_open",
     "state_space": "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h",

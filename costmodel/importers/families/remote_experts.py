@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Layer
-from costmodel.importers.expert_parts import after, deepseek_experts, dense, every, stack
+from costmodel.importers.expert_parts import after, alike, deepseek_experts, dense, every, stack
 from costmodel.importers.families.llama_like import SANDWICH, biased, even
 from costmodel.importers.parts import QKV, agrees, attention, ffn, further, moe, router, top
 
@@ -82,6 +82,37 @@ def grok_1(c: Config) -> Draft:
     mixer = attention(c, head_dim=even(c), softcap=float(c.share("max_attn_value")))
     layer = [mixer, moe(c, d_ff=c.count("intermediate_size"))]
     return Draft(top(c, norm=SANDWICH), [layer] * c.count("num_hidden_layers"))
+
+
+def hunyuan(c: Config) -> Draft:
+    """Read Hunyuan-A13B as its repository has it; experts are as wide as ``intermediate_size`` says.
+
+    Sizes may be lists with an entry a layer, which must all be alike. Layers that share keys and values
+    are refused: each has a norm of its own on keys that others made.
+    """
+    for key, fixed in (("use_cla", False), ("use_mla", False), ("moe_layer_num_skipped", 0)):
+        c.require(key, None, fixed)
+    c.require("vit_path", None)
+    c.require("use_rotary_pos_emb", True)
+    for key in c.given:
+        if key.startswith(("vit_", "anyres_")) or key.endswith(("_id", "_rank", "_dim")):
+            c.get(key)  # of a tower, of tokens, or of latent attention: there is none of the first and last
+    n, d_ff, head_dim = c.count("num_hidden_layers"), c.count("intermediate_size"), even(c)
+    c.require("moe_intermediate_size", None, d_ff, [d_ff] * n)
+    agrees(c, head_dim, "attention_head_dim")
+    for key in (
+        "add_classification_head", "cla_share_factor", "class_num", "dense_list", "group_limited_greedy", "mlp_bias",
+        "moe_drop_tokens", "moe_random_routing_dropped_token", "n_group", "norm_type", "num_media_embeds",
+        "org_vocab_size", "pool_type", "position_embedding_xdrope", "skip_cls_token", "topk_group",
+    ):  # fmt: skip
+        c.get(key)  # the class of the language model uses none of them, and its networks have no bias
+    qk_norm = "head" if c.flag("use_qk_norm") else None
+    mixer = attention(c, bias=biased(c), head_dim=head_dim, qk_norm=qk_norm)
+    n_experts, top_k = alike(c, "num_experts"), alike(c, "moe_topk")
+    shared = alike(c, "num_shared_expert")
+    shared = shared if c.flag("use_mixed_mlp_moe") else 0
+    network = moe(c, n_experts=n_experts, top_k=top_k, d_ff=d_ff, shared=shared) if n_experts > 1 else ffn(c)
+    return Draft(top(c), [[mixer, network]] * n)
 
 
 def arctic(c: Config) -> Draft:
