@@ -89,6 +89,13 @@ SAME: Mapping[str, Callable[[Keys], Keys]] = MappingProxyType(
         "minicpm": minicpm,
         "orion": lambda keys: llama(keys, model_type="stablelm", use_qkv_bias=False, partial_rotary_factor=1.0),
         "phi-msft": phi,
+        "phi4mm": lambda keys: llama(
+            keys,
+            model_type="phi3",
+            sliding_window=keys.get("sliding_window"),
+            partial_rotary_factor=keys.get("partial_rotary_factor", 1),
+            pad_token_id=None,
+        ),
         "qwen": lambda keys: llama(keys, model_type="qwen2", intermediate_size=keys["intermediate_size"] // 2),
         "xverse": lambda keys: llama(keys, attention_bias=keys.get("bias", False)),
     }
@@ -262,6 +269,11 @@ OWN: Mapping[str, Callable[[Random, Keys, Keys, Keys], Keys]] = MappingProxyType
         "nemotron-nas": lambda random, sizes, tied, _: _decilm(random, sizes, tied),
         "orion": lambda _random, sizes, tied, _: sizes | tied,
         "phi-msft": lambda _random, sizes, _tied, _: _phi(sizes),
+        "phi4mm": lambda random, sizes, tied, _: (
+            sizes
+            | tied
+            | {"sliding_window": random.choice((None, 5)), "partial_rotary_factor": random.choice((1, 0.5))}
+        ),
         "qwen": lambda _random, sizes, tied, _: (
             _without_groups(sizes)
             | tied
@@ -288,6 +300,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "minicpm": ("num_key_value_heads", "attention_bias", *_TIED),
         "orion": _TIED,
         "phi-msft": ("n_inner", "n_head_kv"),
+        "phi4mm": ("num_key_value_heads", "sliding_window", "partial_rotary_factor", *_TIED),
         "qwen": _TIED,
         "xverse": ("num_key_value_heads", "bias", *_TIED),
     }

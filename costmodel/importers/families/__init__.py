@@ -84,7 +84,7 @@ MODULES = {
     "readers": "blip mllama mllama_text_model=mllama_text pix2struct pp_formulanet trocr",
     "remote": """
         RefinedWeb=falcon_40b RefinedWebModel=falcon_7b Yi=plain aquila=plain baichuan chatglm exaone internlm
-        internlm2 mimo minicpm nemotron-nas orion phi-msft qwen xverse=internlm2
+        internlm2 mimo minicpm nemotron-nas orion phi-msft phi4mm qwen xverse=internlm2
     """,
     "remote_experts": "arctic bailing_moe bailing_moe_v2 deepseek grok-1 hunyuan",
     "short_conv": "lfm2 lfm2_moe lfm3",

@@ -10,6 +10,7 @@ from typing import Any
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
 from costmodel.importers.families import llama as llamas
+from costmodel.importers.families import llama_like
 from costmodel.importers.families.layer_norms import LAYER, PARALLEL
 from costmodel.importers.families.layer_norms import falcon as new_falcon
 from costmodel.importers.families.llama_like import biased, even, stack
@@ -28,6 +29,16 @@ def mimo(c: Config) -> Draft:
 def plain(c: Config) -> Draft:
     """Read Aquila and Yi: Llama, whose heads make up the model's width and which has no biases."""
     return stack(c, attention(c, head_dim=even(c)), ffn(c))
+
+
+def phi4mm(c: Config) -> Draft:
+    """Read Phi-4-multimodal as first published: Phi-3, with towers and adapters that are left out."""
+    for key in ("lm_head_bias", "mlp_bias", "attention_bias"):
+        c.require(key, False, None)
+    draft = llama_like.phi3(c)
+    beside = ("embd_layer", "img_processor", "audio_processor", "vision_lora", "speech_lora")
+    draft.left_out = [key for key in beside if c.get(key)]
+    return draft
 
 
 def internlm(c: Config) -> Draft:
