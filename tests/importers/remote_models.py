@@ -68,6 +68,11 @@ def falcon(keys: Keys, *, new: bool) -> Keys:
     return found | {"model_type": "falcon", "new_decoder_architecture": new}
 
 
+def phi3(keys: Keys) -> Keys:
+    more = {"sliding_window": keys.get("sliding_window"), "pad_token_id": None}
+    return llama(keys, model_type="phi3", partial_rotary_factor=keys.get("partial_rotary_factor", 1), **more)
+
+
 def exaone(keys: Keys) -> Keys:
     wide = keys.get("intermediate_size") or 4 * keys["hidden_size"]
     return llama(keys, tied=True, intermediate_size=wide, num_hidden_layers=keys["num_layers"])
@@ -89,13 +94,8 @@ SAME: Mapping[str, Callable[[Keys], Keys]] = MappingProxyType(
         "minicpm": minicpm,
         "orion": lambda keys: llama(keys, model_type="stablelm", use_qkv_bias=False, partial_rotary_factor=1.0),
         "phi-msft": phi,
-        "phi4mm": lambda keys: llama(
-            keys,
-            model_type="phi3",
-            sliding_window=keys.get("sliding_window"),
-            partial_rotary_factor=keys.get("partial_rotary_factor", 1),
-            pad_token_id=None,
-        ),
+        "phi3_v": phi3,
+        "phi4mm": phi3,
         "qwen": lambda keys: llama(keys, model_type="qwen2", intermediate_size=keys["intermediate_size"] // 2),
         "xverse": lambda keys: llama(keys, attention_bias=keys.get("bias", False)),
     }
@@ -211,6 +211,19 @@ def _kimi_k3(random: Random, sizes: Keys, experts: Keys) -> Keys:
     return {"text_config": text, "vision_config": {"vt_num_hidden_layers": 2}}
 
 
+def _mimo_v2(random: Random, sizes: Keys) -> Keys:
+    n, heads = sizes["num_hidden_layers"], sizes["num_attention_heads"]
+    kv_heads = random.choice([one for one in range(1, heads + 1) if heads % one == 0])
+    keys = {"head_dim": 12, "v_head_dim": random.choice((7, 12)), "swa_head_dim": 10, "swa_v_head_dim": 9}
+    keys |= {"swa_num_attention_heads": heads, "swa_num_key_value_heads": kv_heads, "sliding_window": 4}
+    keys |= {"hybrid_layer_pattern": [int(_flag(random)) for _ in range(n)]}
+    keys |= {"moe_layer_freq": [int(_flag(random)) for _ in range(n)], "n_routed_experts": random.randint(3, 9)}
+    keys |= {"num_experts_per_tok": random.randint(1, 3), "moe_intermediate_size": random.randint(5, 30)}
+    keys |= {"partial_rotary_factor": random.choice((1.0, 0.5)), "num_nextn_predict_layers": random.randint(0, 2)}
+    flags = ("attention_bias", "add_full_attention_sink_bias", "add_swa_attention_sink_bias")
+    return sizes | keys | {key: _flag(random) for key in flags}
+
+
 def _phi(sizes: Keys) -> Keys:
     names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
     keys = _renamed(sizes, **names, num_key_value_heads="n_head_kv", intermediate_size="n_inner")
@@ -263,12 +276,14 @@ OWN: Mapping[str, Callable[[Random, Keys, Keys, Keys], Keys]] = MappingProxyType
         "mimo": lambda random, sizes, tied, _: (
             sizes | tied | {"head_dim": random.choice((8, 24)), "num_nextn_predict_layers": random.randint(0, 2)}
         ),
+        "mimo_v2": lambda random, sizes, tied, _: _mimo_v2(random, sizes | tied),
         "minicpm": lambda random, sizes, tied, experts: (
             sizes | tied | (experts if _flag(random) else {"attention_bias": _flag(random)})
         ),
         "nemotron-nas": lambda random, sizes, tied, _: _decilm(random, sizes, tied),
         "orion": lambda _random, sizes, tied, _: sizes | tied,
         "phi-msft": lambda _random, sizes, _tied, _: _phi(sizes),
+        "phi3_v": lambda _random, sizes, tied, _: sizes | tied | {"max_position_embeddings": 4096},
         "phi4mm": lambda random, sizes, tied, _: (
             sizes
             | tied

@@ -110,6 +110,32 @@ def mimo_further(keys: Keys) -> nn.Module:
     return nn.ModuleList(map(nn.ModuleList, parts))
 
 
+def mimo_v2(keys: Keys) -> nn.Module:
+    d, bias = keys["hidden_size"], keys["attention_bias"]
+    layers: list[nn.Module] = []
+    for windowed, sparse in zip(keys["hybrid_layer_pattern"], keys["moe_layer_freq"], strict=True):
+        heads, kv_heads, head, value = (keys[f"{'swa_' if windowed else ''}{key}"] for key in _MIMO)
+        widths = heads * head, kv_heads * head, kv_heads * value
+        parts: list[nn.Module] = [linear(d, width, bias) for width in widths]
+        parts += [linear(heads * value, d), norms(d, 2)]
+        if keys["add_swa_attention_sink_bias" if windowed else "add_full_attention_sink_bias"]:
+            parts.append(nn.ParameterList([nn.Parameter(torch.empty(heads))]))
+        experts = keys["moe_intermediate_size"], keys["n_routed_experts"], keys["num_experts_per_tok"]
+        parts.append(mixture(d, *experts) if sparse else gated(d, keys["intermediate_size"]))
+        layers.append(nn.ModuleList(parts))
+    return model(keys, d, layers, keys["tie_word_embeddings"])
+
+
+_MIMO = ("num_attention_heads", "num_key_value_heads", "head_dim", "v_head_dim")
+
+
+def mimo_v2_further(keys: Keys) -> nn.Module:
+    """Return those of MiMo-V2: a layer with a window and a dense network, between norms and a matrix."""
+    d, depth = keys["hidden_size"], keys.get("num_nextn_predict_layers", 0)
+    one = keys | {"hybrid_layer_pattern": [1], "moe_layer_freq": [0], "vocab_size": 0, "tie_word_embeddings": True}
+    return nn.ModuleList(nn.ModuleList([mimo_v2(one), norms(d, 2), linear(2 * d, d)]) for _ in range(depth))
+
+
 def grok(keys: Keys) -> nn.Module:
     d, heads = keys["hidden_size"], keys["num_attention_heads"]
     experts = keys.get("num_experts", 8), keys.get("num_experts_per_tok", 2)
@@ -235,7 +261,15 @@ BUILT: Mapping[str, Callable[[Keys], nn.Module]] = MappingProxyType(
         "grok-1": grok,
         "hunyuan": hunyuan,
         "kimi_k3": kimi_k3,
+        "mimo_v2": mimo_v2,
         "nemotron-nas": decilm,
     }
 )
-FURTHER = MappingProxyType({"bailing_moe": bailing_further, "bailing_moe_v2": bailing_further, "mimo": mimo_further})
+FURTHER = MappingProxyType(
+    {
+        "bailing_moe": bailing_further,
+        "bailing_moe_v2": bailing_further,
+        "mimo": mimo_further,
+        "mimo_v2": mimo_v2_further,
+    }
+)

@@ -105,9 +105,11 @@ def test_an_equal_class_of_transformers_computes_and_keeps_the_same(kind: str) -
 def test_published_configurations_have_the_parameters_that_were_published(name: str) -> None:
     entry = PUBLISHED[name]
     model = read(entry["config"])
-    total, active, _ = counts(model)
+    total, active, further = counts(model)
     if "total" in entry:
         assert total == entry["total"]
+    if "further" in entry:
+        assert further == entry["further"]
     for said, count in ((entry.get("rounded"), total), (entry.get("active"), active)):
         if said is not None:
             digits = said.removesuffix("B")

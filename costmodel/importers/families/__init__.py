@@ -63,6 +63,7 @@ MODULES = {
         hunyuan_v1_dense hyperclovax iquestcoder ministral nanochat phi3 seed_oss smollm3
     """,
     "masked": "flaubert modernbert-decoder xlm",
+    "mimo_v2": "mimo_v2",
     "minimax_m3": "minimax_m3 minimax_m3_vl_text=minimax_m3",
     "mixed_heads": "dots3_note_text=dots3_note step3p5",
     "multimodal": """
@@ -84,7 +85,7 @@ MODULES = {
     "readers": "blip mllama mllama_text_model=mllama_text pix2struct pp_formulanet trocr",
     "remote": """
         RefinedWeb=falcon_40b RefinedWebModel=falcon_7b Yi=plain aquila=plain baichuan chatglm exaone internlm
-        internlm2 mimo minicpm nemotron-nas orion phi-msft phi4mm qwen xverse=internlm2
+        internlm2 mimo minicpm nemotron-nas orion phi-msft phi3_v=phi4mm phi4mm qwen xverse=internlm2
     """,
     "remote_experts": "arctic bailing_moe bailing_moe_v2 deepseek grok-1 hunyuan",
     "short_conv": "lfm2 lfm2_moe lfm3",

@@ -128,6 +128,8 @@ def starcoder2(c: Config) -> Draft:
     """Read StarCoder 2: biases, no gate, perhaps a window in every layer."""
     c.require("norm_type", "layer_norm", None)  # keys of its published files
     c.require("mlp_type", "default", None)
+    for key in ("attention_softmax_in_fp32", "scale_attention_softmax_in_fp32"):
+        c.get(key)
     bias = c.flag("use_bias")
     mixer = attention(c, bias=ALL if bias else (), window=c.count("sliding_window", None))
     return stack(c, mixer, ffn(c, gated=False, bias=bias or None), norm=LAYER)

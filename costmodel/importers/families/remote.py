@@ -32,7 +32,7 @@ def plain(c: Config) -> Draft:
 
 
 def phi4mm(c: Config) -> Draft:
-    """Read Phi-4-multimodal as first published: Phi-3, with towers and adapters that are left out."""
+    """Read Phi-3-vision and Phi-4-multimodal as first published: Phi-3; towers and adapters are left out."""
     for key in ("lm_head_bias", "mlp_bias", "attention_bias"):
         c.require(key, False, None)
     draft = llama_like.phi3(c)
