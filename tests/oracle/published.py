@@ -21,6 +21,7 @@ NO_CLASS: Mapping[str, str] = MappingProxyType(
         "kimi-k3": "no class in transformers",
         "ling-lite-1.5": "no class in transformers",
         "llama-3.3-nemotron-super-49b": "no class in transformers",
+        "mimo-v2.5-pro": "no class in transformers",
     }
 )
 
