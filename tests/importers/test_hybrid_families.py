@@ -65,7 +65,7 @@ def test_nemotron_h_has_the_layers_of_its_pattern() -> None:
         mtp_hybrid_override_pattern="*E", mamba_n_groups=4, mamba_chunk_size=256, mamba_conv_bias=False,
     )  # fmt: skip
     assert found["n_layers"] == 5
-    assert found["layer"] == ["mamba + mlp + mamba + attention + moe"]
+    assert found["layer"] == ["mamba then mlp then mamba then attention then moe"]
     assert found["mtp"] == {"depth": 2, "mixer": "attention", "ffn": "moe"}
     mamba = found["blocks"]["mamba"]
     assert (mamba["n_groups"], mamba["conv_bias"], "chunk_size" in mamba) == (4, False, False)
@@ -92,7 +92,7 @@ def test_olmo_hybrid_is_rotated_unless_its_base_is_null() -> None:
 
 def test_glm5_next_may_be_flat() -> None:
     flat = {"num_hidden_layers": 8, "index_topk_pattern": "FFFFFFFS", "hidden_size": 512}
-    assert document("glm5_next", **flat)["mixer"] == "3 kda + dsa + 3 kda + reuse"
+    assert document("glm5_next", **flat)["mixer"] == "3 kda then dsa then 3 kda then reuse"
     assert document("glm5_next", **flat, index_topk_freq=2)["blocks"]["reuse"]["index_from"] == "dsa"
     assert refused("glm5_next", **flat, strange=1) == '"strange" is no key of this model type'
 
