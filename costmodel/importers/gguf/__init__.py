@@ -1,0 +1,3 @@
+"""GGUF files, as llama.cpp runs them -> specs."""
+
+from __future__ import annotations
