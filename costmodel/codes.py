@@ -59,5 +59,6 @@ CODES = MappingProxyType(
         "AC402": "a key of a configuration could change a figure, and its family's adapter does not read it",
         "AC403": "a key of a configuration has the wrong type",
         "AC404": "the model type is missing, or no adapter reads it",
+        "AC411": "the tensors of a file are not the weights of the spec",
     }
 )
