@@ -141,7 +141,7 @@ def find(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -
     files = _files(tuple(folders(more, shelf)))
     if wanted in files:
         return files[wanted]
-    if os.sep in wanted or wanted.endswith((*_SUFFIXES, ".json")):
+    if os.sep in wanted or wanted.endswith((*_SUFFIXES, ".json", ".gguf")):
         return _path(Path(wanted), files)
     low = wanted.lower()
     known = aliases(tuple(more), shelf)
@@ -189,8 +189,12 @@ def document(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURE
 def document_at(path: Path, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Document:
     """Return the spec in a file as plain data with places, its bases merged.
 
-    The file may be the ``config.json`` of a published model.
+    The file may be the ``config.json`` of a published model, or a GGUF file.
     """
+    if path.suffix == ".gguf":
+        from costmodel.importers.gguf import read
+
+        return read(path).document
     if path.suffix == ".json":
         from costmodel.importers.document import is_config, read_config
 

@@ -60,5 +60,10 @@ CODES = MappingProxyType(
         "AC403": "a key of a configuration has the wrong type",
         "AC404": "the model type is missing, or no adapter reads it",
         "AC411": "the tensors of a file are not the weights of the spec",
+        "AC421": "the file is no GGUF file that is read, or is cut off",
+        "AC422": "a part of a GGUF model is missing, or is another's",
+        "AC423": "a key of a GGUF file is missing, or says what is not understood and could change a figure",
+        "AC424": "a GGUF file does not say its architecture, or no row reads it",
+        "AC425": "a GGUF file lacks a tensor that says what the model is",
     }
 )

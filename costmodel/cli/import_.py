@@ -13,7 +13,7 @@ Lenient = Annotated[bool, typer.Option("--lenient", help="Leave out keys that ar
 
 
 def import_(
-    config: Annotated[str, typer.Argument(metavar="CONFIG.json", show_default=False)],
+    config: Annotated[str, typer.Argument(metavar="FILE", show_default=False)],
     out: Annotated[str | None, typer.Option("--out", "-o", metavar="FILE", help="Write the spec there")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there")] = False,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The spec's name")] = None,
@@ -21,14 +21,16 @@ def import_(
     output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="yaml or json")] = "yaml",
     quiet: Quiet = False,
 ) -> None:
-    """Turn the config.json of a published model into a spec, exactly or not at all.
+    """Turn the config.json or GGUF file of a published model into a spec, exactly or not at all.
 
     Examples:
         archcalc import config.json
         archcalc import config.json -o specs/my-model.yaml
+        archcalc import model-Q4_K_M.gguf
         archcalc show config.json
 
-    A key that could change a figure and is not understood is an error that names it.
+    A key that could change a figure and is not understood is an error that names it; so are tensors
+    of a GGUF file that are not the weights of the spec.
     """
     import sys
     from pathlib import Path

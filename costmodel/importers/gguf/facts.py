@@ -120,10 +120,16 @@ class Facts:
 
     def shape(self, end: str) -> tuple[int, ...]:
         """Return the shape of a tensor in the first layer that has it."""
-        for index in range(self.layers):
-            if (found := self.in_layers.get(index, {}).get(end)) is not None:
-                return found.shape
-        self.refuse(f"no layer has a tensor {quote(end)}", "AC425")
+        layers = (self.in_layers.get(index, {}) for index in range(self.layers))
+        first = next((layer[end] for layer in layers if end in layer), None)
+        if first is None:
+            self.refuse(f"no layer has a tensor {quote(end)}", "AC425")
+        return first.shape
+
+    @cached_property
+    def expert_width(self) -> int:
+        """The inner width of an expert, whose first matrices may be one."""
+        return self.shape("ffn_down_exps.weight")[-1]
 
     @cached_property
     def vocab_size(self) -> int:
@@ -152,11 +158,14 @@ class Facts:
 
     @cached_property
     def head_dim(self) -> int:
-        """The width of a head: the embedding's share unless a key says so; keys and values have the same."""
-        share = self.number("embedding_length") // self.heads
-        found = self.number("attention.key_length", share)
-        if self.number("attention.value_length", share) != found:
-            self.wrong("attention.value_length", f"{found}, as attention.key_length")
+        """The width of a head: the embedding's share unless a key says so."""
+        return self.width(missing=self.number("embedding_length") // self.heads)
+
+    def width(self, kind: str = "", missing: int | None = None) -> int:
+        """Return the width of a head's keys, which is that of its values; ``kind`` is the end of the keys."""
+        found = self.number(f"attention.key_length{kind}", missing)
+        if self.number(f"attention.value_length{kind}", missing) != found:
+            self.wrong(f"attention.value_length{kind}", f"{found}, as attention.key_length{kind}")
         return found
 
     def rotated(self, whole: int, key: str = "rope.dimension_count") -> float:
@@ -166,15 +175,19 @@ class Facts:
             self.wrong(key, f"at most {whole}, the width of a head")
         return ratio(rotated, whole)
 
-    def windows(self, turn: int, *, needed: bool = False) -> dict[str, Any]:
-        """Return the window and which layers have it: all but every ``turn``-th unless a key says otherwise."""
-        window = self.number("attention.sliding_window", None if needed else 0)
-        pattern = self.get("attention.sliding_window_pattern", turn)
-        if isinstance(pattern, list):
-            local = [bool(one) for one in self.by_layer("attention.sliding_window_pattern")]
+    def windows(self, turn: int | None, *, dense_first: bool = False) -> dict[str, Any]:
+        """Return the window and which layers have it.
+
+        Unless a key says otherwise these are all but every ``turn``-th, which is the last of its turn, or the
+        first with ``dense_first``; without a turn the key must be there.
+        """
+        window, key = self.number("attention.sliding_window", 0), "attention.sliding_window_pattern"
+        if isinstance(self.get(key, turn), list):
+            local = [bool(one) for one in self.by_layer(key)]
         else:
-            turn = self.number("attention.sliding_window_pattern", turn)
-            local = [not turn or (index + 1) % turn != 0 for index in range(self.layers)]
+            every = self.number(key, turn)
+            full = 0 if dense_first else every - 1
+            local = [not every or index % every != full for index in range(self.layers)]
         local = [one and bool(window) for one in local]
         types = ["sliding_attention" if one else "full_attention" for one in local]
         return {"sliding_window": window if any(local) else None, "layer_types": types}
