@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from costmodel.cli import say
 from costmodel.cli.options import Quiet
 
+if TYPE_CHECKING:
+    from costmodel.report.import_ import CheckedTensors, HeldTensors
+
 Lenient = Annotated[bool, typer.Option("--lenient", help="Leave out keys that are not understood, and list them")]
+CheckTensors = Annotated[
+    bool, typer.Option("--check-tensors", help="Compare the weights beside it with the spec, by their headers")
+]
 
 
 def import_(
-    config: Annotated[str, typer.Argument(metavar="CONFIG.json", show_default=False)],
+    config: Annotated[str, typer.Argument(metavar="CONFIG", show_default=False)],
     out: Annotated[str | None, typer.Option("--out", "-o", metavar="FILE", help="Write the spec there")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there")] = False,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The spec's name")] = None,
     lenient: Lenient = False,
+    check_tensors: CheckTensors = False,
     output_format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="yaml or json")] = "yaml",
     quiet: Quiet = False,
 ) -> None:
     """Turn the config.json of a published model into a spec, exactly or not at all.
+
+    CONFIG is that file, its folder, the weights beside it (model.safetensors or
+    model.safetensors.index.json), or hf:org/name for a repository. Weights that are named are
+    compared with the spec: the parameters of every layer. hf: reads over the network, and needs
+    pip install "archcalc[hub]"
 
     Examples:
         archcalc import config.json
@@ -43,7 +55,7 @@ def import_(
         raise UsageError(f"--format {quote(output_format)}", hint="formats: yaml, json")
     if force and out is None:
         raise UsageError("--force overwrites a file, and none is written", hint="add --out FILE")
-    found = answer(config, lenient=lenient, name=name)
+    found = answer(config, lenient=lenient, name=name, check_tensors=check_tensors)
     text = found.yaml if output_format == "yaml" else json_text(found)
     if out is None:
         write_text(text, sys.stdout)
@@ -55,6 +67,31 @@ def import_(
         say(f"ignored: {', '.join(found.ignored)}")
     if found.left_out:
         say(f"left out, counted nowhere: {', '.join(found.left_out)}")
+    if found.tensors is not None:
+        _say_checked(found.tensors)
     if out is not None:
         shown = plain(out)
         say(f"wrote {shown}\nnext: archcalc show {shown if Path(out).parent.name else f'./{shown}'}")
+
+
+def _say_checked(checked: CheckedTensors) -> None:
+    """Say what the weights hold, and what could not be compared."""
+    from costmodel.errors import count_of, plain
+
+    def held(row: HeldTensors) -> str:
+        values = f" with {row.parameters:,} parameters" if row.parameters else ""
+        return count_of(row.tensors, "tensor") + values
+
+    whole = checked.language_model
+    if whole.parameters:
+        say(f"checked: {count_of(whole.tensors, 'tensor')} hold the spec's {whole.parameters:,} parameters")
+    else:
+        say(f"checked: the names of {count_of(whole.tensors, 'tensor')} are those of the spec's layers")
+    for row in checked.components:
+        say(f"checked: {row.name}, {held(row)}")
+    for row in checked.left_out:
+        say(f"not in the spec: {plain(row.name)}, {held(row)}")
+    if checked.copies.tensors:
+        say(f"written once more: {held(checked.copies)}")
+    for sentence in checked.unchecked:
+        say(f"not checked: {sentence}")

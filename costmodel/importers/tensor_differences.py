@@ -14,9 +14,8 @@ _SHOWN = 3  # layers, and tensors of each, that a message names
 
 def difference(found: Sorted, spec: Wanted) -> tuple[str, str | None] | None:
     """Return what differs in the language model, in a sentence and in detail; None where all is equal."""
-    for stack, layers in spec.layers.items():
-        if spec.alone and found.layers[stack].keys() != set(range(len(layers))):
-            return _layers_missing(found.layers[stack], len(layers), stack), None
+    if problem := wrong_layers(found, spec):
+        return problem
     total = sum_of(found.language)
     details = list(_details(found, spec))
     if total != spec.total:
@@ -27,6 +26,14 @@ def difference(found: Sorted, spec: Wanted) -> tuple[str, str | None] | None:
         return message, "; ".join(details) or None
     if spec.alone and _misplaced(found, spec):
         return "the tensors hold as many parameters as the spec has, but in other layers", "; ".join(details)
+    return None
+
+
+def wrong_layers(found: Sorted, spec: Wanted) -> tuple[str, str | None] | None:
+    """Return in a sentence which layers the tensors lack or have too many of; None where there are none."""
+    for stack, layers in spec.layers.items():
+        if spec.alone and found.layers[stack].keys() != set(range(len(layers))):
+            return _layers_missing(found.layers[stack], len(layers), stack), None
     return None
 
 

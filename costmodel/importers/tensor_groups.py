@@ -57,7 +57,7 @@ class Sorted:
         self.further: Groups = {}
         language: list[Tensor] = []
         for tensor in tensors:
-            if is_buffer(tensor.name, tensor.shape):
+            if is_buffer(tensor.name, tensor.shape, corrected=spec.buffers > 0):
                 self.buffers.append(tensor)
             elif (prefix := further(tensor.name)) is not None:
                 self.further.setdefault(prefix, []).append(tensor)

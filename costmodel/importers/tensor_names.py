@@ -34,6 +34,8 @@ BUFFERS = (
     BufferName(r"tid2eid|layer_multipliers|ngram_heads_vocab_sizes|ngram_heads_offsets", "hashes of tokens"),
     BufferName(r"(?:\w+\.)?_float_tensor|version", "fairseq: where sinusoids shall be made"),
 )
+# In files of deepseek_v4, ling and others a correction bias too; elsewhere a bias that is learned.
+CORRECTION = re.compile(r".*\.(?:gate\.bias|router_bias)")
 _BUFFER = re.compile("|".join(rf"(?:.*\.)?(?:{row.pattern})" for row in BUFFERS))
 
 # Words in the names of what stands beside a language model ...
@@ -68,8 +70,13 @@ def words(name: str) -> list[str]:
     return _WORD.split(name)
 
 
-def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
-    """Say whether a tensor is no parameter; a mask of attention has four axes, its bias one."""
+def is_buffer(name: str, shape: tuple[int, ...], *, corrected: bool = False) -> bool:
+    """Say whether a tensor is no parameter; a mask of attention has four axes, its bias one.
+
+    ``corrected``: the routers of the spec have correction biases.
+    """
+    if corrected and CORRECTION.fullmatch(name):
+        return True
     if _BUFFER.fullmatch(name) is None:
         return False
     return not name.endswith(("attn.bias", "attention.bias")) or len(shape) == 4

@@ -25,13 +25,14 @@ class Weight(NamedTuple):
 class Wanted:
     """What a spec has: the language model's ``total``, its layers, what stands outside them.
 
-    ``layers`` maps ``layers`` and ``encoder`` to the weights of every layer. ``within``: values of a
-    stack that stand in its first layer or outside its layers (relative positions). ``alone``: no two
-    layers share weights, so that each can be compared. ``tables`` maps sizes of tables that may be
-    written more than once to how many there are.
+    ``buffers`` are values beside the total. ``layers`` maps ``layers`` and ``encoder`` to the weights
+    of every layer. ``within``: values of a stack that stand in its first layer or outside its layers
+    (relative positions). ``alone``: no two layers share weights, so that each can be compared.
+    ``tables`` maps sizes of tables that may be written more than once to how many there are.
     """
 
     total: int
+    buffers: int
     layers: dict[str, list[list[Weight]]]
     within: dict[str, int]
     outside: list[Weight]
@@ -43,7 +44,8 @@ class Wanted:
 def wanted(architecture: Architecture) -> Wanted:
     """Return the weights of a spec by layer."""
     load = Workload()
-    whole = _weights(architecture.lower(load))
+    ops = architecture.lower(load)
+    whole = _weights(ops)
     layers: dict[str, list[list[Weight]]] = {}
     within: dict[str, int] = {}
     alone = True
@@ -65,6 +67,7 @@ def wanted(architecture: Architecture) -> Wanted:
     }
     return Wanted(
         sum(weight.values for weight in whole),
+        sum(weight.total for op in ops for weight in op.weights if weight.role == "buffer"),
         layers,
         within,
         list(outside.elements()),
