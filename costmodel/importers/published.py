@@ -65,13 +65,14 @@ class Published:
 
 def _checked(weights: Weights, architecture: Architecture, imported: Imported, config: Mapping[str, Any]) -> Checked:
     from costmodel.importers.packing import bits_of, unpack
+    from costmodel.importers.tensor_names import UNSAVED
     from costmodel.importers.tensors import check, check_index
 
     if weights.stored is None:
         assert weights.index is not None
         return check_index(weights.index, architecture, weights.where, imported.left_out, config)
     tensors = unpack(weights.stored, weights.where, bits_of(config))
-    return check(tensors, architecture, weights.where, imported.left_out)
+    return check(tensors, architecture, weights.where, imported.left_out, UNSAVED.get(imported.model_type, ()))
 
 
 def published(wanted: str) -> Published:

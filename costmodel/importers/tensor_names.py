@@ -58,6 +58,8 @@ WITH_KEY = MappingProxyType(
 )
 # Modules of a language model with such a word: tables for codes of sound, the decoder of clvp.
 NOT_TOWERS = frozenset(("embed_audio_tokens", "speech_decoder_model"))
+# Weights of a spec that files of a model type do not hold: sines, which marian's class makes anew.
+UNSAVED = MappingProxyType({"marian": ("positions.positions",)})
 # Words in names of layers that predict further tokens: qwen3_next, deepseek_v3 in GGUF, mimo.
 FURTHER = frozenset(("mtp", "nextn"))
 # Modules of such a layer where it stands behind the others under their name: deepseek_v3, glm4_moe.

@@ -40,6 +40,11 @@ class Wanted:
     components: dict[str, int]
     tables: dict[int, int]
 
+    def without(self, weights: Sequence[Weight]) -> Wanted:
+        """Return the same without some weights outside the layers."""
+        outside = list((Counter(self.outside) - Counter(weights)).elements())
+        return replace(self, total=self.total - sum(weight.values for weight in weights), outside=outside)
+
 
 def wanted(architecture: Architecture) -> Wanted:
     """Return the weights of a spec by layer."""
