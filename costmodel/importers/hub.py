@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -47,20 +48,12 @@ def repository(wanted: str) -> Published:
     found = _Repository(match["repository"], match["revision"])
     path, commit = found.config()
     name = f"{REPOSITORY}{found.name}/{CONFIG}"
-    source = {
-        "title": f"{found.name} {CONFIG}",
-        "url": f"{found.endpoint}/{found.name}/blob/{commit or found.revision or 'main'}/{CONFIG}",
-        "read": _today(),
-    }
-    source |= {"locator": f"commit {commit}"} if commit else {}
+    source = {"title": f"{found.name} {CONFIG}"}
+    source["url"] = f"{found.endpoint}/{found.name}/blob/{commit or found.revision or 'main'}/{CONFIG}"
+    if commit:
+        source["locator"] = f"commit {commit}"
+    source["read"] = found.read_on(path)
     return Published(to_text(path.read_bytes(), name), name, lambda: found.weights(commit), source=source)
-
-
-def _today() -> str:
-    """Return the date, or that of SOURCE_DATE_EPOCH, so that what is printed can be made again."""
-    said = os.environ.get("SOURCE_DATE_EPOCH", "")
-    now = datetime.fromtimestamp(int(said), UTC) if said.isdigit() and len(said) < 12 else datetime.now(UTC)
-    return now.date().isoformat()
 
 
 class _Repository:
@@ -68,6 +61,7 @@ class _Repository:
 
     def __init__(self, name: str, revision: str | None) -> None:
         self.name, self.revision = name, revision
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # which would be one more request, and say who runs us
         try:
             import huggingface_hub
             from huggingface_hub import errors
@@ -81,25 +75,33 @@ class _Repository:
         self.api = huggingface_hub.HfApi(library_name="archcalc")
 
     @property
+    def offline(self) -> bool:
+        """Whether the library may only read what was downloaded before."""
+        return bool(self.hub.constants.HF_HUB_OFFLINE)
+
+    @property
     def endpoint(self) -> str:
         """The address of the hub."""
         return str(self.api.endpoint)
 
     def config(self) -> tuple[Path, str | None]:
         """Download the configuration; return its path and the commit that it is of."""
-        if not self.hub.constants.HF_HUB_OFFLINE:
-            url = self.hub.hf_hub_url(self.name, CONFIG, revision=self.revision, endpoint=self.endpoint)
-            size = self._asked(CONFIG, lambda: self.api.get_hf_file_metadata(url=url)).size
-            if size is not None and size > MAX_BYTES:
-                message = f"the configuration has {size:,} bytes, and {MAX_BYTES:,} is the most that is read"
-                raise SpecError(message, "AC010", self._where(CONFIG))
-        path = Path(self._asked(CONFIG, lambda: self.api.hf_hub_download(self.name, CONFIG, revision=self.revision)))
-        folder = path.parent.name
-        return path, folder if _COMMIT.fullmatch(folder) else None
+        path = self._download(CONFIG, self.revision, MAX_BYTES)
+        commit = path.parent.name
+        return path, commit if _COMMIT.fullmatch(commit) else None
+
+    def read_on(self, path: Path) -> str:
+        """Return the day on which a file was asked for; SOURCE_DATE_EPOCH makes it the same at every run."""
+        said = os.environ.get("SOURCE_DATE_EPOCH", "")
+        if said.isascii() and said.isdigit() and len(said) < 12:
+            seconds = float(said)
+        else:
+            seconds = path.stat().st_mtime if self.offline else time.time()
+        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
     def weights(self, commit: str | None) -> Weights:
         """Read the headers of the weights at a commit, by ranges of their files."""
-        from costmodel.importers.safetensors import index
+        from costmodel.importers.safetensors import MAX_INDEX, index
         from costmodel.importers.weights import NAMES, Weights, joined
 
         revision = commit or self.revision
@@ -107,9 +109,18 @@ class _Repository:
         if self._asked(single, lambda: self.api.file_exists(self.name, single, revision=revision)):
             return Weights(self._where(single), self._header(single, revision))
         where = self._where(many)
-        path = self._asked(many, lambda: self.api.hf_hub_download(self.name, many, revision=revision))
-        found = index(Path(path).read_bytes(), where)
+        found = index(self._download(many, revision, MAX_INDEX).read_bytes(), where)
         return Weights(where, joined(found, where, lambda file: self._header(file, revision)), found)
+
+    def _download(self, file: str, revision: str | None, most: int) -> Path:
+        """Return the path of a file of bounded size, in the library's own cache."""
+        if not self.offline:
+            url = self.hub.hf_hub_url(self.name, file, revision=revision, endpoint=self.endpoint)
+            said = self._asked(file, lambda: self.api.get_hf_file_metadata(url=url))
+            if said.size is not None and said.size > most:
+                message = f"the file has {said.size:,} bytes, and {most:,} is the most that is read"
+                raise SpecError(message, "AC010", self._where(file))
+        return Path(self._asked(file, lambda: self.api.hf_hub_download(self.name, file, revision=revision)))
 
     def _header(self, file: str, revision: str | None) -> list[Stored]:
         from costmodel.importers.safetensors import tensors_of
@@ -151,8 +162,7 @@ class _Repository:
         if isinstance(error, known.SafetensorsParsingError):
             return self._error(f"{file} of {shown} is no safetensors file")
         if isinstance(error, (known.OfflineModeIsEnabled, known.LocalEntryNotFoundError)):
-            offline = bool(self.hub.constants.HF_HUB_OFFLINE)
-            why = "HF_HUB_OFFLINE is set" if offline else f"{self.endpoint} cannot be reached"
+            why = "HF_HUB_OFFLINE is set" if self.offline else f"{self.endpoint} cannot be reached"
             return self._error(f"{shown} cannot be read: {why}, and {file} was not downloaded before")
         if status is not None:
             return self._error(
@@ -163,7 +173,8 @@ class _Repository:
             hint = "try again, or raise HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT"
             return self._error(f"{shown} cannot be read: {self.endpoint} does not answer in time", hint)
         if "Connect" in kind:
-            return self._error(f"{shown} cannot be read: {self.endpoint} cannot be reached")
+            hint = "what was downloaded before is read with HF_HUB_OFFLINE=1"
+            return self._error(f"{shown} cannot be read: {self.endpoint} cannot be reached", hint)
         return self._error(f"{shown} cannot be read: {kind} ({str(error).strip().partition(chr(10))[0][:120]})")
 
     def _error(self, message: str, hint: str | None = None) -> UsageError:

@@ -103,10 +103,10 @@ def unpack(stored: Sequence[Stored], where: str, bits: int | None = None) -> lis
     tensors = []
     for tensor in stored:
         name, shape = tensor.name, tensor.shape
+        if name in helpers or _is_number(tensor) or tensor.dtype == "F8_E8M0":  # which has powers of two, and no sign
+            continue
         if name in packed:
             tensors.append(Tensor(name, shape, _values(tensor, packed[name], where, bits)))
-        elif name in helpers or _is_number(tensor) or tensor.dtype == "F8_E8M0":  # which has powers of two, and no sign
-            continue
         elif tensor.dtype in _VALUES or is_buffer(name, shape):
             tensors.append(Tensor(name, shape, prod(shape)))
         else:

@@ -41,7 +41,7 @@ class Published:
         """Return the spec. Raises what ``import_text`` raises."""
         found = import_text(self.text, self.where, lenient=lenient)
         if self.source:
-            found.document["source"] |= self.source
+            found.document["source"] = {**self.source, "note": found.document["source"]["note"]}
         if name is not None:
             found.document["name"] = name
         return ImportedDocument(found, self.text, self.where)

@@ -66,10 +66,6 @@ def read_header(path: Path) -> list[Stored]:
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise SpecError(f"the file cannot be read: {reason}", "AC001", where) from None
-    except ValueError as error:
-        if isinstance(error, SpecError):
-            raise
-        raise UnknownSpecError("this is no name of a file", "AC001", where) from None
 
 
 def _read(file: BinaryIO, size: int, where: str) -> list[Stored]:
@@ -122,8 +118,8 @@ def tensors_of(found: dict[str, Any], where: str, data: int | None = None) -> li
 
 def _tensor(name: str, said: Any, where: str) -> tuple[Stored, tuple[int, int]]:
     """Return one tensor of a header, and where its bytes lie."""
-    if not isinstance(said, dict) or said.keys() != {"dtype", "shape", "data_offsets"}:
-        _fail(where, f"the tensor {quote(name)} has not just dtype, shape and data_offsets")
+    if not isinstance(said, dict) or not {"dtype", "shape", "data_offsets"} <= said.keys():
+        _fail(where, f"the tensor {quote(name)} lacks dtype, shape or data_offsets")
     dtype, shape, offsets = said["dtype"], said["shape"], said["data_offsets"]
     if not isinstance(dtype, str) or dtype not in BITS:
         _fail(where, f"the tensor {quote(name)} is of an unknown type {quote(dtype)}")

@@ -89,16 +89,18 @@ def _details(found: Sorted, spec: Wanted) -> Iterator[str]:
         if not spec.alone:
             break
         gaps = _gaps(found, spec, stack)
-        wrong = [index for index, gap in gaps.items() if gap]
-        for index in wrong[:_SHOWN]:
-            equal = next((i for i, gap in gaps.items() if not gap and layers[i] == layers[index]), None)
+        alike: dict[int, list[int]] = {}  # layers by what they hold beyond the spec
+        for index, gap in gaps.items():
+            if gap:
+                alike.setdefault(gap, []).append(index)
+        for gap, (index, *more) in list(alike.items())[:_SHOWN]:
+            equal = next((i for i, other in gaps.items() if not other and layers[i] == layers[index]), None)
             tensors = found.layers[stack][index]
             peer = None if equal is None else (equal, found.layers[stack][equal])
             named = list(_beside_peer(tensors, index, *peer) if peer else _unmatched(tensors, layers[index]))
             of = "encoder layer" if stack == "encoder" else "layer"
-            yield f"{of} {index} holds {_more(gaps[index])}{_listed(named)}"
-        if len(wrong) > _SHOWN:
-            yield f"{count_of(len(wrong) - _SHOWN, 'more layer')} like it"
+            who = f"{of} {index} and {len(more):,} more hold" if more else f"{of} {index} holds"
+            yield f"{who} {_more(gap)}{_listed(named)}"
     outside = sum_of(found.outside) - sum(weight.values for weight in spec.outside)
     if outside:
         yield f"outside the layers: {_more(outside)}{_listed(list(_unmatched(found.outside, spec.outside)))}"

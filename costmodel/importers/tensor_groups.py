@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 from costmodel.importers.tensor_names import FURTHER_MODULES, further, is_buffer, tower, words
 from costmodel.importers.wanted import Wanted
 
+_TABLES = frozenset(("embed", "emb", "head"))  # words in the names of tables
 _INDEX = re.compile(r"(?:^|\.)(\d+)(?=\.|$)")
 
 
@@ -90,7 +91,8 @@ class Sorted:
             self._copied(self.outside, sorted(same, key=lambda t: "embed" not in t.name)[once:])
         table = next((w.values for w in spec.outside if w.name == "embedding.embedding"), None)
         for group in self.further.values():  # which have the table and the head once more
-            self._copied(group, [t for t in group if t.values == table])
+            named = [t for t in group if not _TABLES.isdisjoint(words(t.name))]
+            self._copied(group, [t for t in named if t.values == table])
 
     def _copied(self, place: list[Tensor], found: Sequence[Tensor]) -> None:
         for tensor in found:

@@ -14,7 +14,7 @@ from costmodel.workload import Workload
 
 
 class Weight(NamedTuple):
-    """A weight of the spec, ``stored`` values of it in all."""
+    """One copy of a weight of the spec."""
 
     name: str
     shape: tuple[int, ...]
@@ -83,12 +83,13 @@ def wanted(architecture: Architecture) -> Wanted:
 
 
 def _weights(ops: Iterable[Op]) -> list[Weight]:
-    """Return the learned weights that operations store."""
+    """Return the learned weights that operations store, each as often as it is there."""
     return [
-        Weight(f"{op.path.partition('.')[2] or op.path}.{weight.name}", tuple(weight.shape), weight.total)
+        Weight(f"{op.path.partition('.')[2] or op.path}.{weight.name}", tuple(weight.shape), weight.values)
         for op in ops
         for weight in op.weights
-        if weight.stored and weight.role != "buffer"
+        if weight.role != "buffer"
+        for _ in range(weight.stored)
     ]
 
 
