@@ -64,20 +64,20 @@ class _Repository:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # which would be one more request, and say who runs us
         try:
             import huggingface_hub
-            from huggingface_hub import errors
+            from huggingface_hub import constants, errors
             from huggingface_hub.utils.tqdm import disable_progress_bars
         except ImportError:
             hint = 'pip install "archcalc[hub]"'
             message = f"{REPOSITORY} needs huggingface_hub, which is not installed"
             raise UsageError(message, "AC414", hint=hint) from None
         disable_progress_bars()
-        self.hub, self.errors = huggingface_hub, errors
+        self.hub, self.errors, self.constants = huggingface_hub, errors, constants
         self.api = huggingface_hub.HfApi(library_name="archcalc")
 
     @property
     def offline(self) -> bool:
         """Whether the library may only read what was downloaded before."""
-        return bool(self.hub.constants.HF_HUB_OFFLINE)
+        return bool(self.constants.HF_HUB_OFFLINE)
 
     @property
     def endpoint(self) -> str:

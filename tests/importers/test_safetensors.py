@@ -74,7 +74,8 @@ BROKEN: dict[str, tuple[Any, int, int | None, str]] = {
     "metadata": ({"__metadata__": {"a": 1}}, 0, None, "__metadata__ holds something else than texts"),
     "no tensor": ({"a": 5}, 0, None, 'the tensor "a" lacks dtype, shape or data_offsets'),
     "no shape": (
-        {"a": {"dtype": "BF16", "data_offsets": [0, 12]}}, 12, None, 'the tensor "a" lacks dtype, shape or data_offsets',
+        {"a": {"dtype": "BF16", "data_offsets": [0, 12]}}, 12, None,
+        'the tensor "a" lacks dtype, shape or data_offsets',
     ),
     "unknown type": ({"a": tensor("Q4")}, 12, None, 'the tensor "a" is of an unknown type "Q4"'),
     "no type": ({"a": tensor([1])}, 12, None, 'the tensor "a" is of an unknown type a list'),
