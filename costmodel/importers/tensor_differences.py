@@ -14,9 +14,8 @@ _SHOWN = 3  # layers, and tensors of each, that a message names
 
 def difference(found: Sorted, spec: Wanted) -> tuple[str, str | None] | None:
     """Return what differs in the language model, in a sentence and in detail; None where all is equal."""
-    for stack, layers in spec.layers.items():
-        if spec.alone and found.layers[stack].keys() != set(range(len(layers))):
-            return _layers_missing(found.layers[stack], len(layers), stack), None
+    if problem := wrong_layers(found, spec):
+        return problem
     total = sum_of(found.language)
     details = list(_details(found, spec))
     if total != spec.total:
@@ -27,6 +26,14 @@ def difference(found: Sorted, spec: Wanted) -> tuple[str, str | None] | None:
         return message, "; ".join(details) or None
     if spec.alone and _misplaced(found, spec):
         return "the tensors hold as many parameters as the spec has, but in other layers", "; ".join(details)
+    return None
+
+
+def wrong_layers(found: Sorted, spec: Wanted) -> tuple[str, str | None] | None:
+    """Return in a sentence which layers the tensors lack or have too many of; None where there are none."""
+    for stack, layers in spec.layers.items():
+        if spec.alone and found.layers[stack].keys() != set(range(len(layers))):
+            return _layers_missing(found.layers[stack], len(layers), stack), None
     return None
 
 
@@ -82,16 +89,18 @@ def _details(found: Sorted, spec: Wanted) -> Iterator[str]:
         if not spec.alone:
             break
         gaps = _gaps(found, spec, stack)
-        wrong = [index for index, gap in gaps.items() if gap]
-        for index in wrong[:_SHOWN]:
-            equal = next((i for i, gap in gaps.items() if not gap and layers[i] == layers[index]), None)
+        alike: dict[int, list[int]] = {}  # layers by what they hold beyond the spec
+        for index, gap in gaps.items():
+            if gap:
+                alike.setdefault(gap, []).append(index)
+        for gap, (index, *more) in list(alike.items())[:_SHOWN]:
+            equal = next((i for i, other in gaps.items() if not other and layers[i] == layers[index]), None)
             tensors = found.layers[stack][index]
             peer = None if equal is None else (equal, found.layers[stack][equal])
             named = list(_beside_peer(tensors, index, *peer) if peer else _unmatched(tensors, layers[index]))
             of = "encoder layer" if stack == "encoder" else "layer"
-            yield f"{of} {index} holds {_more(gaps[index])}{_listed(named)}"
-        if len(wrong) > _SHOWN:
-            yield f"{count_of(len(wrong) - _SHOWN, 'more layer')} like it"
+            who = f"{of} {index} and {len(more):,} more hold" if more else f"{of} {index} holds"
+            yield f"{who} {_more(gap)}{_listed(named)}"
     outside = sum_of(found.outside) - sum(weight.values for weight in spec.outside)
     if outside:
         yield f"outside the layers: {_more(outside)}{_listed(list(_unmatched(found.outside, spec.outside)))}"

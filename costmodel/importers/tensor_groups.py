@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 from costmodel.importers.tensor_names import FURTHER_MODULES, further, is_buffer, tower, words
 from costmodel.importers.wanted import Wanted
 
+_TABLES = frozenset(("embed", "emb", "head"))  # words in the names of tables
 _INDEX = re.compile(r"(?:^|\.)(\d+)(?=\.|$)")
 
 
@@ -57,7 +58,7 @@ class Sorted:
         self.further: Groups = {}
         language: list[Tensor] = []
         for tensor in tensors:
-            if is_buffer(tensor.name, tensor.shape):
+            if is_buffer(tensor.name, tensor.shape, corrected=spec.buffers > 0):
                 self.buffers.append(tensor)
             elif (prefix := further(tensor.name)) is not None:
                 self.further.setdefault(prefix, []).append(tensor)
@@ -90,7 +91,8 @@ class Sorted:
             self._copied(self.outside, sorted(same, key=lambda t: "embed" not in t.name)[once:])
         table = next((w.values for w in spec.outside if w.name == "embedding.embedding"), None)
         for group in self.further.values():  # which have the table and the head once more
-            self._copied(group, [t for t in group if t.values == table])
+            named = [t for t in group if not _TABLES.isdisjoint(words(t.name))]
+            self._copied(group, [t for t in named if t.values == table])
 
     def _copied(self, place: list[Tensor], found: Sequence[Tensor]) -> None:
         for tensor in found:

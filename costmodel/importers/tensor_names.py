@@ -34,6 +34,8 @@ BUFFERS = (
     BufferName(r"tid2eid|layer_multipliers|ngram_heads_vocab_sizes|ngram_heads_offsets", "hashes of tokens"),
     BufferName(r"(?:\w+\.)?_float_tensor|version", "fairseq: where sinusoids shall be made"),
 )
+# In files of deepseek_v4, ling and others a correction bias too; elsewhere a bias that is learned.
+CORRECTION = re.compile(r".*\.(?:gate\.bias|router_bias)")
 _BUFFER = re.compile("|".join(rf"(?:.*\.)?(?:{row.pattern})" for row in BUFFERS))
 
 # Words in the names of what stands beside a language model ...
@@ -56,6 +58,8 @@ WITH_KEY = MappingProxyType(
 )
 # Modules of a language model with such a word: tables for codes of sound, the decoder of clvp.
 NOT_TOWERS = frozenset(("embed_audio_tokens", "speech_decoder_model"))
+# Weights of a spec that files of a model type do not hold: sines, which marian's class makes anew.
+UNSAVED = MappingProxyType({"marian": ("positions.positions",)})
 # Words in names of layers that predict further tokens: qwen3_next, deepseek_v3 in GGUF, mimo.
 FURTHER = frozenset(("mtp", "nextn"))
 # Modules of such a layer where it stands behind the others under their name: deepseek_v3, glm4_moe.
@@ -68,8 +72,13 @@ def words(name: str) -> list[str]:
     return _WORD.split(name)
 
 
-def is_buffer(name: str, shape: tuple[int, ...]) -> bool:
-    """Say whether a tensor is no parameter; a mask of attention has four axes, its bias one."""
+def is_buffer(name: str, shape: tuple[int, ...], *, corrected: bool = False) -> bool:
+    """Say whether a tensor is no parameter; a mask of attention has four axes, its bias one.
+
+    ``corrected``: the routers of the spec have correction biases.
+    """
+    if corrected and CORRECTION.fullmatch(name):
+        return True
     if _BUFFER.fullmatch(name) is None:
         return False
     return not name.endswith(("attn.bias", "attention.bias")) or len(shape) == 4

@@ -6,17 +6,22 @@ predict further tokens, buffers, and tables that are written once more though th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from costmodel.architecture import Architecture
 from costmodel.errors import SpecError
-from costmodel.importers.tensor_differences import difference
+from costmodel.importers.safetensors import Index
+from costmodel.importers.tensor_differences import difference, wrong_layers
 from costmodel.importers.tensor_groups import Held, Sorted, Tensor, held, sum_of
 from costmodel.importers.tensor_names import tower_modules
+from costmodel.importers.tensor_sizes import check_names, check_size
 from costmodel.importers.wanted import Wanted, wanted
 
-__all__ = ["Checked", "Held", "Tensor", "check"]
+__all__ = ["Checked", "Held", "Tensor", "check", "check_index"]
+
+_HINT = "is the config.json that of this file?"
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,9 @@ class Checked:
 
     ``language_model`` holds the spec's total, ``components`` what the spec counts beside it.
     ``left_out``: by the beginning of their names, tensors that no figure counts; ``copies`` tables
-    that are written once more; ``buffers`` what is not learned. ``unchecked`` are components of the
-    spec of which the file holds nothing, or that stand among others which the spec leaves out.
+    that are written once more; ``buffers`` what is not learned. Values are 0 where only names are
+    known. ``unchecked`` says what could not be compared: components of which the file holds nothing,
+    or which stand among others that the spec leaves out; sizes.
     """
 
     language_model: Held
@@ -37,24 +43,64 @@ class Checked:
     unchecked: list[str]
 
 
-def check(tensors: Iterable[Tensor], architecture: Architecture, where: str, left_out: Sequence[str] = ()) -> Checked:
+def check(
+    tensors: Iterable[Tensor],
+    architecture: Architecture,
+    where: str,
+    left_out: Sequence[str] = (),
+    unsaved: Sequence[str] = (),
+    hint: str = _HINT,
+) -> Checked:
     """Return how the tensors hold the architecture's weights, which they do exactly.
 
     ``where`` names the file in errors. ``left_out`` are keys of parts that the import left out:
-    tensors beside the language model may be theirs.
+    tensors beside the language model may be theirs. ``unsaved`` are weights that may be missing.
+    ``hint`` is the way out where the sums differ.
 
     Raises:
         SpecError: AC411: the sums differ; the message names the layers and tensors that do.
     """
+    spec, found = _sorted(tensors, architecture, left_out)
+    absent = [weight for weight in spec.outside if weight.name in unsaved]
+    if absent and sum_of(found.language) + sum(weight.values for weight in absent) == spec.total:
+        spec = spec.without(absent)
+    else:
+        absent = []
+    _equal(difference(found, spec), where, hint)
+    components, unread, unchecked = _beside(found, spec, where, bool(left_out))
+    unchecked += [f"{weight.name}: it is computed, and not in the file" for weight in absent]
+    return Checked(held(found.language), components, unread, held(found.copies), held(found.buffers), unchecked)
+
+
+def check_index(
+    index: Index, architecture: Architecture, where: str, left_out: Sequence[str], config: Mapping[str, Any]
+) -> Checked:
+    """Return the same for an index, which has names and a number of bytes and no shapes.
+
+    ``config`` says in which type the weights are stored.
+
+    Raises:
+        SpecError: AC411: layers, or the bytes of all tensors, are not those of the spec.
+    """
+    spec, found = _sorted((Tensor(name, (), 0) for name in index.files), architecture, left_out)
+    _equal(wrong_layers(found, spec), where)
+    check_names(found, spec, where)
+    unchecked = list(check_size(found, spec, index, config, where, some_left_out=bool(left_out)))
+    unread = {prefix: held(group) for prefix, group in (found.further | found.towers).items()}
+    return Checked(held(found.language), {}, unread, held(found.copies), held(found.buffers), unchecked)
+
+
+def _sorted(tensors: Iterable[Tensor], architecture: Architecture, left_out: Sequence[str]) -> tuple[Wanted, Sorted]:
     spec = wanted(architecture)
     beside = left_out or any(name != "mtp" for name in spec.components)
     modules = tower_modules(left_out, reads_source=architecture.d_source is not None)
-    found = Sorted(tensors, spec, modules if beside else None)
-    if problem := difference(found, spec):
+    return spec, Sorted(tensors, spec, modules if beside else None)
+
+
+def _equal(problem: tuple[str, str | None] | None, where: str, hint: str = _HINT) -> None:
+    if problem is not None:
         message, note = problem
-        raise SpecError(message, "AC411", where, "is the config.json that of this file?", note=note)
-    components, unread, unchecked = _beside(found, spec, where, bool(left_out))
-    return Checked(held(found.language), components, unread, held(found.copies), held(found.buffers), unchecked)
+        raise SpecError(message, "AC411", where, hint, note=note)
 
 
 def _beside(
@@ -77,7 +123,9 @@ def _beside(
             message = f"the tensors of {name} hold {sum_of(tensors):,} parameters, and the spec has {values:,}"
             raise SpecError(message, "AC411", where, note=f"they are {', '.join(ours)}")
         elif names:
-            unchecked.append(name)
+            unchecked.append(
+                f"{name}: " + ("it is not in the file" if not tensors else "it stands among parts that are left out")
+            )
         rest = {prefix: group for prefix, group in groups.items() if not (equal and prefix in ours)}
         unread |= {prefix: held(group) for prefix, group in rest.items()}
     return components, unread, unchecked

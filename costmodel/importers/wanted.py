@@ -14,7 +14,7 @@ from costmodel.workload import Workload
 
 
 class Weight(NamedTuple):
-    """A weight of the spec, ``stored`` values of it in all."""
+    """One copy of a weight of the spec."""
 
     name: str
     shape: tuple[int, ...]
@@ -25,13 +25,14 @@ class Weight(NamedTuple):
 class Wanted:
     """What a spec has: the language model's ``total``, its layers, what stands outside them.
 
-    ``layers`` maps ``layers`` and ``encoder`` to the weights of every layer. ``within``: values of a
-    stack that stand in its first layer or outside its layers (relative positions). ``alone``: no two
-    layers share weights, so that each can be compared. ``tables`` maps sizes of tables that may be
-    written more than once to how many there are.
+    ``buffers`` are values beside the total. ``layers`` maps ``layers`` and ``encoder`` to the weights
+    of every layer. ``within``: values of a stack that stand in its first layer or outside its layers
+    (relative positions). ``alone``: no two layers share weights, so that each can be compared.
+    ``tables`` maps sizes of tables that may be written more than once to how many there are.
     """
 
     total: int
+    buffers: int
     layers: dict[str, list[list[Weight]]]
     within: dict[str, int]
     outside: list[Weight]
@@ -39,11 +40,17 @@ class Wanted:
     components: dict[str, int]
     tables: dict[int, int]
 
+    def without(self, weights: Sequence[Weight]) -> Wanted:
+        """Return the same without some weights outside the layers."""
+        outside = list((Counter(self.outside) - Counter(weights)).elements())
+        return replace(self, total=self.total - sum(weight.values for weight in weights), outside=outside)
+
 
 def wanted(architecture: Architecture) -> Wanted:
     """Return the weights of a spec by layer."""
     load = Workload()
-    whole = _weights(architecture.lower(load))
+    ops = architecture.lower(load)
+    whole = _weights(ops)
     layers: dict[str, list[list[Weight]]] = {}
     within: dict[str, int] = {}
     alone = True
@@ -65,6 +72,7 @@ def wanted(architecture: Architecture) -> Wanted:
     }
     return Wanted(
         sum(weight.values for weight in whole),
+        sum(weight.total for op in ops for weight in op.weights if weight.role == "buffer"),
         layers,
         within,
         list(outside.elements()),
@@ -75,12 +83,13 @@ def wanted(architecture: Architecture) -> Wanted:
 
 
 def _weights(ops: Iterable[Op]) -> list[Weight]:
-    """Return the learned weights that operations store."""
+    """Return the learned weights that operations store, each as often as it is there."""
     return [
-        Weight(f"{op.path.partition('.')[2] or op.path}.{weight.name}", tuple(weight.shape), weight.total)
+        Weight(f"{op.path.partition('.')[2] or op.path}.{weight.name}", tuple(weight.shape), weight.values)
         for op in ops
         for weight in op.weights
-        if weight.stored and weight.role != "buffer"
+        if weight.role != "buffer"
+        for _ in range(weight.stored)
     ]
 
 

@@ -1,20 +1,48 @@
-"""The spec of somebody else's configuration, and what was not taken over."""
+"""The spec of somebody else's configuration, what was not taken over, and what its weights say."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from costmodel.architecture import Architecture
 from costmodel.errors import InvalidSpec, UsageError
-from costmodel.importers import import_text
-from costmodel.importers.document import ImportedDocument
-from costmodel.importers.json_text import MAX_BYTES
-from costmodel.importers.spec_text import to_yaml
 from costmodel.importers.gguf.stored import Stored
-from costmodel.loader import locate, read_bytes, to_text
+from costmodel.importers.published import published
+from costmodel.importers.spec_text import to_yaml
+from costmodel.loader import locate
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.validation import parse
+
+if TYPE_CHECKING:
+    from costmodel.importers.tensors import Checked, Held
+
+
+@dataclass(slots=True)
+class HeldTensors:
+    """Tensors that belong together; ``parameters`` is 0 where only their names are known."""
+
+    name: str
+    tensors: int
+    parameters: int
+
+
+@dataclass(slots=True)
+class CheckedTensors:
+    """The tensors of the weights, which hold what the spec says.
+
+    ``language_model`` has the spec's total, ``components`` what stands beside it and is equal too.
+    ``left_out``: by the beginning of their names, tensors that no figure counts; ``copies`` tied
+    tables that are written once more; ``buffers`` what is not learned. ``unchecked`` says what could
+    not be compared.
+    """
+
+    language_model: HeldTensors
+    components: list[HeldTensors]
+    left_out: list[HeldTensors]
+    copies: HeldTensors
+    buffers: HeldTensors
+    unchecked: list[str]
 
 
 @dataclass(slots=True)
@@ -24,7 +52,8 @@ class Import:
     ``dtype`` is the recipe that stores weights as the configuration says (None: bf16, or a format
     that has no name here); ``ignored`` are keys that could change a figure and were left out as
     asked; ``left_out`` are towers beside the language model whose parameters are in no figure.
-    ``stored`` is how a GGUF file stores its tensors, None for a configuration.
+    ``tensors`` is None where no weights were compared with the spec; ``stored`` is how a GGUF file
+    stores its own.
     """
 
     name: str
@@ -32,34 +61,38 @@ class Import:
     dtype: str | None
     ignored: list[str]
     left_out: list[str]
-    stored: Stored | None
     spec: dict[str, Any]
     yaml: str = field(metadata=PRIVATE)
+    tensors: CheckedTensors | None = None
+    stored: Stored | None = None
     schema: str = SCHEMA
     command: str = "import"
 
 
-def import_(config: str, *, lenient: bool = False, name: str | None = None) -> Import:
-    """Return the spec of a ``config.json`` or of a GGUF file.
+def import_(wanted: str, *, lenient: bool = False, name: str | None = None, check_tensors: bool = False) -> Import:
+    """Return the spec of a published model: a ``config.json``, its folder or weights, a GGUF file, ``hf:org/name``.
 
     ``lenient`` leaves out keys that are not understood and lists them; ``name`` is the spec's.
+    Weights that are named are compared with the spec; ``check_tensors`` looks for them.
 
     Raises:
         UnknownSpecError: there is no such file.
-        SpecError: it is no configuration, of an unknown family, or has keys that are not understood; or
-            the tensors of a GGUF file are not what its keys say.
-        UsageError: ``name`` cannot be the name of a spec.
+        SpecError: it is no configuration, of an unknown family, has keys that are not understood, or
+            the weights are not those of the spec.
+        UsageError: ``name`` cannot be the name of a spec, or a repository cannot be read.
     """
-    read, stored = _read(config, lenient)
-    found = read.imported
-    if name is not None:
-        found.document["name"] = name
+    model = published(wanted)
+    document = model.imported(lenient=lenient, name=name)
+    found = document.imported
     try:
-        parse(found.document)
+        architecture = parse(found.document)
     except InvalidSpec as error:
         if name is not None and error.problems[0].path[:1] == ("name",):
             raise UsageError(f"--name: {error.problems[0].message}") from None
-        raise locate(error, read) from None
+        raise locate(error, document) from None
+    assert isinstance(architecture, Architecture)  # a configuration has layers
+    checked = model.checked(document, architecture) if check_tensors or model.named else None
+    stored = model.stored
     comments = [f"# stored as: --dtype {found.dtype}\n"] if found.dtype else []
     comments += [f"# in the file: {_types(stored)}\n"] if stored else []
     comments += [f"# ignored: {', '.join(found.ignored)}\n"] if found.ignored else []
@@ -69,21 +102,25 @@ def import_(config: str, *, lenient: bool = False, name: str | None = None) -> I
         found.dtype,
         found.ignored,
         found.left_out,
-        stored,
         found.document,
         "".join(comments) + to_yaml(found.document),
+        None if checked is None else _rows(checked),
+        stored,
     )
 
 
-def _read(config: str, lenient: bool) -> tuple[ImportedDocument, Stored | None]:
-    """Return what a file says, and how it stores weights, if it has some."""
-    if config.endswith(".gguf"):
-        from costmodel.importers.gguf import read
+def _rows(checked: Checked) -> CheckedTensors:
+    def row(name: str, held: Held) -> HeldTensors:
+        return HeldTensors(name, held.tensors, held.values)
 
-        found = read(Path(config), lenient=lenient)
-        return found.document, found.stored
-    text = to_text(read_bytes(Path(config), most=MAX_BYTES), config)
-    return ImportedDocument(import_text(text, config, lenient=lenient), text, config), None
+    return CheckedTensors(
+        row("language model", checked.language_model),
+        [row(name, held) for name, held in checked.components.items()],
+        [row(name, held) for name, held in checked.left_out.items()],
+        row("copies", checked.copies),
+        row("buffers", checked.buffers),
+        checked.unchecked,
+    )
 
 
 def _types(stored: Stored) -> str:

@@ -1,6 +1,6 @@
 """GGUF files, as llama.cpp runs them -> specs.
 
-``read`` puts together what the other modules do: the header (``header``), the configuration that
+``GgufFile`` puts together what the other modules do: the header (``header``), the configuration that
 it means (``table``, ``translate``), the family's adapter, and the comparison of every tensor with
 the weights of the spec.
 """
@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from costmodel.architecture import Architecture
-from costmodel.errors import InvalidSpec, SpecError, plain
+from costmodel.errors import SpecError, plain
 from costmodel.importers import Imported, spec_name
 from costmodel.importers.config import Config
 from costmodel.importers.document import ImportedDocument
@@ -24,10 +23,8 @@ from costmodel.importers.gguf.facts import Facts
 from costmodel.importers.gguf.header import read_model
 from costmodel.importers.gguf.stored import Stored, recipe, stored
 from costmodel.importers.gguf.translate import configuration, settled
-from costmodel.importers.tensors import Tensor, check
-from costmodel.loader import locate
+from costmodel.importers.tensors import Checked, Tensor, check
 from costmodel.nodes import Source
-from costmodel.validation import parse
 
 # Tensors that are no parameters of ours, and why.
 BESIDE = {
@@ -40,48 +37,55 @@ _BESIDE = re.compile("|".join(BESIDE))
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file in our language, and how it stores its tensors."""
-
-    document: ImportedDocument
-    stored: Stored
-
-    @property
-    def imported(self) -> Imported:
-        """The spec."""
-        return self.document.imported
-
-
-def read(path: Path, *, lenient: bool = False) -> Found:
-    """Return the spec of a file, whose weights are exactly its tensors.
-
-    ``lenient`` leaves out keys of the architecture that are not understood, and lists them.
+class GgufFile:
+    """A file whose keys say what the model is, and whose tensors are its weights.
 
     Raises:
         UnknownSpecError: there is no such file.
-        SpecError: it cannot be read, is of an architecture that is not covered, has a key that could
-            change a figure and is not understood, or tensors that the spec has not.
+        SpecError: it is no GGUF file of a kind that is read, or a part of the model is missing.
     """
-    where = plain(str(path))
-    header = read_model(path)
-    facts = Facts(header, where)
-    data, row, ignored = configuration(facts, lenient)
-    config = Config(data, row.model_type, Source(where, ""))
-    draft = _adapted(config)
-    settled(config, row, facts, data)
-    data["_name_or_path"] = facts.metadata.get("general.name")
-    name = spec_name(_PART.sub("", path.stem) + ".gguf", data)
-    document = {"name": name, "source": _source(path, facts, row.model_type)} | draft.document()
-    imported = Imported(document, row.model_type, recipe(header.tensors), ignored)
-    found = ImportedDocument(imported, "", where)
-    try:
-        architecture = parse(document)
-    except InvalidSpec as error:
-        raise locate(error, found) from None
-    assert isinstance(architecture, Architecture)
-    check(_tensors(facts), architecture, where)
-    return Found(found, stored(header.tensors))
+
+    named = True  # it is its tensors that the user named
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.where = path, plain(str(path))
+        self.header = read_model(path)
+        self.facts = Facts(self.header, self.where)
+
+    @property
+    def stored(self) -> Stored:
+        """How it stores its tensors."""
+        return stored(self.header.tensors)
+
+    def imported(self, *, lenient: bool = False, name: str | None = None) -> ImportedDocument:
+        """Return the spec. ``lenient`` leaves out keys of the architecture that are not understood, and lists them.
+
+        Raises:
+            SpecError: an architecture that is not covered, or a key that could change a figure and is not
+                understood.
+        """
+        facts = self.facts
+        data, row, ignored = configuration(facts, lenient)
+        config = Config(data, row.model_type, Source(self.where, ""))
+        draft = _adapted(config)
+        settled(config, row, facts, data)
+        data["_name_or_path"] = facts.metadata.get("general.name")
+        document: dict[str, Any] = {
+            "name": name or spec_name(_PART.sub("", self.path.stem) + ".gguf", data),
+            "source": _source(self.path, facts, row.model_type),
+            **draft.document(),
+        }
+        imported = Imported(document, row.model_type, recipe(self.header.tensors), ignored)
+        return ImportedDocument(imported, "", self.where)
+
+    def checked(self, document: ImportedDocument, architecture: Architecture) -> Checked:  # noqa: ARG002
+        """Return how the tensors hold what the spec says.
+
+        Raises:
+            SpecError: they do not.
+        """
+        hint = "the file's keys and tensors contradict each other"
+        return check(_tensors(self.facts), architecture, self.where, hint=hint)
 
 
 def _adapted(config: Config) -> Draft:

@@ -1,0 +1,151 @@
+"""What a user names as a published model: a config.json, its folder, its weights, a GGUF file, a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from costmodel.errors import InvalidSpec, SpecError, plain
+from costmodel.importers import Imported, import_text
+from costmodel.importers.document import ImportedDocument, is_config
+from costmodel.importers.json_text import MAX_BYTES, read
+from costmodel.loader import locate, read_bytes, to_text
+from costmodel.nodes import Source
+
+if TYPE_CHECKING:
+    from costmodel.architecture import Architecture
+    from costmodel.importers.gguf.stored import Stored
+    from costmodel.importers.tensors import Checked
+    from costmodel.importers.weights import Weights
+
+CONFIG = "config.json"
+REPOSITORY = "hf:"
+GGUF = ".gguf"
+
+
+class Model(Protocol):
+    """A published model. ``named``: it was weights that the user named, so that they are checked unasked."""
+
+    @property
+    def named(self) -> bool: ...
+
+    @property
+    def stored(self) -> Stored | None:
+        """How its tensors are stored, where the file says it of each."""
+
+    def imported(self, *, lenient: bool = False, name: str | None = None) -> ImportedDocument:
+        """Return the spec, called ``name``. Raises what ``import_text`` raises."""
+
+    def checked(self, document: ImportedDocument, architecture: Architecture) -> Checked:
+        """Return how the weights hold what the spec says; raises SpecError where they do not, or are not there."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A configuration and where its weights are. ``where`` names the configuration in errors.
+
+    ``weights`` reads their headers; None where there are none. ``source``: fields of the spec's source.
+    """
+
+    text: str
+    where: str
+    weights: Callable[[], Weights] | None = None
+    named: bool = False
+    source: Mapping[str, Any] | None = None
+    stored: None = None
+
+    def imported(self, *, lenient: bool = False, name: str | None = None) -> ImportedDocument:
+        """Return the spec. Raises what ``import_text`` raises."""
+        found = import_text(self.text, self.where, lenient=lenient)
+        if self.source:
+            found.document["source"] = {**self.source, "note": found.document["source"]["note"]}
+        if name is not None:
+            found.document["name"] = name
+        return ImportedDocument(found, self.text, self.where)
+
+    def checked(self, document: ImportedDocument, architecture: Architecture) -> Checked:
+        """Return how the weights hold what the spec says.
+
+        Raises:
+            SpecError: they do not hold it, or there are none.
+        """
+        if self.weights is None:
+            hint = "they are called model.safetensors or model.safetensors.index.json"
+            raise SpecError("there are no weights beside it that could be compared", "AC001", self.where, hint)
+        config = read(Source(self.where, self.text))
+        return _checked(self.weights(), architecture, document.imported, config)
+
+
+def _checked(weights: Weights, architecture: Architecture, imported: Imported, config: Mapping[str, Any]) -> Checked:
+    from costmodel.importers.packing import bits_of, unpack
+    from costmodel.importers.tensor_names import UNSAVED
+    from costmodel.importers.tensors import check, check_index
+
+    if weights.stored is None:
+        assert weights.index is not None
+        return check_index(weights.index, architecture, weights.where, imported.left_out, config)
+    tensors = unpack(weights.stored, weights.where, bits_of(config))
+    return check(tensors, architecture, weights.where, imported.left_out, UNSAVED.get(imported.model_type, ()))
+
+
+def published(wanted: str) -> Model:
+    """Return what a user names: a repository, or a path.
+
+    Raises:
+        UnknownSpecError: there is nothing of that name.
+        SpecError: the configuration cannot be read.
+        UsageError: the repository cannot be read, or huggingface_hub is not installed.
+    """
+    if wanted.startswith(REPOSITORY):
+        from costmodel.importers.hub import repository
+
+        return repository(wanted)
+    return published_at(Path(wanted))
+
+
+def published_at(path: Path) -> Model:
+    """Return the published model at a path; raises as ``published``."""
+    from costmodel.importers.weights import beside, is_weights, read_weights
+
+    if path.suffix == GGUF:
+        from costmodel.importers.gguf import GgufFile
+
+        return GgufFile(path)
+    named = is_weights(path)
+    folder = path if not named and path.is_dir() else path.parent
+    config = folder / CONFIG if named or folder is path else path
+    if named and path.is_file() and not config.is_file():
+        message = "there is no config.json beside it, and tensors alone do not say what they are part of"
+        raise SpecError(message, "AC001", plain(str(path)), f"put the model's config.json into {plain(str(folder))}")
+    text = to_text(read_bytes(config if not named or path.is_file() else path, most=MAX_BYTES), str(config))
+    weights = path if named else beside(folder)
+    return Published(text, str(config), (lambda: read_weights(weights)) if weights else None, named)
+
+
+def document_of(wanted: Model) -> ImportedDocument:
+    """Return the spec of a published model, checked against its weights where they were named.
+
+    Raises:
+        SpecError: the configuration is not understood, or the weights are others.
+    """
+    document = wanted.imported()
+    if wanted.named:
+        from costmodel.architecture import Architecture
+        from costmodel.validation import parse
+
+        try:
+            architecture = parse(document.data)
+        except InvalidSpec as error:
+            raise locate(error, document) from None
+        assert isinstance(architecture, Architecture)  # a configuration has layers
+        wanted.checked(document, architecture)
+    return document
+
+
+def is_published(path: Path) -> bool:
+    """Say whether a path is a published model's, and no spec: its folder, its weights, its configuration."""
+    from costmodel.importers.weights import is_weights
+
+    return path.suffix == GGUF or is_weights(path) or path.is_dir() or is_config(path)
