@@ -79,7 +79,9 @@ FORMATS = MappingProxyType(
     }
 )
 
-KNOWN = f"dtypes: {', '.join(name for name, form in FORMATS.items() if form not in _OF_GGML)}, and ggml's q8_0, q4_k, ..."
+KNOWN = (
+    f"dtypes: {', '.join(name for name, form in FORMATS.items() if form not in _OF_GGML)}, and ggml's q8_0, q4_k, ..."
+)
 
 GROUPS = MappingProxyType(
     {

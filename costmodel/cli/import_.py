@@ -46,8 +46,9 @@ def import_(
     import sys
     from pathlib import Path
 
+    from costmodel.amounts import params_text, params_unit
     from costmodel.cli.init import write_new
-    from costmodel.errors import UsageError, plain, quote
+    from costmodel.errors import UsageError, count_of, plain, quote
     from costmodel.render.output import json_text
     from costmodel.render.sink import write_text
     from costmodel.report.import_ import import_ as answer
@@ -64,6 +65,11 @@ def import_(
         write_new(Path(out), text, force=force)
     if quiet:
         return
+    unit = params_unit(found.total)
+    both = f"{params_text(found.total, unit)} total, {params_text(found.active, unit)} active"
+    idle = found.keys_without_effect
+    rest = f", {idle:,} {'has' if idle == 1 else 'have'} no effect on counts" if idle else ""
+    say(f"{both}; {count_of(found.keys_read, 'key')} read{rest}")
     if found.ignored:
         say(f"ignored: {', '.join(found.ignored)}")
     if found.left_out:

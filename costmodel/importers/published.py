@@ -26,10 +26,11 @@ GGUF = ".gguf"
 
 
 class Model(Protocol):
-    """A published model. ``named``: it was weights that the user named, so that they are checked unasked."""
+    """A published model."""
 
     @property
-    def named(self) -> bool: ...
+    def named(self) -> bool:
+        """Whether it was weights that the user named, so that they are checked unasked."""
 
     @property
     def stored(self) -> Stored | None:

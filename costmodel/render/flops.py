@@ -62,11 +62,14 @@ def phase(found: FlopsPage) -> str:
     if sizes["source_new"] or sizes["source_cached"]:
         encoded, kept = int(sizes["source_new"]), int(sizes["source_cached"])
         parts.append(f"source {count_text(encoded + kept)} ({count_text(encoded)} encoded now)")
+    if "prefix" in sizes:
+        parts.append(f"prefix {count_text(int(sizes['prefix']))}")
     if found.conventions.mla.get("step"):
         parts.append(f"mla {found.conventions.mla['step']}")
     parts.append(str(sizes["attention"]))
     if sizes["logits"] == "last":
         parts.append("head at the last position")
+    parts += [f"{count_text(n)} {sense}" for sense in ("images", "clips") if (n := int(sizes[sense]))]
     if found.conventions.included:
         parts.append(f"with {', '.join(found.conventions.included)}")
     return ", ".join(parts)

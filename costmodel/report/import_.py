@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from costmodel import figures
 from costmodel.architecture import Architecture
 from costmodel.errors import InvalidSpec, UsageError
 from costmodel.importers.gguf.stored import Stored
@@ -52,13 +53,17 @@ class Import:
     ``dtype`` is the recipe that stores weights as the configuration says (None: bf16, or a format
     that has no name here); ``ignored`` are keys that could change a figure and were left out as
     asked; ``left_out`` are towers beside the language model whose parameters are in no figure.
-    ``tensors`` is None where no weights were compared with the spec; ``stored`` is how a GGUF file
-    stores its own.
+    ``keys_without_effect`` were not read, and change nothing that is counted. ``tensors`` is None
+    where no weights were compared with the spec; ``stored`` is how a GGUF file stores its own.
     """
 
     name: str
     model_type: str
+    total: int
+    active: int
     dtype: str | None
+    keys_read: int
+    keys_without_effect: int
     ignored: list[str]
     left_out: list[str]
     spec: dict[str, Any]
@@ -92,14 +97,17 @@ def import_(wanted: str, *, lenient: bool = False, name: str | None = None, chec
         raise locate(error, document) from None
     assert isinstance(architecture, Architecture)  # a configuration has layers
     checked = model.checked(document, architecture) if check_tensors or model.named else None
-    stored = model.stored
+    stored, params = model.stored, figures.params(architecture)
     comments = [f"# stored as: --dtype {found.dtype}\n"] if found.dtype else []
     comments += [f"# in the file: {_types(stored)}\n"] if stored else []
     comments += [f"# ignored: {', '.join(found.ignored)}\n"] if found.ignored else []
     return Import(
         found.document["name"],
         found.model_type,
+        params.total,
+        params.active,
         found.dtype,
+        *found.keys,
         found.ignored,
         found.left_out,
         found.document,

@@ -19,11 +19,15 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
+from costmodel.verify.clips import short_clip, side_of
+
 Spec = dict[str, Any]
 
 # What a number is, by the name of its field; a name that is not here is a width.
 _HEADS = frozenset(("n_heads", "n_kv_heads", "n_groups", "o_groups", "n_k_heads", "n_v_heads", "relative_heads"))
-_SPANS = frozenset(("window", "chunk", "sink_tokens", "ahead", "ratio", "extent", "dynamic_mask", "memory"))
+_SPANS = frozenset(
+    ("window", "chunk", "sink_tokens", "ahead", "block_size", "ratio", "extent", "block_size", "dynamic_mask", "memory")
+)
 _ROWS = frozenset(("vocab_size", "rows", "codebook_rows", "positions"))
 _AT_MOST = {
     "token_types": 2,
@@ -37,6 +41,7 @@ _AT_MOST = {
     "copies": 2,
     "n_streams": 3,
     "streams": 3,
+    "block_layers": 2,
     "d_conv": 4,
     "d_conv_heads": 3,
     "kv_conv": 4,
@@ -128,6 +133,8 @@ class _Scale:
             return self._custom(fields)
         if "patch_size" in fields:
             return self._tower(fields, path)
+        if "frames" in fields and "input" in fields:
+            return self._audio(fields, path)
         if path and path[-1] in ("indexer", "block_indexer"):
             return self._indexer(fields, path)
         if fields.get("gated") and "out" in fields:  # a convolution, of whose output half is left
@@ -218,17 +225,24 @@ class _Scale:
         """Return a tower on an image of few patches."""
         rest = {k: v for k, v in fields.items() if k not in ("image_size", "patch_size", "projector")}
         found = {key: self._value(key, value, path) for key, value in rest.items()}
-        steps = fields.get("projector", [])
-        side, patch = 1, 3
-        for step in steps:
-            side *= step.get("pool") or step.get("merge") or 1
-        side *= 2
+        side, patch = 2 * side_of(fields), 3
         found |= {"patch_size": patch, "image_size": side * patch + bool(fields["image_size"] % fields["patch_size"])}
-        if steps:
-            found["projector"] = [
-                {k: v if k in ("pool", "merge") else self._value(k, v, path) for k, v in step.items()} for step in steps
-            ]
-        return found
+        return found | self._projector(fields, path)
+
+    def _projector(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
+        """Return the projector of a tower, which makes one of as many tokens as before."""
+        steps = fields.get("projector", [])
+        found = [{k: v if k in ("pool", "merge") else self._value(k, v, path) for k, v in one.items()} for one in steps]
+        return {"projector": found} if steps else {}
+
+    def _audio(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
+        """Return a tower on a clip of few frames."""
+        rest = {k: v for k, v in fields.items() if k not in ("frames", "piece", "projector")}
+        found = {key: self._value(key, value, path) for key, value in rest.items()}
+        clip, tokens = short_clip(fields, found["input"], 2 * side_of(fields))
+        if found.get("positions"):
+            found["positions"] = max(found["positions"], tokens)
+        return found | clip | self._projector(fields, path)
 
 
 def _is_width(key: str) -> bool:

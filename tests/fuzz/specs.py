@@ -61,7 +61,11 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     for name, spec in blocks.items():
         picks = {"keep", "indexer", "block_indexer", "dynamic_mask"}
         if spec["kind"] == "attention" and not picks & spec.keys() and d.chance(0.25):
-            reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "kv_conv", "v_norm", "bias")}
+            reader = {
+                k: v
+                for k, v in spec.items()
+                if k not in ("kv", "kv_copies", "kv_conv", "dynamic_taps", "v_norm", "bias")
+            }
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
             found[f"{name}-index"] = {k: v for k, v in spec.items() if k != "indexer"} | {"index_from": name}
@@ -145,6 +149,24 @@ def features(d: Draw, n_layers: int) -> Spec:
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 
 
+def over_depth(d: Draw, spec: Spec) -> None:
+    """Make layers read sums over depth in place of the stream, and some attention three of them."""
+    for name in ("altup", "hyper_connections", "ngrams", "residual_gate", "residual_scale", "laurel", "ple", "loops"):
+        spec.pop(name, None)
+    spec["attention_residuals"] = {"block_layers": d.dim(1, 3)} | d.maybe("norm", "none") | d.maybe("first", False)
+    if spec.get("norm", {}).get("place") == "parallel":
+        spec["norm"] |= {"place": "pre"}
+        spec["norm"].pop("separate", None)
+    if spec.get("norm", {}).get("place", "pre") != "pre":
+        return
+    shared = {name for one in spec.get("shared", {}).values() for name in one["of"]}
+    alone = {"kv_from", "keep", "d_in", "extra_norm", "input_gate", "kv"}
+    for name, block in spec["blocks"].items():
+        ours = block["kind"] == "attention" and name not in {"enc", *shared}
+        if ours and not alone & block.keys() and d.chance(0.8):
+            block["separate_inputs"] = True
+
+
 def random_spec(seed: int) -> Spec:
     """Return the plain data of a valid spec. The same seed gives the same spec."""
     d = Draw(seed)
@@ -178,10 +200,14 @@ def random_spec(seed: int) -> Spec:
     if d.chance(0.3) and not UNSAID & set(spec) and spec.get("head", {}).get("table", True):
         depth = d.dim(1, 2)
         spec["mtp"] = {"depth": depth} | stack(d, plain, list(networks), depth, {})
+    if "mtp" not in spec and d.chance(0.12):
+        over_depth(d, spec)
     if d.chance(0.12) and not {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams"} & spec.keys():
         _host(d, spec)
     if d.chance(0.12):
         spec["components"] = {"vision": tower(d, spec["d_model"])}
+    if d.chance(0.12):
+        spec["components"] = spec.get("components", {}) | {"audio": audio_tower(d, spec["d_model"])}
     if "host" in spec and not spec.get("head", {}).get("table", True):
         del spec["head"]  # who writes for a host has a head
     return spec
@@ -220,6 +246,52 @@ def tower(d: Draw, width: int) -> Spec:
             beside = projector(d, d.one("pool", "merge") if half else None)
             found["deepstack"] = {"copies": d.dim(1, 3), "projector": [*beside, last | d.maybe("bias", True)]}
     return found
+
+
+def audio_tower(d: Draw, width: int) -> Spec:
+    """Return a tower of sound and a projector that ends at ``width``."""
+    own, n, half = d.dim(5, 24), d.dim(1, 3), d.maybe("by", d.one("pool", "merge"))
+    look: Spec = {"kind": "attention", "causal": False} | heads(d) | qk_norm(d)
+    far: Spec = {"kind": "xl_attention", "n_heads": d.dim(1, 3), "head_dim": d.dim(3, 8), "causal": False}
+    window: Spec = {"kind": "conformer_conv", "d_conv": d.dim(1, 5)}
+    blocks = {"look": look, "near": look | {"chunk": d.dim(2, 9)}, "far": far, "window": window, "mlp": ffn(d)}
+    source = source_input(d, own)
+    if d.chance():
+        source = planes(d, own)
+    while source["convolutions"][0].get("kernel") and _axes(source) > 1:  # patches are no sound
+        source = source_input(d, own)
+    pieces, piece = d.dim(1, 3), d.dim(160, 220)
+    found: Spec = {"input": source, "frames": pieces * piece, "d_model": own, "n_layers": n, "blocks": blocks}
+    found |= stack(d, ["look", "near", "far", "window"], ["mlp"], n, {}) | ({"piece": piece} if pieces > 1 else {})
+    found |= d.maybe("norm", norm(d)) | d.maybe("pre_norm", True) | d.maybe("layer_scale", {}, 0.2)
+    found |= d.maybe("positions", d.dim(660, 700)) | d.maybe("separators", d.dim(1, 3), 0.2)
+    if half or d.chance():
+        last = {"linear": width} | d.maybe("bias", True)
+        found["projector"] = [*projector(d, half.get("by")), last]
+    return found
+
+
+def planes(d: Draw, width: int) -> Spec:
+    """Return convolutions over time and bands, some of them on every channel by itself, and a matrix to ``width``."""
+    steps: list[Spec] = []
+    for _ in range(d.dim(1, 3)):
+        last = steps[-1]["out"] if steps else 1
+        depthwise = bool(steps) and d.chance()
+        step: Spec = {
+            "out": last if depthwise else d.dim(2, 9),
+            "kernel": d.one(d.dim(1, 4), [d.dim(1, 4), d.dim(1, 4)]),
+        }
+        step |= d.maybe("stride", d.dim(1, 3)) | d.maybe("depthwise", True, 1.0 * depthwise) | d.maybe("bias", False)
+        step |= (
+            d.maybe("activation", "relu") | d.maybe("norm", d.one("rms", "layer"), 0.3) | d.maybe("norm_bias", False)
+        )
+        steps.append(step)
+    return {"bands": d.dim(3, 20), "convolutions": steps, "linear": width} | d.maybe("linear_bias", True)
+
+
+def _axes(source: Spec) -> int:
+    kernel = source["convolutions"][0]["kernel"]
+    return len(kernel) if isinstance(kernel, list) and "bands" not in source else 1
 
 
 def projector(d: Draw, half: str | None) -> list[Spec]:
@@ -299,6 +371,7 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
     cross |= d.maybe("gate", "tanh", 0.3) | ({"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {})
     if d.chance(0.2):
         spec["d_source"] = spec.pop("encoder").get("d_model") or spec["d_model"]
+        cross |= {"d_source": spec["d_source"]} if "d_source" in cross else {}
         del spec["blocks"]["enc"]
     spec["blocks"]["to-source"] = cross
     mixers.append("to-source")

@@ -35,9 +35,6 @@ MASKED = frozenset(
 MISSING: Mapping[str, str] = MappingProxyType(
     {
         "blt": "three stacks over patches of bytes",
-        "canary": "an audio encoder of convolutions and conformers",
-        "cohere_asr": "an audio encoder of convolutions and conformers",
-        "inkling2": "attention over earlier blocks, dynamic convolutions",
         "led": "global tokens beside windows",
         "pegasus_x": "global tokens beside blocks",
         "pop2piano": "an encoder that reads spectrograms",
@@ -45,7 +42,6 @@ MISSING: Mapping[str, str] = MappingProxyType(
         "roc_bert": "embeddings of shapes and sounds",
         "t5gemma2": "self-attention and cross-attention in one softmax",
         "udop": "tables of positions in two dimensions",
-        "unlimited_ocr": "a window that never drops the prompt",
         "xmod": "an adapter for each language",
     }
 )

@@ -1,4 +1,4 @@
-"""Small GGUF files for tests: what llama.cpp's converter wrote of small models, written again by the ``gguf`` package."""
+"""Small GGUF files for tests: what llama.cpp's converter wrote, written again by the ``gguf`` package."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def one(name: str) -> Converted:
 def write(
     model: Converted,
     path: Path,
-    edit: Callable[[Metadata, Tensors], None] = lambda metadata, tensors: None,
+    edit: Callable[[Metadata, Tensors], None] | None = None,
     big_endian: bool = False,
 ) -> Path:
     """Write the header of a model's file, edited; no weights."""
@@ -77,7 +77,8 @@ def write(
 
     endianess = gguf.GGUFEndian.BIG if big_endian else gguf.GGUFEndian.LITTLE
     metadata, tensors = dict(model.metadata), [(name, kind, list(shape)) for name, kind, shape in model.tensors]
-    edit(metadata, tensors)
+    if edit is not None:
+        edit(metadata, tensors)
     writer = gguf.GGUFWriter(path, metadata.pop("general.architecture")[2], endianess=endianess)
     for key, (kind, item, value) in metadata.items():
         sub_type = None if item is None else gguf.GGUFValueType(item)

@@ -14,15 +14,20 @@ from costmodel.architecture import Architecture
 from costmodel.dtypes import FORMATS, Recipe
 from costmodel.errors import ArchcalcError
 from costmodel.importers import import_text
-from costmodel.importers.gguf import read
 from costmodel.importers.gguf.quants import QUANTS
 from costmodel.importers.gguf.table import ROWS
+from costmodel.report.import_ import Import, import_
 from costmodel.validation import parse
 from costmodel.workload import Workload
 
 from .gguf_files import Converted, Metadata, Tensors, converted, one, write
 
 STEPS = (Workload.prefill(40), Workload.decode(7), Workload.decode(300))
+
+
+def read(path: Path, **options: Any) -> Import:
+    """What ``archcalc import`` says of a file."""
+    return import_(str(path), **options)
 
 
 def of(document: dict[str, Any]) -> dict[str, Any]:
@@ -41,8 +46,8 @@ def of(document: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("model", converted(), ids=lambda model: model.name)
 def test_a_file_gives_the_figures_of_its_configuration(model: Converted, tmp_path: Path) -> None:
     found = read(write(model, tmp_path / "model.gguf"))
-    assert found.imported.ignored == []
-    assert of(found.document.data) == of(import_text(json.dumps(model.config), "config.json").document)
+    assert found.ignored == []
+    assert of(found.spec) == of(import_text(json.dumps(model.config), "config.json").document)
 
 
 def test_every_row_is_compared() -> None:
@@ -148,12 +153,12 @@ def test_what_is_wrong_is_named(model: str, edit: Any, said: tuple[str, ...], tm
 def test_an_unknown_key_is_left_out_where_that_is_asked(tmp_path: Path) -> None:
     path = write(one("llama-0"), tmp_path / "model.gguf", say("llama.experts_of_the_sea", 3))
     found = read(path, lenient=True)
-    assert found.imported.ignored == ["llama.experts_of_the_sea"]
+    assert found.ignored == ["llama.experts_of_the_sea"]
 
 
 def test_without_a_window_every_layer_sees_everything(tmp_path: Path) -> None:
     path = write(one("gemma3_text-0"), tmp_path / "model.gguf", say("gemma3.attention.sliding_window", None))
-    model = parse(read(path).document.data)
+    model = parse(read(path).spec)
     assert isinstance(model, Architecture)
     assert {state.kind for op in model.lower(Workload.decode(99)) for state in op.states} == {"full"}
 
@@ -166,8 +171,8 @@ def test_what_is_no_parameter_is_passed_over(tmp_path: Path) -> None:
         tensors += [("rope_factors_long.weight", "F32", [5]), ("rope_factors_short.weight", "F32", [5])]
         tensors += [("rope_freqs.weight", "F32", [5])]
 
-    plain = read(write(one("llama-0"), tmp_path / "plain.gguf")).document.data
-    found = read(write(one("llama-0"), tmp_path / "model.gguf", edit)).document.data
+    plain = read(write(one("llama-0"), tmp_path / "plain.gguf")).spec
+    found = read(write(one("llama-0"), tmp_path / "model.gguf", edit)).spec
     assert {**found, "name": "", "source": ""} == {**plain, "name": "", "source": ""}
 
 
@@ -189,24 +194,26 @@ def widened(metadata: Metadata, tensors: Tensors) -> None:
 
 def test_stored_bytes_are_exact_and_the_recipe_is_near(tmp_path: Path) -> None:
     found = read(write(one("llama-0"), tmp_path / "model.gguf", widened))
+    stored = found.stored
+    assert stored is not None
     d, wide, heads, kv = 42 * 128, 70 * 128, 60 * 128, 20 * 128
     layer = 2 * d * heads + 2 * d * kv + 3 * d * wide
     q6 = 131 * d + d * wide
     q4 = 131 * d + 4 * layer - d * wide
-    assert found.stored.types["Q4_K"].values == q4
-    assert found.stored.types["Q4_K"].bytes == q4 // 256 * 144
-    assert found.stored.types["Q6_K"].bytes == q6 // 256 * 210
-    assert found.stored.bytes == q4 // 256 * 144 + q6 // 256 * 210 + 9 * d * 4
-    assert found.stored.tensors == 39
-    assert found.imported.dtype == "weights=q4_k,norm=fp32,head=q6_k,embed=q4_k"
-    recipe = Recipe.parse(found.imported.dtype)
+    assert stored.types["Q4_K"].values == q4
+    assert stored.types["Q4_K"].bytes == q4 // 256 * 144
+    assert stored.types["Q6_K"].bytes == q6 // 256 * 210
+    assert stored.bytes == q4 // 256 * 144 + q6 // 256 * 210 + 9 * d * 4
+    assert stored.tensors == 39
+    assert found.dtype == "weights=q4_k,norm=fp32,head=q6_k,embed=q4_k"
+    recipe = Recipe.parse(found.dtype)
     assert recipe.format("ffn").multiplied == "bf16"
     assert recipe.format("ffn").bytes(4 * layer) == 4 * layer // 256 * 144
 
 
 def test_a_file_of_the_other_byte_order_is_the_same(tmp_path: Path) -> None:
     little, big = (write(one("jamba-0"), tmp_path / f"{name}.gguf", big_endian=name == "big") for name in ("a", "big"))
-    found, other = read(little).document.data, read(big).document.data
+    found, other = read(little).spec, read(big).spec
     assert {**found, "name": "", "source": ""} == {**other, "name": "", "source": ""}
 
 
@@ -223,7 +230,7 @@ def with_further_layer(metadata: Metadata, tensors: Tensors) -> None:
 def test_layers_that_predict_further_tokens_are_a_part_of_their_own(tmp_path: Path) -> None:
     model = one("glm4_moe-0")
     config = model.config | {"num_nextn_predict_layers": 1}
-    found = read(write(model, tmp_path / "model.gguf", with_further_layer)).document.data
+    found = read(write(model, tmp_path / "model.gguf", with_further_layer)).spec
     wanted = import_text(json.dumps(config), "config.json").document
     assert of(found) == of(wanted)
     assert figures.params(parse(found)).not_in_total == figures.params(parse(wanted)).not_in_total

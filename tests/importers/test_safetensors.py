@@ -134,7 +134,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(UnknownSpecError, match="there is no such file"):
         read_header(tmp_path / "model.safetensors")
     (tmp_path / "folder.safetensors").mkdir()
-    with pytest.raises(SpecError, match="this is no regular file"):
+    with pytest.raises(SpecError, match="this is a folder"):
         read_header(tmp_path / "folder.safetensors")
     os.mkfifo(tmp_path / "pipe.safetensors")
     with pytest.raises(SpecError, match="this is no regular file"):

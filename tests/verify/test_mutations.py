@@ -12,10 +12,13 @@ import pytest
 import costmodel as cm
 from costmodel import catalog
 from costmodel.architecture import Architecture
+from costmodel.audio_tower import AudioTower
 from costmodel.blocks import block_class, kinds
 from costmodel.ops import Op, Vector
 from costmodel.residual import feature_class, features
 from costmodel.site import Site
+from costmodel.source_input import Convolution, SourceInput
+from costmodel.spans import Span, blockwise_pairs, causal_pairs, mutual_pairs, triangle
 from costmodel.validation import parse
 from tests.fuzz.specs import random_spec
 
@@ -67,6 +70,8 @@ def hoarding(ops: Ops) -> Ops:
 
 
 STATELESS = {"ffn", "host_attention", "moe"}  # what host_attention reads, its host keeps
+# Fields without which a block of the kind has nothing to change: costs that are declared, columns that are kept.
+WITH = {"custom": {"state", "flops_per_token", "weights"}, "conformer_conv": {"causal"}}
 WITHOUT_PRODUCTS = {"residual_gate", "residual_scale", "layer_scale"}
 MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
 
@@ -78,7 +83,7 @@ def example(kind: str) -> dict[str, Any]:
         data = catalog.document(name).data
         if any(block["kind"] == kind for block in data.get("blocks", {}).values()):
             return data
-    everything = {"state", "flops_per_token", "weights"} if kind == "custom" else set()
+    everything = WITH.get(kind, set())
     return next(
         spec
         for spec in map(random_spec, range(4000))
@@ -136,11 +141,11 @@ def test_a_wrong_formula_of_a_feature_is_noticed(
     assert cm.verify_(path).proved
     cls: Any = feature_class(feature)
     changed = 0
-    for hook in ("model", "layer", "around"):
+    for hook in ("model", "layer", "around", "through"):
         right = getattr(cls, hook)
 
-        def wrong(self: Any, at: Site, right: Any = right) -> Ops:
-            ops = list(right(self, at))
+        def wrong(self: Any, at: Site, *layers: Any, right: Any = right) -> Ops:
+            ops = list(right(self, at, *layers))
             able = any(op.flops for op in ops) if mutation is dearer else any(op.weights for op in ops)
             yield from mutation(iter(ops)) if able else iter(ops)
 
@@ -149,6 +154,110 @@ def test_a_wrong_formula_of_a_feature_is_noticed(
             monkeypatch.setattr(cls, hook, wrong)
     assert changed
     assert not cm.verify_(path).proved
+
+
+BLOCKS, PREFIX = {"block_size": 3}, {"prefix": "bidirectional"}
+KEPT = {"prefix": "kept", "window": 2}
+WRONG_PAIRS: dict[str, tuple[dict[str, Any], Callable[[Span, int, int], int]]] = {
+    "blocks are causal": (BLOCKS, lambda _, new, cached: causal_pairs(new, cached)),
+    "blocks see only themselves": (BLOCKS, lambda _, new, cached: mutual_pairs(new, cached, 3)),
+    "blocks have one token more": (BLOCKS, lambda _, new, cached: blockwise_pairs(new, cached, 4)),
+    "a prefix is causal": (PREFIX, lambda _, new, cached: causal_pairs(new, cached)),
+    "a prefix is everything": (PREFIX, lambda _, new, cached: new * (cached + new)),
+    "a prefix has one token more": (
+        PREFIX,
+        lambda span, new, cached: causal_pairs(new, cached) + triangle(max(1, min(new, span.prefix + 1 - cached)) - 1),
+    ),
+    "a prefix is dropped": (KEPT, lambda _, new, cached: causal_pairs(new, cached, 2)),
+    "a kept prefix has one token more": (
+        KEPT,
+        lambda span, new, cached: causal_pairs(new, cached, span.limit + 1),
+    ),
+    "a window hides nothing": (KEPT, lambda _, new, cached: causal_pairs(new, cached)),
+}
+PAIRS = Span.pairs
+
+
+@pytest.mark.parametrize("name", WRONG_PAIRS)
+def test_a_wrong_mask_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    fields, wrong = WRONG_PAIRS[name]
+    spec = {"name": "masked", "d_model": 8, "vocab_size": 9, "n_layers": 2, "mixer": "a"}
+    block = {"kind": "attention", "n_heads": 2, "head_dim": 5}
+    path = written(tmp_path, spec | {"blocks": {"a": block | fields}})
+    assert cm.verify_(path).proved
+
+    def pairs(span: Span, new: int, cached: int, attention: str) -> int:
+        return int(PAIRS(span, new, cached, attention) if attention == "full" else wrong(span, new, cached))
+
+    monkeypatch.setattr(Span, "pairs", pairs)
+    row = cm.verify_(path).specs[0].differs
+    assert row is not None
+    assert row.figure == "flops.attention"
+
+
+HEARS: dict[str, Any] = {
+    "name": "hears",
+    "d_model": 64,
+    "vocab_size": 100,
+    "n_layers": 1,
+    "blocks": {"mlp": {"kind": "ffn", "d_ff": 3}},
+    "ffn": "mlp",
+}
+WAVES = {"channels": 80, "convolutions": [{"out": 48, "kernel": 3, "stride": 2}]}
+STEMS: dict[str, dict[str, Any]] = {
+    "frames": WAVES,
+    "planes": {
+        "bands": 80,
+        "convolutions": [
+            {"out": 16, "kernel": 3, "stride": 2, "activation": "relu"},
+            {"out": 16, "kernel": 3, "stride": 2, "depthwise": True},
+        ],
+        "linear": 48,
+    },
+}
+
+
+def hearing(stem: str, **more: Any) -> dict[str, Any]:
+    """Return the data of a spec with a tower of a conformer's layers."""
+    blocks = {
+        "far": {"kind": "xl_attention", "n_heads": 4, "head_dim": 12, "causal": False, "spare_distance": False},
+        "window": {"kind": "conformer_conv", "d_conv": 9},
+        "half": {"kind": "ffn", "d_ff": 96, "gated": False},
+    }
+    tower = {"input": STEMS[stem], "frames": 303, "piece": 101, "d_model": 48, "n_layers": 4, "blocks": blocks}
+    tower |= {"layer": ["half", "far", "window", "half"], "projector": [{"pool": 2}, {"linear": 64}]}
+    return HEARS | {"components": {"audio": tower | more}}
+
+
+@pytest.mark.parametrize("mutation", [wider, forgotten, dearer], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("part", ["lower", "layers", "lower_frames"])
+def test_a_wrong_formula_of_an_audio_tower_is_noticed(
+    part: str, stem: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    path = written(tmp_path, hearing(stem))
+    assert cm.verify_(path).proved
+    cls: Any = SourceInput if part == "lower_frames" else AudioTower
+    right = getattr(cls, part)
+
+    def wrong(*given: Any) -> Ops:
+        ops = list(right(*given))
+        idle = mutation is dearer and not any(op.flops for op in ops)  # without clips
+        yield from iter(ops) if idle else mutation(iter(ops))
+
+    monkeypatch.setattr(cls, part, wrong)
+    row = cm.verify_(path).specs[0].differs
+    assert row is not None
+    assert row.figure.endswith("of audio")
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_lengths_that_are_not_rounded_up_are_noticed(stem: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    path = written(tmp_path, hearing(stem))
+    monkeypatch.setattr(Convolution, "after", lambda self, n, axis=0: n // self.along(axis)[1])
+    row = cm.verify_(path).specs[0].differs
+    assert row is not None
+    assert row.figure in ("params of audio", "flops of audio")
 
 
 def test_the_term_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

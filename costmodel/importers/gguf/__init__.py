@@ -75,7 +75,9 @@ class GgufFile:
             "source": _source(self.path, facts, row.model_type),
             **draft.document(),
         }
-        imported = Imported(document, row.model_type, recipe(self.header.tensors), ignored)
+        keys_read = 1 + sum(key in facts.seen for key in facts.given)  # the name of the architecture is one
+        keys = keys_read, len(facts.metadata) - keys_read - len(ignored)
+        imported = Imported(document, row.model_type, recipe(self.header.tensors), ignored, keys=keys)
         return ImportedDocument(imported, "", self.where)
 
     def checked(self, document: ImportedDocument, architecture: Architecture) -> Checked:  # noqa: ARG002

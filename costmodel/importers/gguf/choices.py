@@ -12,6 +12,7 @@ from costmodel.importers.gguf.rows import (
     CORRECTION,
     ROUTER,
     SOFTMAX,
+    Part,
     Row,
     beside,
     dense_first,
@@ -39,7 +40,7 @@ def olmo2(facts: Facts) -> Row:
 
 def deepseek2(facts: Facts) -> Row:
     """Return DeepSeek-V3 where the choice of experts has a correction bias, else V2; Youtu without experts."""
-    parts = [latent]
+    parts: list[Part] = [latent]
     if not facts.has(ROUTER):
         for key in ("leading_dense_block_count", "expert_feed_forward_length", "expert_shared_count"):
             facts.get(key)  # of experts that are in no layer

@@ -37,7 +37,9 @@ def stored(tensors: Iterable[Info]) -> Stored:
         row.tensors, row.values, row.bytes = row.tensors + 1, row.values + tensor.values, row.bytes + tensor.bytes
     largest = dict(sorted(types.items(), key=lambda item: (-item[1].bytes, item[0])))
     rows = largest.values()
-    return Stored(*(sum(getattr(row, name) for row in rows) for name in ("tensors", "values", "bytes")), largest)
+    return Stored(
+        sum(row.tensors for row in rows), sum(row.values for row in rows), sum(row.bytes for row in rows), largest
+    )
 
 
 def recipe(tensors: Iterable[Info]) -> str | None:

@@ -83,7 +83,8 @@ NEMOTRON = Row(
     "nemotron_h",
     flags={"use_bias": "ssm_in.bias", "use_conv_bias": "ssm_conv1d.bias", "mlp_bias": "ffn_up.bias"},
     fixed={"mtp_layers_block_type": ["attention", "moe"]},
-    unused="mamba_ssm_cache_dtype hybrid_override_pattern mtp_hybrid_override_pattern expand moe_shared_expert_overlap n_shared_experts",
+    unused="mamba_ssm_cache_dtype hybrid_override_pattern mtp_hybrid_override_pattern expand"
+    " moe_shared_expert_overlap n_shared_experts",
     parts=[NEMOTRON_H, one_block_a_layer, gating(2, 1), further],
 )
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from .around import GatedInput, Normed
 from .attention import Attention, CrossAttention
 from .compressed import CompressedAttention
+from .conformer import ConformerConv
 from .convolved import ConvolvedAttention
+from .depth import OverDepth
 from .differential import DifferentialAttention
 from .host import HostAttention
 from .kept import Kept
@@ -43,6 +45,7 @@ KINDS: dict[str, Any] = {
     "rwkv4_channel_mix": RwkvChannelMix,
     "rwkv4_time_mix": RwkvTimeMix,
     "short_conv": ShortConv,
+    "conformer_conv": ConformerConv,
     "ffn": FeedForward,
     "moe": MixtureOfExperts,
     "custom": Custom,
@@ -55,6 +58,12 @@ def layers_of(part: Spec, n_layers: int) -> list[list[Place]]:
     schedules = part.get("layer") or [part[f] for f in ("mixer", "ffn") if part.get(f) is not None]
     columns = [expand(schedule, n_layers) for schedule in schedules]
     return [[column[i] for column in columns] for i in range(n_layers)]
+
+
+def module_name(name: str) -> str:
+    """Return the name of a block as torch can have it: without points, and none of a module's own (``half``)."""
+    found = name.replace(".", "_")
+    return f"{found}_" if hasattr(nn.ModuleDict, found) else found
 
 
 def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int | None = None) -> nn.Module:
@@ -149,17 +158,19 @@ class Stack(nn.Module):
                         inner = block(blocks[block_name], width, table, source)
                         if blocks[block_name].get("extra_norm"):
                             inner = Normed(blocks[block_name], width, inner, self.norm)
-                        here[block_name.replace(".", "_")] = inner
+                        here[module_name(block_name)] = inner
                         continue
                     of = shared[block_name]
                     turn = seen[block_name] % of.get("copies", 1)
                     if turn == len(sets[block_name]):
                         sets[block_name].append(SharedSet(of, blocks, width))
-                    here[block_name] = SharedSite(of, blocks, width, sets[block_name][turn])
+                    here[module_name(block_name)] = SharedSite(of, blocks, width, sets[block_name][turn])
                     seen[block_name] += 1
                 modules.append(here)
             self.layers.append(modules)
         self.shared_names = set(shared)
+        if (depth := features.get("attention_residuals")) is not None:
+            self.depth = OverDepth(depth, self.layout, blocks, width, self.norm)
         self._norms(width)
         self._features(width, n_layers)
 
@@ -216,6 +227,8 @@ class Stack(nn.Module):
             stream = self.altup.split(x)
         if hasattr(self, "connections"):
             stream = x[:, :, None].expand(-1, -1, self.features["hyper_connections"]["n_streams"], -1)
+        if hasattr(self, "depth"):
+            stream = x[:, :, None]
         for loop in range(loops):
             step.loop = loop
             for i in range(len(self.layers)):
@@ -223,6 +236,8 @@ class Stack(nn.Module):
                 stream = self._around(i, stream, step, None if pieces is None else pieces[:, :, i])
         if hasattr(self, "altup"):
             return self.altup.join(stream)
+        if hasattr(self, "depth"):
+            return self.depth.read("end", stream)[0]
         if hasattr(self, "head"):
             return self.head.collapse(stream, self.head.weights(stream)[0])
         return stream.mean(-2) if hasattr(self, "connections") else stream
@@ -265,7 +280,9 @@ class Stack(nn.Module):
                 continue
             place = f"{i}_{j}"
             read = entry if parallel else total
-            weights = None
+            weights = others = None
+            if hasattr(self, "depth"):
+                read, *others = self.depth.read(place, total)
             if hasattr(self, "connections"):
                 weights = self.connections[place].weights(read)
                 read = self.connections[place].collapse(read, weights[0])
@@ -277,8 +294,9 @@ class Stack(nn.Module):
             outs = []
             for name in names:
                 key = (self.name, step.loop, i, j, name)
-                inner = self.layers[i][j][name.replace(".", "_")]
-                outs.append(inner(read if name in self.shared_names else normed, step, key))
+                inner = self.layers[i][j][module_name(name)]
+                more = {"others": others} if getattr(inner, "separate", False) else {}
+                outs.append(inner(read if name in self.shared_names else normed, step, key, **more))
             out = torch.stack(outs).sum(0)
             if place in self.after:
                 out = self.after[place](out)
@@ -292,5 +310,8 @@ class Stack(nn.Module):
             if hasattr(self, "scales"):
                 total = self.scales[place][0](total)
                 out = out if len(self.scales[place]) == 1 else self.scales[place][1](out)
-            total = total + out if weights is None else self.connections[place].spread(total, weights, out)
+            if hasattr(self, "depth"):
+                total = self.depth.add(i, j, total, out)
+            else:
+                total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total
