@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from costmodel.errors import SpecError, UsageError, quote
 from costmodel.importers.json_text import MAX_BYTES
 from costmodel.importers.published import CONFIG, REPOSITORY, Published
-from costmodel.loader import to_text
+from costmodel.loader import read_bytes, to_text
 from costmodel.reading import is_confined
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def repository(wanted: str) -> Published:
     if commit:
         source["locator"] = f"commit {commit}"
     source["read"] = found.read_on(path)
-    return Published(to_text(path.read_bytes(), name), name, lambda: found.weights(commit), source=source)
+    content = read_bytes(path, name, most=MAX_BYTES)  # one that was downloaded before may be of any size
+    return Published(to_text(content, name), name, lambda: found.weights(commit), source=source)
 
 
 class _Repository:
@@ -109,7 +110,7 @@ class _Repository:
         if self._asked(single, lambda: self.api.file_exists(self.name, single, revision=revision)):
             return Weights(self._where(single), self._header(single, revision))
         where = self._where(many)
-        found = index(self._download(many, revision, MAX_INDEX).read_bytes(), where)
+        found = index(read_bytes(self._download(many, revision, MAX_INDEX), where, most=MAX_INDEX), where)
         return Weights(where, joined(found, where, lambda file: self._header(file, revision)), found)
 
     def _download(self, file: str, revision: str | None, most: int) -> Path:
@@ -154,7 +155,9 @@ class _Repository:
                 f"{shown} has no revision {quote(self.revision or 'main')}", "a branch, a tag or a commit"
             )
         if isinstance(error, known.RemoteEntryNotFoundError):
-            return self._error(f"{shown} has no {file}", f"archcalc reads repositories with a {CONFIG}")
+            whole = f"archcalc reads repositories with a {CONFIG}"
+            hint = whole if file == CONFIG else "weights are read in the safetensors format"
+            return self._error(f"{shown} has no {file}", hint)
         if isinstance(error, known.RepositoryNotFoundError) or status in (401, 403):
             return self._error(
                 f"{shown} is not there, or is private", "a private one needs HF_TOKEN, or: hf auth login"

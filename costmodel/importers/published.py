@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from costmodel.errors import InvalidSpec, SpecError, plain
+from costmodel.errors import InvalidSpec, SpecError, UnknownSpecError, plain
 from costmodel.importers import Imported, import_text
 from costmodel.importers.document import ImportedDocument, is_config
 from costmodel.importers.json_text import MAX_BYTES, read
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 REPOSITORY = "hf:"
+ADAPTER = "adapter_config.json"  # as peft names it
 GGUF = ".gguf"
+_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 class Model(Protocol):
@@ -81,14 +84,21 @@ class Published:
 
 def _checked(weights: Weights, architecture: Architecture, imported: Imported, config: Mapping[str, Any]) -> Checked:
     from costmodel.importers.packing import bits_of, unpack
-    from costmodel.importers.tensor_names import UNSAVED
+    from costmodel.importers.tensor_names import UNSAVED, is_adapter
     from costmodel.importers.tensors import check, check_index
 
     if weights.stored is None:
         assert weights.index is not None
-        return check_index(weights.index, architecture, weights.where, imported.left_out, config)
+        return check_index(weights.index, architecture, weights.where, imported.left_out, config, weights.why)
+    if all(is_adapter(tensor.name) for tensor in weights.stored):
+        raise _of_an_adapter(weights.where)
     tensors = unpack(weights.stored, weights.where, bits_of(config))
     return check(tensors, architecture, weights.where, imported.left_out, UNSAVED.get(imported.model_type, ()))
+
+
+def _of_an_adapter(where: str) -> SpecError:
+    message = "this is an adapter, which changes a model and is none"
+    return SpecError(message, "AC411", where, "import the model that it is for; adapters are in no figure")
 
 
 def published(wanted: str) -> Model:
@@ -103,7 +113,11 @@ def published(wanted: str) -> Model:
         from costmodel.importers.hub import repository
 
         return repository(wanted)
-    return published_at(Path(wanted))
+    path = Path(wanted)
+    if _NAME.fullmatch(wanted) and not path.exists() and not path.parent.exists():
+        hint = f"a repository of a hub is named {REPOSITORY}{wanted}"
+        raise UnknownSpecError("there is no such file", "AC001", wanted, hint)
+    return published_at(path)
 
 
 def published_at(path: Path) -> Model:
@@ -117,6 +131,8 @@ def published_at(path: Path) -> Model:
     named = is_weights(path)
     folder = path if not named and path.is_dir() else path.parent
     config = folder / CONFIG if named or folder is path else path
+    if not config.is_file() and (folder / ADAPTER).is_file() and (path == folder or path.is_file()):
+        raise _of_an_adapter(plain(str(path)))
     if named and path.is_file() and not config.is_file():
         message = "there is no config.json beside it, and tensors alone do not say what they are part of"
         raise SpecError(message, "AC001", plain(str(path)), f"put the model's config.json into {plain(str(folder))}")

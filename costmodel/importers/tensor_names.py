@@ -60,6 +60,8 @@ WITH_KEY = MappingProxyType(
 NOT_TOWERS = frozenset(("embed_audio_tokens", "speech_decoder_model"))
 # Weights of a spec that files of a model type do not hold: sines, which marian's class makes anew.
 UNSAVED = MappingProxyType({"marian": ("positions.positions",)})
+# Words in names of adapters beside a model's matrices, as peft has them.
+_ADAPTER = re.compile(r".*[._]lora_(?:[AB]|embedding_[AB]|magnitude_vector)(?:\..*)?")
 # Words in names of layers that predict further tokens: qwen3_next, deepseek_v3 in GGUF, mimo.
 FURTHER = frozenset(("mtp", "nextn"))
 # Modules of such a layer where it stands behind the others under their name: deepseek_v3, glm4_moe.
@@ -102,6 +104,11 @@ def tower(name: str, modules: frozenset[str]) -> str | None:
         if named or (part not in NOT_TOWERS and not TOWERS.isdisjoint(part.split("_"))):
             return ".".join(parts[: index + 1])
     return None
+
+
+def is_adapter(name: str) -> bool:
+    """Say whether a tensor belongs to a low-rank adapter."""
+    return _ADAPTER.fullmatch(name) is not None
 
 
 def further(name: str) -> str | None:

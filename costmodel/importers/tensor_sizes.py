@@ -42,7 +42,6 @@ def check_size(
         SpecError: AC411: the bytes are fewer, or many more, than the spec's parameters take.
     """
     least = spec.total + sum(v for k, v in spec.components.items() if (found.further if k == "mtp" else found.towers))
-    yield "the shape of any tensor"
     if index.total_parameters not in (None, least, spec.total) and not some_left_out:
         yield f"total_parameters of the index, {index.total_parameters:,}: the spec has {least:,}"
     width = _width(config)

@@ -73,11 +73,11 @@ def check(
 
 
 def check_index(
-    index: Index, architecture: Architecture, where: str, left_out: Sequence[str], config: Mapping[str, Any]
+    index: Index, architecture: Architecture, where: str, left_out: Sequence[str], config: Mapping[str, Any], why: str
 ) -> Checked:
     """Return the same for an index, which has names and a number of bytes and no shapes.
 
-    ``config`` says in which type the weights are stored.
+    ``config`` says in which type the weights are stored; ``why`` the index is all there is.
 
     Raises:
         SpecError: AC411: layers, or the bytes of all tensors, are not those of the spec.
@@ -85,7 +85,8 @@ def check_index(
     spec, found = _sorted((Tensor(name, (), 0) for name in index.files), architecture, left_out)
     _equal(wrong_layers(found, spec), where)
     check_names(found, spec, where)
-    unchecked = list(check_size(found, spec, index, config, where, some_left_out=bool(left_out)))
+    unchecked = [f"the shape of any tensor: {why}"]
+    unchecked += check_size(found, spec, index, config, where, some_left_out=bool(left_out))
     unread = {prefix: held(group) for prefix, group in (found.further | found.towers).items()}
     return Checked(held(found.language), {}, unread, held(found.copies), held(found.buffers), unchecked)
 

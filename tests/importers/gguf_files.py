@@ -72,7 +72,7 @@ def write(
     edit: Callable[[Metadata, Tensors], None] | None = None,
     big_endian: bool = False,
 ) -> Path:
-    """Write the header of a model's file, edited; no weights."""
+    """Write a model's file, edited; its weights are a hole that takes no room on most disks."""
     import gguf  # not above: a checkout of llama.cpp has its own, and is asked for ``packed`` only
 
     endianess = gguf.GGUFEndian.BIG if big_endian else gguf.GGUFEndian.LITTLE
@@ -83,13 +83,18 @@ def write(
     for key, (kind, item, value) in metadata.items():
         sub_type = None if item is None else gguf.GGUFValueType(item)
         writer.add_key_value(key, value, gguf.GGUFValueType(kind), sub_type=sub_type)
+    end = 0
     for name, kind, shape in tensors:
         quant = gguf.GGMLQuantizationType[kind]
         block, size = gguf.GGML_QUANT_SIZES[quant]
         # The writer takes whole numbers of eight bits for bytes, and any other dtype for values.
-        writer.add_tensor_info(name, shape, np.dtype(np.float32), prod(shape) // block * size, raw_dtype=quant)
+        bytes_ = prod(shape) // block * size
+        writer.add_tensor_info(name, shape, np.dtype(np.float32), bytes_, raw_dtype=quant)
+        end = writer.ggml_pad(end, writer.data_alignment) + bytes_
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     writer.close()
+    with path.open("r+b") as file:
+        file.truncate(writer.ggml_pad(path.stat().st_size, writer.data_alignment) + end)
     return path

@@ -138,6 +138,8 @@ def error(model: str, edit: Any, folder: Path, **options: Any) -> str:
         ("mixtral-0", say("llama.expert_feed_forward_length", 71), ("AC423", "should be 70, as the experts are wide")),
         ("jamba-0", say("jamba.attention.head_count_kv", [0, 2, 2, 0, 0, 2, 2, 0], 9, 5), ("AC423", "equal distances")),
         ("glm4_moe-0", say("glm4moe.expert_gating_func", 1), ("AC423", "glm4moe.expert_gating_func is 1")),
+        ("cohere2_moe-0", say("cohere2moe.leading_dense_block_count", 2**32 - 1), ("AC4",)),
+        ("mamba2-0", say("mamba2.embedding_length", 0), ("AC423", "mamba2.embedding_length is 0, and should be")),
         ("deepseek_v3-0", say("deepseek2.attention.kv_lora_rank", 21), ("AC411", "too")),
         ("granite_swa-0", say("granite_swa.attention.sliding_window_pattern", None), ("AC423", "pattern is missing")),
         ("qwen3_next-0", say("qwen3next.ssm.time_step_rank", 5), ("AC423", "heads that divide the 56 channels")),

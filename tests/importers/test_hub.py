@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
 from costmodel.cli import dispatch
-from costmodel.errors import ArchcalcError, SpecError, UsageError
+from costmodel.errors import ArchcalcError, SpecError, UnknownSpecError, UsageError
 from costmodel.loader import confined
 from costmodel.report.import_ import import_
 
 from .hub_stand_in import COMMIT, Hub, Repository, running
 from .weight_files import LLAMA, Said, header_of, llama
 
-constants = pytest.importorskip("huggingface_hub.constants")
 CONFIG = json.dumps(LLAMA).encode()
 
 
@@ -201,6 +201,16 @@ def test_weights_that_cannot_be_read(files: dict[str, bytes], message: str, hub:
 def test_what_is_no_repository(wanted: str, hub: Hub) -> None:
     with pytest.raises(UsageError, match="is no repository"):
         import_(wanted)
+    assert not hub.asked
+
+
+def test_a_name_alone_is_not_asked_for(hub: Hub) -> None:
+    with pytest.raises(UnknownSpecError) as caught:
+        import_("org/tiny")
+    assert str(caught.value).splitlines() == [
+        "org/tiny: error AC001: there is no such file",
+        "  a repository of a hub is named hf:org/tiny",
+    ]
     assert not hub.asked
 
 

@@ -18,8 +18,9 @@ from costmodel.importers.packing import Stored
 from costmodel.importers.safetensors import MAX_HEADER, header, index, read_header
 from costmodel.importers.weights import read_weights
 from costmodel.loader import confined
+from costmodel.report.import_ import import_
 
-from .weight_files import header_of, llama, write
+from .weight_files import LLAMA, header_of, llama, write, write_model
 
 
 def put(path: Path, said: Any, data: int = 0, length: int | None = None) -> Path:
@@ -117,7 +118,8 @@ def test_what_is_no_such_file_is_said(case: str, tmp_path: Path) -> None:
     assert caught.value.where is not None
     assert caught.value.where.startswith(str(path))
     if data:
-        theirs = pytest.importorskip("safetensors")
+        import safetensors as theirs
+
         with pytest.raises(theirs.SafetensorError):  # the format's own reader refuses it too
             theirs.safe_open(str(path), "pt")
 
@@ -239,6 +241,22 @@ def test_files_that_hold_other_tensors_than_their_index_says(tmp_path: Path) -> 
     write(tmp_path / "x.safetensors", {"a": ("F32", (2,)), "b": ("F32", (2,)), "c": ("F32", (2,))})
     with pytest.raises(SpecError, match=r'the tensor "c" is in x.safetensors, and the index does not have it there'):
         read_weights(path)
+
+
+def test_an_adapter_is_no_model(tmp_path: Path) -> None:
+    name = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
+    tensors = {name.format(layer, part): ("F32", (8, 64)) for layer in range(3) for part in "AB"}
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    path = write(tmp_path / "adapter_model.safetensors", tensors)
+    for wanted in (tmp_path, path):
+        with pytest.raises(SpecError) as caught:
+            import_(str(wanted))
+        assert (caught.value.code, caught.value.where) == ("AC411", str(wanted))
+        assert caught.value.message == "this is an adapter, which changes a model and is none"
+    with pytest.raises(SpecError, match="this is an adapter"):  # beside the configuration of its model
+        import_(str(write_model(tmp_path / "m", LLAMA, tensors)))
+    with pytest.raises(UnknownSpecError, match="there is no such file"):
+        import_(str(tmp_path / "model.safetensors"))
 
 
 def test_one_of_several_files_is_not_the_model(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ class Facts:
 
     def __init__(self, header: Header, where: str) -> None:
         self.where = where
+        kind = header.metadata.get("general.type", "model")
+        if kind != "model":
+            hint = "adapters, projectors and the like stand beside a model; import its file"
+            self.refuse(f"the file says that it is of type {quote(kind)}, and no model", "AC424", hint)
         self.metadata, self.tensors = header.metadata, {tensor.name: tensor for tensor in header.tensors}
         name = self.metadata.get("general.architecture")
         if not isinstance(name, str) or not name:
@@ -68,13 +72,13 @@ class Facts:
         shown = quote(value) if not isinstance(value, (list, tuple)) else "a list"
         self.refuse(f"{self.name}.{key} is {shown}, and should be {wanted}")
 
-    def number(self, key: str, missing: int | None = None) -> int:
-        """Return a whole number of at least 0, which must be there unless it has a value where it is missing."""
+    def number(self, key: str, missing: int | None = None, least: int = 0) -> int:
+        """Return a whole number, which must be there unless it has a value where it is missing."""
         value = self.get(key, missing)
         if value is None:
             self.refuse(f"the key {self.name}.{key} is missing")
-        if type(value) is not int or not 0 <= value <= 2**40:
-            self.wrong(key, "a whole number")
+        if type(value) is not int or not least <= value <= 2**40:
+            self.wrong(key, f"a whole number from {least}")
         return value
 
     def by_layer(self, key: str, missing: int | None = None) -> list[int]:

@@ -91,7 +91,8 @@ def read_model(path: Path) -> Header:
     _unique(tensors, str(path))
     promised = metadata.get("split.tensors.count", len(tensors))
     if promised != len(tensors):
-        raise SpecError(f"the parts have {len(tensors):,} tensors, and should have {promised:,}", "AC422", str(path))
+        message = f"the parts have {len(tensors):,} tensors, and should have {quote(promised)}"
+        raise SpecError(message, "AC422", str(path))
     return Header(metadata, tensors)
 
 
@@ -170,9 +171,28 @@ class _Reader:
             if key in metadata:
                 self.fail(f"the key {quote(key)} is there twice")
             metadata[key] = self.value(self.scalar("I"), key)
-        tensors = [self.tensor() for _ in range(n_tensors)]
+        starts, tensors = [], []
+        for _ in range(n_tensors):
+            start, tensor = self.tensor()
+            starts.append(start)
+            tensors.append(tensor)
         _unique(tensors, self.where)
+        self.place(sorted(zip(starts, tensors, strict=True)), metadata.get("general.alignment", 32))
         return Header(metadata, tensors)
+
+    def place(self, tensors: list[tuple[int, Info]], alignment: Any) -> None:
+        """Refuse tensors that overlap, or end behind the file. They start at a multiple of the alignment."""
+        if type(alignment) is not int or not 1 <= alignment <= 2**30:
+            self.fail(f'the key "general.alignment" is {quote(alignment)}, and no number of bytes')
+        end = 0
+        for start, tensor in tensors:
+            if start < end:
+                self.fail(f"the tensor {quote(tensor.name)} overlaps the one before it")
+            end = start + tensor.bytes
+        whole = -(-self.at // alignment) * alignment + end
+        if end and whole > self.size:
+            message = f"the tensors end at byte {whole:,}, and the file has {self.size:,}"
+            self.fail(message, "the file is cut off; import the whole one")
 
     def value(self, kind: int, key: str) -> Any:
         if kind in _SCALARS:
@@ -194,20 +214,21 @@ class _Reader:
                 self.skip(self.scalar("Q"))
         return Long(length)
 
-    def tensor(self) -> Info:
+    def tensor(self) -> tuple[int, Info]:
+        """Return where a tensor starts, in bytes from the first one, and what it is."""
         name, axes = self.text(_NAME), self.scalar("I")
         if not name or not name.isprintable():
             self.fail("a tensor has no printable name")
         if not 1 <= axes <= _DIMS:
             self.fail(f"the tensor {quote(name)} has {axes} axes", f"1 to {_DIMS} are read")
         shape = tuple(self.scalar("Q") for _ in range(axes))
-        number, _ = self.scalar("I"), self.scalar("Q")
+        number, start = self.scalar("I"), self.scalar("Q")
         if number not in QUANTS:
             self.fail(f"the tensor {quote(name)} is of the unknown type {number}")
         quant = QUANTS[number]
         if min(shape) < 1 or prod(shape) >= 2**60 or shape[0] % quant.block:
             self.fail(f"the tensor {quote(name)} of type {quant.name} has the impossible shape {list(shape)}")
-        return Info(name, shape[::-1], quant)
+        return start, Info(name, shape[::-1], quant)
 
 
 def _unique(tensors: list[Info], where: str) -> None:

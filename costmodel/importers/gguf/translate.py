@@ -62,7 +62,7 @@ def _usual(facts: Facts) -> dict[str, Any]:
     """Return what most architectures say, in the usual keys; an adapter that does not read one needs it not."""
     found: dict[str, Any] = {
         "num_hidden_layers": facts.layers,
-        "hidden_size": facts.number("embedding_length"),
+        "hidden_size": facts.number("embedding_length", least=1),
         "vocab_size": facts.vocab_size,
         "max_position_embeddings": facts.number("context_length", 0) or None,
         "tie_word_embeddings": "output.weight" not in facts.tensors,
