@@ -66,12 +66,14 @@ class _Repository:
         try:
             import huggingface_hub
             from huggingface_hub import constants, errors
+            from huggingface_hub.utils.logging import set_verbosity_error
             from huggingface_hub.utils.tqdm import disable_progress_bars
         except ImportError:
             hint = 'pip install "archcalc[hub]"'
             message = f"{REPOSITORY} needs huggingface_hub, which is not installed"
             raise UsageError(message, "AC414", hint=hint) from None
         disable_progress_bars()
+        set_verbosity_error()  # what goes wrong is told once, in our words
         self.hub, self.errors, self.constants = huggingface_hub, errors, constants
         self.api = huggingface_hub.HfApi(library_name="archcalc")
 
@@ -148,6 +150,8 @@ class _Repository:
         known, shown = self.errors, quote(f"{REPOSITORY}{self.name}")
         response = getattr(error, "response", None)
         status = getattr(response, "status_code", None)
+        if isinstance(error, known.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+            return self._refused(error.__cause__, file)  # why the hub was no help
         if isinstance(error, known.GatedRepoError):
             return self._error(f"{shown} is gated", "accept its terms on its page, and set HF_TOKEN, or: hf auth login")
         if isinstance(error, known.RevisionNotFoundError):
@@ -158,7 +162,7 @@ class _Repository:
             whole = f"archcalc reads repositories with a {CONFIG}"
             hint = whole if file == CONFIG else "weights are read in the safetensors format"
             return self._error(f"{shown} has no {file}", hint)
-        if isinstance(error, known.RepositoryNotFoundError) or status in (401, 403):
+        if isinstance(error, known.RepositoryNotFoundError) or status in (401, 403, 404):
             return self._error(
                 f"{shown} is not there, or is private", "a private one needs HF_TOKEN, or: hf auth login"
             )

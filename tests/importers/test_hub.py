@@ -135,6 +135,16 @@ REFUSED: dict[str, tuple[Repository | None, str, list[str]]] = {
         "hf:org/tiny",
         ['error AC414: "hf:org/tiny" is not there, or is private', "a private one needs HF_TOKEN, or: hf auth login"],
     ),
+    "not found, and nothing said": (
+        Repository({"config.json": CONFIG}, refusal=(404, "")),
+        "hf:org/tiny",
+        ['error AC414: "hf:org/tiny" is not there, or is private', "a private one needs HF_TOKEN, or: hf auth login"],
+    ),
+    "broken": (
+        Repository({"config.json": CONFIG}, refusal=(500, "")),
+        "hf:org/tiny",
+        ['error AC414: "hf:org/tiny" cannot be read: ADDRESS answers with status 500', "try again later"],
+    ),
     "revision": (
         Repository({"config.json": CONFIG}),
         "hf:org/tiny@v2",
