@@ -6,6 +6,7 @@ HF_TOKEN, HF_HUB_OFFLINE, HF_HOME, HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -66,16 +67,15 @@ class _Repository:
         try:
             import huggingface_hub
             from huggingface_hub import constants, errors
-            from huggingface_hub.utils.logging import set_verbosity_error
             from huggingface_hub.utils.tqdm import disable_progress_bars
         except ImportError:
             hint = 'pip install "archcalc[hub]"'
             message = f"{REPOSITORY} needs huggingface_hub, which is not installed"
             raise UsageError(message, "AC414", hint=hint) from None
         disable_progress_bars()
-        set_verbosity_error()  # what goes wrong is told once, in our words
         self.hub, self.errors, self.constants = huggingface_hub, errors, constants
         self.api = huggingface_hub.HfApi(library_name="archcalc")
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what goes wrong is told once, in our words
 
     @property
     def offline(self) -> bool:
