@@ -17,7 +17,7 @@ from costmodel.nodes import Source
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
-    from costmodel.importers.gguf.stored import Stored
+    from costmodel.importers.stored_types import StoredTypes
     from costmodel.importers.tensors import Checked
     from costmodel.importers.weights import Weights
 
@@ -36,7 +36,7 @@ class Model(Protocol):
         """Whether it was weights that the user named, so that they are checked unasked."""
 
     @property
-    def stored(self) -> Stored | None:
+    def stored(self) -> StoredTypes | None:
         """How its tensors are stored, where the file says it of each."""
 
     def imported(self, *, lenient: bool = False, name: str | None = None) -> ImportedDocument:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from costmodel import figures
 from costmodel.architecture import Architecture
 from costmodel.errors import InvalidSpec, UsageError
-from costmodel.importers.gguf.stored import Stored
 from costmodel.importers.published import published
 from costmodel.importers.spec_text import to_yaml
+from costmodel.importers.stored_types import StoredTypes
 from costmodel.loader import locate
 from costmodel.report.data import PRIVATE, SCHEMA
 from costmodel.validation import parse
@@ -69,7 +69,7 @@ class Import:
     spec: dict[str, Any]
     yaml: str = field(metadata=PRIVATE)
     tensors: CheckedTensors | None = None
-    stored: Stored | None = None
+    stored: StoredTypes | None = None
     schema: str = SCHEMA
     command: str = "import"
 
@@ -131,7 +131,7 @@ def _rows(checked: Checked) -> CheckedTensors:
     )
 
 
-def _types(stored: Stored) -> str:
+def _types(stored: StoredTypes) -> str:
     """Return the bytes of every type in words."""
     types = ", ".join(f"{name} {row.bytes:,}" for name, row in stored.types.items())
     return f"{stored.bytes:,} bytes in {stored.tensors:,} tensors: {types}"

@@ -21,8 +21,9 @@ from costmodel.importers.draft import Draft
 from costmodel.importers.families import adapter
 from costmodel.importers.gguf.facts import Facts
 from costmodel.importers.gguf.header import read_model
-from costmodel.importers.gguf.stored import Stored, recipe, stored
+from costmodel.importers.gguf.stored import recipe, stored
 from costmodel.importers.gguf.translate import configuration, settled
+from costmodel.importers.stored_types import StoredTypes
 from costmodel.importers.tensors import Checked, Tensor, check
 from costmodel.nodes import Source
 
@@ -53,7 +54,7 @@ class GgufFile:
         self.facts = Facts(self.header, self.where)
 
     @property
-    def stored(self) -> Stored:
+    def stored(self) -> StoredTypes:
         """How it stores its tensors."""
         return stored(self.header.tensors)
 

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from costmodel.dtypes import ROLES
 from costmodel.importers.gguf.header import Info
+from costmodel.importers.stored_types import StoredType, StoredTypes
 
 
-@dataclass(slots=True)
-class StoredType:
-    """What is stored in one type of ggml."""
-
-    tensors: int = 0
-    values: int = 0
-    bytes: int = 0
-
-
-@dataclass(slots=True)
-class Stored:
-    """The tensors of a file, by type, largest first. ``bytes`` are of tensors, without header and padding."""
-
-    tensors: int
-    values: int
-    bytes: int
-    types: dict[str, StoredType] = field(default_factory=dict)
-
-
-def stored(tensors: Iterable[Info]) -> Stored:
+def stored(tensors: Iterable[Info]) -> StoredTypes:
     """Return what is stored how."""
     types: dict[str, StoredType] = {}
     for tensor in tensors:
@@ -37,7 +18,7 @@ def stored(tensors: Iterable[Info]) -> Stored:
         row.tensors, row.values, row.bytes = row.tensors + 1, row.values + tensor.values, row.bytes + tensor.bytes
     largest = dict(sorted(types.items(), key=lambda item: (-item[1].bytes, item[0])))
     rows = largest.values()
-    return Stored(
+    return StoredTypes(
         sum(row.tensors for row in rows), sum(row.values for row in rows), sum(row.bytes for row in rows), largest
     )
 
