@@ -53,6 +53,23 @@ def check_confined(path: Path, where: str) -> None:
         raise SpecError("the file lies outside of what may be read here", "AC305", where)
 
 
+def is_file(path: Path) -> bool:
+    """Say whether a regular file is there; never where the name cannot be one."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a folder is there; never where the name cannot be one."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):  # too long, not allowed, a NUL
+        return 0
+
+
 @contextmanager
 def opened(path: Path, where: str | None = None, *, follow: bool = True) -> Iterator[BinaryIO]:
     """Give a regular file to read. ``follow=False`` refuses a symbolic link.

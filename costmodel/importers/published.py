@@ -14,6 +14,7 @@ from costmodel.importers.document import ImportedDocument, is_config
 from costmodel.importers.json_text import MAX_BYTES, read
 from costmodel.loader import locate, read_bytes, to_text
 from costmodel.nodes import Source
+from costmodel.reading import is_file, is_folder
 
 if TYPE_CHECKING:
     from costmodel.architecture import Architecture
@@ -114,7 +115,7 @@ def published(wanted: str) -> Model:
 
         return repository(wanted)
     path = Path(wanted)
-    if _NAME.fullmatch(wanted) and not path.exists() and not path.parent.exists():
+    if _NAME.fullmatch(wanted) and not is_folder(path.parent):
         hint = f"a repository of a hub is named {REPOSITORY}{wanted}"
         raise UnknownSpecError("there is no such file", "AC001", wanted, hint)
     return published_at(path)
@@ -128,17 +129,27 @@ def published_at(path: Path) -> Model:
         from costmodel.importers.gguf import GgufFile
 
         return GgufFile(path)
-    named = is_weights(path)
-    folder = path if not named and path.is_dir() else path.parent
+    named, folder = is_weights(path), path.parent
+    if not named and is_folder(path):
+        folder = path
     config = folder / CONFIG if named or folder is path else path
-    if not config.is_file() and (folder / ADAPTER).is_file() and (path == folder or path.is_file()):
-        raise _of_an_adapter(plain(str(path)))
-    if named and path.is_file() and not config.is_file():
-        message = "there is no config.json beside it, and tensors alone do not say what they are part of"
-        raise SpecError(message, "AC001", plain(str(path)), f"put the model's config.json into {plain(str(folder))}")
-    text = to_text(read_bytes(config if not named or path.is_file() else path, most=MAX_BYTES), str(config))
+    if not is_file(config) and (folder is path or is_file(path)):
+        raise _without_config(path, folder)
+    text = to_text(read_bytes(config if is_file(config) else path, most=MAX_BYTES), str(config))
     weights = path if named else beside(folder)
     return Published(text, str(config), (lambda: read_weights(weights)) if weights else None, named)
+
+
+def _without_config(path: Path, folder: Path) -> SpecError:
+    """Return what is wrong with a folder, or weights, without a configuration."""
+    where = plain(str(path))
+    if is_file(folder / ADAPTER):
+        return _of_an_adapter(where)
+    if folder is path:
+        hint = "name the file itself: a spec, a configuration, a GGUF file"
+        return SpecError("there is no config.json in this folder", "AC001", where, hint)
+    message = "there is no config.json beside it, and tensors alone do not say what they are part of"
+    return SpecError(message, "AC001", where, f"put the model's config.json into {plain(str(folder))}")
 
 
 def document_of(wanted: Model) -> ImportedDocument:
@@ -165,4 +176,4 @@ def is_published(path: Path) -> bool:
     """Say whether a path is a published model's, and no spec: its folder, its weights, its configuration."""
     from costmodel.importers.weights import is_weights
 
-    return path.suffix == GGUF or is_weights(path) or path.is_dir() or is_config(path)
+    return path.suffix == GGUF or is_weights(path) or is_folder(path) or is_config(path)

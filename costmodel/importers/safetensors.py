@@ -33,6 +33,7 @@ BITS: Mapping[str, int] = {
 }  # fmt: skip
 SHARD = re.compile(r".+-(\d{5,6})-of-(\d{5,6})\.safetensors")
 INDEX = ".safetensors.index.json"
+_FILE = re.compile(r"[^\\/]{1,200}\.safetensors")  # beside the index
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def index(content: bytes, where: str) -> Index:
     if not isinstance(files, dict) or not files or not isinstance(metadata, dict):
         _fail(where, "an index has a weight_map from names of tensors to files")
     for name, file in files.items():
-        if not isinstance(file, str) or not file.endswith(".safetensors") or Path(file).name != file or "\\" in file:
+        if not isinstance(file, str) or not _FILE.fullmatch(file) or not file.isprintable():
             _fail(
                 where, f"the tensor {quote(name)} is not in a safetensors file beside the index, but in {quote(file)}"
             )

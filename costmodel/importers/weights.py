@@ -9,6 +9,7 @@ from pathlib import Path
 from costmodel.errors import SpecError, count_of, plain, quote
 from costmodel.importers.packing import Stored
 from costmodel.importers.safetensors import INDEX, SHARD, Index, read_header, read_index
+from costmodel.reading import is_file
 
 NAMES = ("model.safetensors", f"model{INDEX}")  # what save_pretrained writes, in the order in which readers look
 MAX_TENSORS = 4_000_000
@@ -26,7 +27,7 @@ class Weights:
 
 def beside(folder: Path) -> Path | None:
     """Return the weights in a folder; None where there are none."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    return next((folder / name for name in NAMES if is_file(folder / name)), None)
 
 
 def is_weights(path: Path) -> bool:
@@ -44,7 +45,7 @@ def read_weights(path: Path) -> Weights:
     where = plain(str(path))
     if path.name.endswith(INDEX):
         index = read_index(path)
-        missing = [name for name in index.shards if not (path.parent / name).is_file()]
+        missing = [name for name in index.shards if not is_file(path.parent / name)]
         if missing:
             many = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             verb = "are" if many else "is"

@@ -135,6 +135,11 @@ def test_a_file_of_a_few_bytes(size: int, tmp_path: Path) -> None:
 def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(UnknownSpecError, match="there is no such file"):
         read_header(tmp_path / "model.safetensors")
+    with pytest.raises(SpecError, match=r"there is no config\.json in this folder"):
+        import_(str(tmp_path))
+    for end in (".safetensors", ".safetensors.index.json", ".json", ".gguf", ""):
+        with pytest.raises(SpecError, match="the file cannot be read: file name too long"):
+            import_("x" * 5000 + end)
     (tmp_path / "folder.safetensors").mkdir()
     with pytest.raises(SpecError, match="this is a folder"):
         read_header(tmp_path / "folder.safetensors")
@@ -206,6 +211,14 @@ INDICES: dict[str, tuple[Any, str]] = {
     ),
     "another format": (
         {"weight_map": {"a": "x.bin"}}, 'the tensor "a" is not in a safetensors file beside the index, but in "x.bin"',
+    ),
+    "no name": (
+        {"weight_map": {"a": "\x1b[1mx.safetensors"}},
+        'the tensor "a" is not in a safetensors file beside the index, but in "[1mx.safetensors"',
+    ),
+    "too long": (
+        {"weight_map": {"a": "x" * 5000 + ".safetensors"}},
+        f'the tensor "a" is not in a safetensors file beside the index, but in "{"x" * 48}..."',
     ),
     "too many": (
         {"weight_map": {str(n): f"{n}.safetensors" for n in range(10_001)}}, "the index names more than 10,000 files",

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from costmodel.errors import SpecError, plain, quote
 from costmodel.importers.gguf.quants import QUANTS, Quant
-from costmodel.reading import opened
+from costmodel.reading import is_file, opened
 
 MAX_BYTES = 256 * 2**20  # of a header: vocabularies of 300,000 words take 15 MB
 MAX_KEYS, MAX_TENSORS, MAX_PARTS = 10_000, 200_000, 1000
@@ -80,7 +80,7 @@ def read_model(path: Path) -> Header:
     metadata: dict[str, Any] = {}
     for number in range(1, count + 1):
         part = path.with_name(f"{match['stem']}-{number:05}-of-{count:05}.gguf")
-        if not part.is_file():
+        if not is_file(part):
             message = f"part {number} of {count} is not beside the file"
             raise SpecError(message, "AC422", str(path), f"put {plain(part.name)} there")
         header = read_header(part)
