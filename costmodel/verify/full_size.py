@@ -23,6 +23,8 @@ from costmodel.verify.published import Counts, build, count, model_class, rounde
 from costmodel.verify.terms import Terms
 
 MOST_LAYERS = 1_000  # a class makes modules of every one of them
+# Keys without which a configuration of another type is not in the words of the class that it names.
+_SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 _CODE = ("auto_map", "attn_implementation", "_attn_implementation")  # names of code that is not run here
 _SHOWN = 12
 
@@ -87,7 +89,7 @@ def _class_of(data: Mapping[str, Any]) -> tuple[str, Any]:
     kind = str(data["model_type"])
     if kind in CONFIG_MAPPING and (cls := model_class(kind)) is not None:
         return kind, cls
-    for name in data.get("architectures") or ():
+    for name in data.get("architectures") or () if all(key in data for key in _SIZES) else ():
         named: Any = getattr(transformers, str(name), None)
         if isinstance(named, type) and issubclass(named, transformers.PreTrainedModel):
             config: Any = getattr(named, "config_class", None)
