@@ -62,10 +62,16 @@ def test_towers_are_compared_with_everything_that_the_class_holds(tmp_path: Path
 
 
 def test_a_class_that_the_configuration_names_stands_in_for_one_of_its_type(tmp_path: Path) -> None:
-    found = verified(tmp_path, KIMI | {"architectures": ["DeepseekV3ForCausalLM"]})
+    named = {"architectures": ["DeepseekV3ForCausalLM"]}
+    found = verified(tmp_path, KIMI | named)
+    assert found.full_size is not None
+    assert found.full_size.model is None  # its sizes may have other names in that class
+    found = verified(tmp_path, KIMI | named | {"hidden_size": 512, "num_attention_heads": 8, "vocab_size": 1000})
     assert found.full_size is not None
     assert found.full_size.model == "DeepseekV3ForCausalLM"
-    assert all(ours == theirs for ours, theirs in at_full_size(found).values())
+    both = at_full_size(found)
+    assert list(both) == ["total", "active"]
+    assert all(ours == theirs for ours, theirs in both.values())
 
 
 def test_a_wrong_import_is_noticed_at_full_size_alone(
