@@ -160,11 +160,13 @@ class Architecture(Entry):
         if block.reads_source and not self._source_width:
             message = "cross-attention reads an encoder, and there is none"
             raise Impossible(message, "blocks", "add encoder, or d_source where another model is the encoder")
-        width = getattr(block, "d_source", None)
+        width = self.d_model if block.source_as_wide else getattr(block, "d_source", None)
         if width not in (None, self._source_width):
             message = f"d_source is {width}, but the source is {self._source_width} wide"
             error = Impossible(message, "d_source", "leave d_source out")
-            error.path = (block.section, name, "d_source")
+            if block.source_as_wide:
+                error = Impossible(f"the source is {self._source_width} wide, and the layers {width}", "d_source")
+            error.path = (block.section, name, *(() if block.source_as_wide else ("d_source",)))
             raise error
 
     @property

@@ -5,82 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from costmodel.block import Count, Impossible, Layers, Model, Natural
+from costmodel.block import Count, Impossible, Model, Natural
 from costmodel.ops import Lookup, Op
+from costmodel.projector import Deepstack, Grid, Schedule, Step, project
 from costmodel.residual.layer_scale import LayerScale
 from costmodel.site import Site
 from costmodel.sizes import Size, absent
-from costmodel.stack import Norm, Stack, arrange
+from costmodel.stack import Layout, Norm, Stack, arrange
 from costmodel.steps import STEPS
 from costmodel.things import Weight
 from costmodel.workload import Workload
-
-Schedule = str | list[str]
-
-
-class Step(Model):
-    """One step of a projector; exactly one of the first four.
-
-    ``pool``: mean over squares of n x n patches. ``merge``: n x n patches side by side in one
-    wider vector (patch merging, pixel shuffle). ``norm``: a norm. ``linear``: a matrix with so many
-    output columns, with a ``bias`` or not; ``gated``: a second one like it, whose output multiplies
-    that of the first. An ``activation`` may stand behind a matrix or a norm.
-    """
-
-    pool: Count | None = None
-    merge: Count | None = None
-    norm: Literal["rms", "layer", "none"] | None = None
-    linear: Count | None = None
-    bias: bool = False
-    gated: bool = False
-    activation: str | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Step:
-        given = [n for n in ("pool", "merge", "norm", "linear") if getattr(self, n) is not None]
-        if len(given) != 1:
-            said = " and ".join(given) or "nothing"
-            raise Impossible(
-                f"a step is one of pool, merge, norm and linear, and this one has {said}",
-                given[1] if given else "",
-                "write one step for each",
-            )
-        for field in ("bias", "gated"):
-            if self.linear is None and getattr(self, field):
-                raise Impossible(f"{field} stands beside linear, not {given[0]}", field)
-        if self.activation and self.linear is None and self.norm is None:
-            raise Impossible(f"activation stands beside linear or norm, not {given[0]}", "activation")
-        return self
-
-    @property
-    def side(self) -> int:
-        """Return the side of the square of patches that become one."""
-        return self.pool or self.merge or 1
-
-
-class Deepstack(Model):
-    """Further projectors beside the first: ``copies`` of one, each with weights of its own.
-
-    Each reads the output of another layer of the tower; what it makes is added to the patches in one
-    of the first layers of the language model.
-    Source: arXiv:2406.04334; transformers 5.23, qwen3_vl.
-    """
-
-    copies: Count
-    projector: list[Step] = Field(min_length=1)
 
 
 class Tower(Model):
     """Patches of ``images`` square images, a stack of width ``d_model``, and a projector.
 
     A patch of ``patch_size`` x ``patch_size`` x ``channels`` values, of ``frames`` pictures one after
-    another, becomes one token (a convolution whose stride is its size); ``class_token`` adds one an
-    image, dropped again before the projector. ``positions``: rows of a learned table. ``pre_norm``:
-    a norm before the first layer; ``norm.final`` one after the last. Attention blocks usually say
+    another, becomes one token (a convolution whose stride is its size, behind an ``input_norm`` or
+    not); ``n_layers: 0``: and goes straight to the projector. ``class_token`` adds one token an
+    image, dropped again before the projector unless it is ``kept``. ``positions``: rows of a learned
+    table, or of several that are added (one for rows and one for columns of patches). ``pre_norm``: a
+    norm before the first layer; ``norm.final`` one after the last. Attention blocks usually say
     ``causal: false``; a ``chunk`` beside it is a square of patches that see each other. Every image
     is a sequence of its own and nothing is kept between steps.
 
@@ -98,21 +47,24 @@ class Tower(Model):
     frames: Count = 1
     channels: Count = 3
     d_model: Count
-    n_layers: Layers
-    blocks: dict[str, Any]  # instances of Block
+    n_layers: Annotated[int, Field(ge=0, le=10_000)]
+    blocks: dict[str, Any] = {}  # instances of Block
     layer: list[Schedule] | None = None
     mixer: Schedule | None = None
     ffn: Schedule | None = None
     norm: Norm = Norm(kind="layer")
+    input_norm: Literal["rms", "layer", "none"] | None = None
     patch_bias: bool = False
-    class_token: bool = False
-    positions: Natural = 0
+    class_token: bool | Literal["kept"] = False
+    positions: Natural | list[Count] = 0
     pre_norm: bool = False
     layer_scale: LayerScale | None = None
     feature_layers: Count = 1
     projector: list[Step] = Field(default_factory=list)
     deepstack: Deepstack | None = None
     separators: Natural = 0
+
+    _layout: Layout = PrivateAttr()
 
     @model_validator(mode="after")
     def _consistent(self) -> Tower:
@@ -122,39 +74,48 @@ class Tower(Model):
             except Impossible as error:
                 error.path = ("blocks", name, *error.path)
                 raise
-        arrange(self, self.n_layers, self.blocks)
+        self._layout = arrange(self, self.n_layers, self.blocks) if self.n_layers else Layout([])
+        self._layout.index(self.blocks)
         if not self.side:
             message = f"an image of {self.image_size} has no whole patch of {self.patch_size}"
             raise Impossible(message, "image_size")
-        for field, steps, _ in self._projectors():
-            side = self.side
-            for index, step in enumerate(steps):
-                if side % step.side:
-                    raise Impossible(
-                        f"{side} x {side} patches do not divide into squares of {step.side} x {step.side}",
-                        f"{field}[{index}]",
-                    )
-                side //= step.side
-            if side != self.side_out:
-                raise Impossible(
-                    f"the projector makes {self.side_out} x {self.side_out} tokens, and deepstack {side} x {side}",
-                    f"{field}[{len(steps) - 1}]",
-                )
+        for name in self._layout.counts:
+            if self.blocks[name].reads_source:
+                raise Impossible(f'"{name}" reads other tokens, and a tower has none', "blocks", "give it queries")
+        self._check_projectors()
         if self.deepstack and not self.projector:
             raise Impossible("deepstack stands beside a projector, and there is none", "deepstack", "add projector")
         return self
 
-    def _projectors(self) -> Iterator[tuple[str, list[Step], int]]:
-        """Yield field, steps and width of the input of every projector."""
-        yield "projector", self.projector, self.d_model * self.feature_layers
+    def _check_projectors(self) -> None:
+        """Raise Impossible unless every step can follow the one before it."""
+        for field, steps, grid in self._projectors():
+            for index, step in enumerate(steps):
+                place = f"{field}[{index}]"
+                if step.layers and self.deepstack and field.startswith("deepstack"):
+                    raise Impossible("layers stand in the projector itself", place)
+                if step.layers:
+                    step.layers.check(self.blocks, grid.width, f"{place}.layers.")
+                grid = step.after(grid, place)
+            if grid.tokens != self.tokens_out:
+                side, out = grid.side, self._out.side
+                raise Impossible(
+                    f"the projector makes {out} x {out} tokens, and deepstack {side} x {side}",
+                    f"{field}[{len(steps) - 1}]",
+                )
+
+    def _projectors(self) -> Iterator[tuple[str, list[Step], Grid]]:
+        """Yield field, steps and input of every projector."""
+        kept = self.class_token == "kept"
+        grid = Grid(self.d_model, self.side * self.side + kept, None if kept else self.side)
+        yield "projector", self.projector, grid._replace(width=self.d_model * self.feature_layers)
         if self.deepstack:
-            yield "deepstack.projector", self.deepstack.projector, self.d_model
+            yield "deepstack.projector", self.deepstack.projector, grid
 
     def check(self, d_model: int) -> None:
         """Raise Impossible unless the projectors end at the language model's width."""
-        for field, steps, width in self._projectors():
-            for step in steps:
-                width = step.linear or width * (step.merge or 1) ** 2
+        for field, steps, grid in self._projectors():
+            width = _behind(steps, grid).width
             if steps and width != d_model:
                 raise Impossible(
                     f"the projector ends at a width of {width}, but d_model is {d_model}",
@@ -170,20 +131,24 @@ class Tower(Model):
     @cached_property
     def tokens(self) -> int:
         """Return the tokens of one image in the stack, the class token included."""
-        return self.side * self.side + self.class_token
+        return self.side * self.side + bool(self.class_token)
 
     @cached_property
-    def side_out(self) -> int:
-        """Return the tokens along one side of an image behind the projector."""
-        side = self.side
-        for step in self.projector:
-            side //= step.side
-        return side
+    def tables(self) -> dict[str, int]:
+        """Return the tables of positions by name: rows."""
+        if isinstance(self.positions, list):
+            return {f"positions_{index}": rows for index, rows in enumerate(self.positions, 1)}
+        return {"positions": self.positions} if self.positions else {}
 
     @cached_property
+    def _out(self) -> Grid:
+        _, steps, grid = next(self._projectors())
+        return _behind(steps, grid)
+
+    @property
     def tokens_out(self) -> int:
         """Return the tokens of one image that the language model gets, without separators."""
-        return self.side_out * self.side_out
+        return self._out.tokens
 
     def lower(self, load: Workload, d_model: int) -> Iterator[Op]:
         """Yield the operations on all images of a step; ``d_model`` is the language model's."""
@@ -194,20 +159,20 @@ class Tower(Model):
         inner = replace(load, batch=images, images=0, source_new=0, source_cached=0)
         new = 0 if no_images else self.tokens
         patches = images * (0 if no_images else self.side * self.side)
-        layout = arrange(self, self.n_layers, self.blocks)
         features = (self.layer_scale,) if self.layer_scale else ()
-        stack = Stack("vision", self.d_model, layout, self.blocks, self.norm, features=features, keeps=False)
+        stack = Stack("vision", self.d_model, self._layout, self.blocks, self.norm, features=features, keeps=False)
         at = stack.site(inner, new, 0, "vision", 1, "vision")
         yield from self._embed(at, patches)
         yield from stack.lower(inner, new, 0)
         if self.norm.final:
             yield at.norm("final_norm", kind=self.norm.kind, bias=self.norm.bias)
-        out = replace(at, path="vision.projector", tokens=patches)
-        yield from _project(out, self.projector, self.d_model * self.feature_layers)
+        (_, steps, grid), *others = self._projectors()
+        out = replace(at, path="vision.projector", tokens=images * (0 if no_images else grid.tokens))
+        yield from project(out, steps, grid, self.blocks)
         if self.deepstack:
             n = self.deepstack.copies
             beside = replace(out, path="vision.deepstack", runs=n, stored=n)
-            yield from _project(beside, self.deepstack.projector, self.d_model)
+            yield from project(beside, *others[0][1:], self.blocks)
             tokens = images * (0 if no_images else self.tokens_out)
             yield beside.vector("add", d_model, STEPS["add"], inputs=2, tokens=tokens)
         if self.separators:
@@ -217,43 +182,29 @@ class Tower(Model):
     def _embed(self, at: Site, patches: Size) -> Iterator[Op]:
         """Yield patch embedding, class token, positions and the norm before the layers."""
         values = self.frames * self.channels * self.patch_size * self.patch_size
+        if self.input_norm:
+            yield at.norm("input_norm", values, kind=self.input_norm, tokens=patches)
         yield at.project("patch", d_in=values, tokens=patches, bias=self.patch_bias, patch=self.d_model)
         if self.class_token:
             token = at.weight("class_token", self.d_model, role="embed")
             rows = at.batch if at.new else 0
             yield at.vector("class_token", self.d_model, 0, weights=(token,), tokens=rows)
-        if self.positions:
-            table = Weight("positions", (self.positions, self.d_model), role="embed", lookup=True)
+        for name, rows in self.tables.items():
             yield Lookup(
-                path=f"{at.path}.positions",
+                path=f"{at.path}.{name}",
                 component=at.component,
                 runs=1,
                 tokens=at.tokens,
-                weights=(table,),
+                weights=(Weight(name, (rows, self.d_model), role="embed", lookup=True),),
                 width=self.d_model,
             )
-            yield at.vector("positions_add", self.d_model, STEPS["add"], inputs=2)
+            yield at.vector(f"{name}_add", self.d_model, STEPS["add"], inputs=2)
         if self.pre_norm:
             yield at.norm("pre_norm", kind=self.norm.kind, bias=self.norm.bias)
 
 
-def _project(at: Site, steps: list[Step], width: int) -> Iterator[Op]:
-    """Yield the steps of a projector; ``at`` has the patches without the class token."""
-    for index, step in enumerate(steps):
-        name = str(index + 1)
-        area = step.side * step.side
-        if step.pool is not None:
-            at = replace(at, tokens=at.tokens // area)
-            yield at.vector(f"{name}_pool", width, area, inputs=area)  # area - 1 sums, one division
-        elif step.merge is not None:
-            at = replace(at, tokens=at.tokens // area)
-            width *= area
-        elif step.norm is not None:
-            yield at.norm(f"{name}_norm", width, kind=step.norm)
-        elif step.linear is not None:
-            columns: dict[str, Size] = {"linear": step.linear} | ({"gate": step.linear} if step.gated else {})
-            yield at.project(f"{name}_linear", d_in=width, bias=step.bias, **columns)
-            width = step.linear
-        work = STEPS["activation"] * bool(step.activation) + STEPS["gate"] * step.gated
-        if work:
-            yield at.vector(f"{name}_activation", width, work, inputs=1 + step.gated)
+def _behind(steps: list[Step], grid: Grid) -> Grid:
+    """Return what steps make of a grid."""
+    for step in steps:
+        grid = step.after(grid)
+    return grid

@@ -11,10 +11,10 @@ from pydantic import model_validator
 
 from costmodel.block import Block, Count, require_known, require_multiple
 from costmodel.blocks.parts.head_norm import HeadNorm, NormShape, head_norm
+from costmodel.blocks.parts.source_cache import source_cache
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size, round_up
-from costmodel.things import State
+from costmodel.sizes import Size
 
 
 class CrossAttention(Block):
@@ -76,22 +76,6 @@ class CrossAttention(Block):
         if self.norm is not None:
             yield self.norm.lower(at, "q_norm", heads, k)
             yield self.norm.lower(replace(at, tokens=source_rows), "k_norm", kv_heads, k)
-        width = kv_heads * (k + v)
-        paged = round_up(source, at.load.page)
-        cache = State(
-            "kv",
-            "cross",
-            source,
-            at.load.source_cached,
-            at.load.source_new,
-            paged,
-            source,
-            at.runs,
-            "kv",
-            kv_heads,
-            width,
-            at.load.source_new,
-        )
         pairs = at.new * source
         yield at.attend(
             "attend",
@@ -101,7 +85,7 @@ class CrossAttention(Block):
             n_kv_heads=kv_heads,
             qk_head_dim=k,
             v_head_dim=v,
-            states=(cache,),
+            states=(source_cache(at, kv_heads, kv_heads * (k + v)),),
         )
         yield at.project("o", d_in=heads * v, bias=self.bias, split="in", units=heads, o=at.width)
         if self.gate is not None:

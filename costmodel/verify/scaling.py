@@ -221,13 +221,20 @@ class _Scale:
         steps = fields.get("projector", [])
         side, patch = 1, 3
         for step in steps:
-            side *= step.get("pool") or step.get("merge") or 1
+            side *= step.get("pool") or step.get("merge") or step.get("stride") or 1
         side *= 2
         found |= {"patch_size": patch, "image_size": side * patch + bool(fields["image_size"] % fields["patch_size"])}
         if steps:
-            found["projector"] = [
-                {k: v if k in ("pool", "merge") else self._value(k, v, path) for k, v in step.items()} for step in steps
-            ]
+            found["projector"] = [self._step(step, path) for step in steps]
+        return found
+
+    def _step(self, step: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
+        """Return a step of a projector, of few layers where it has any."""
+        kept = ("pool", "merge", "kernel", "stride", "repeat")
+        found = {key: value if key in kept else self._value(key, value, path) for key, value in step.items()}
+        if layers := step.get("layers"):
+            n, schedules = _few(layers, layers["n_layers"])
+            found["layers"] |= {"n_layers": n, **schedules}
         return found
 
 
@@ -268,6 +275,8 @@ def _few(part: Mapping[str, Any], n_layers: int) -> tuple[int, Spec]:
 
     fields = [("layer", i, s) for i, s in enumerate(part.get("layer") or [])]
     fields = fields or [(f, 0, part[f]) for f in ("mixer", "ffn") if part.get(f) is not None]
+    if not fields:  # a tower of no layers
+        return 0, {}
     layers = list(zip(*(expand(schedule, n_layers) for _, _, schedule in fields), strict=True))
     seen: dict[Any, int] = {}
     kept = []

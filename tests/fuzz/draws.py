@@ -202,6 +202,14 @@ def host_attention(d: Draw) -> Spec:
     return spec | ({"bias": bias} if (bias := d.some("q", "o")) else {})
 
 
+def merged_attention(d: Draw) -> Spec:
+    """Return self-attention and cross-attention in one softmax."""
+    spec: Spec = {"kind": "merged_attention"} | heads(d) | qk_norm(d) | d.maybe("v_head_dim", d.dim(3, 13))
+    spec |= d.maybe("source_norm", d.one("rms", "layer", "none")) | d.maybe("rope", False)
+    spec |= {"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {}
+    return spec | d.one({}, {"causal": False}, {"window": d.dim(2, 7)}, {"window": d.dim(2, 7)})
+
+
 def mamba(d: Draw) -> Spec:
     """Return Mamba."""
     spec: Spec = {

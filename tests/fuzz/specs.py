@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.verify.reference.schedules import Place, expand
 
-from .draws import MIXERS, NETWORKS, Draw, ffn, heads, host_attention, qk_norm
+from .draws import MIXERS, NETWORKS, Draw, ffn, heads, host_attention, merged_attention, qk_norm
 
 Spec = dict[str, Any]
 
@@ -208,16 +208,29 @@ def tower(d: Draw, width: int) -> Spec:
     found |= {"n_layers": n, "blocks": blocks} | stack(d, ["look", "near"], ["mlp"], n, {})
     found |= d.maybe("frames", d.dim(1, 3), 0.3) | d.maybe("layer_scale", {}, 0.3)
     found |= d.maybe("norm", norm(d)) | d.maybe("channels", d.dim(1, 4)) | d.maybe("patch_bias", True)
-    found |= d.maybe("class_token", True) | d.maybe("positions", d.dim(4, 50)) | d.maybe("pre_norm", True)
+    found |= d.maybe("class_token", True) | d.maybe("pre_norm", True)
+    found |= d.maybe("input_norm", d.one("rms", "layer"), 0.1)
+    found |= d.maybe("positions", d.one(d.dim(4, 50), [d.dim(4, 9), d.dim(4, 9)]))
+    if found.get("class_token") and d.chance(0.3):
+        found["class_token"] = "kept"
+    if d.chance(0.1):  # straight to the projector
+        for name in ("mixer", "ffn", "layer"):
+            found.pop(name, None)
+        found["n_layers"] = 0
     found |= d.maybe("separators", d.dim(1, 3), 0.2)
-    half = d.maybe("by", d.one("pool", "merge"))
+    half = {} if found.get("class_token") == "kept" else d.maybe("by", d.one("pool", "merge"))
     steps = projector(d, half.get("by"))
     if steps or d.chance():
         last = {"linear": width}
-        found["projector"] = [*steps, last | d.maybe("bias", True)]
+        found["projector"] = [*steps, *inner_layers(d, blocks), last | d.maybe("bias", True)]
+        for step in found["projector"] if found.get("class_token") == "kept" else ():
+            step.pop("kernel", None), step.pop("stride", None)
         found |= d.maybe("feature_layers", d.dim(2, 3), 0.2)
-        if d.chance(0.3):
+        alike = not any(step.keys() & {"layers", "stride"} for step in found["projector"])
+        if alike and d.chance(0.3):
             beside = projector(d, d.one("pool", "merge") if half else None)
+            for step in beside if found.get("class_token") == "kept" else ():
+                step.pop("kernel", None)
             found["deepstack"] = {"copies": d.dim(1, 3), "projector": [*beside, last | d.maybe("bias", True)]}
     return found
 
@@ -227,10 +240,31 @@ def projector(d: Draw, half: str | None) -> list[Spec]:
     steps: list[Spec] = [{half: 2}] if half else []
     if d.chance():
         steps.append({"norm": d.one("rms", "layer", "none")} | d.maybe("activation", "gelu", 0.2))
+    steps += [d.one({"separators": d.dim(1, 3)}, {"repeat": 2})] if d.chance(0.2) else []
     if d.chance():
-        gate = d.maybe("gated", True, 0.3)
+        gate = d.maybe("gated", True, 0.3) | d.one({}, {}, {"kernel": 3})
         steps.append({"linear": d.dim()} | gate | d.maybe("bias", True) | d.maybe("activation", "gelu"))
     return d.random.sample(steps, len(steps))
+
+
+def inner_layers(d: Draw, blocks: Spec) -> list[Spec]:
+    """Return a convolution that leaves fewer patches, and layers on them or on queries, or neither."""
+    found: list[Spec] = []
+    if d.chance(0.2):
+        found.append({"linear": d.dim(), "kernel": 3, "stride": 2} | d.maybe("bias", True))
+    if d.chance(0.4):
+        look = {"kind": "attention", "causal": False} | heads(d) | qk_norm(d)
+        cross = {"kind": "cross_attention"} | heads(d) | qk_norm(d)
+        merged = d.chance(0.3)
+        cross = merged_attention(d) if merged else cross
+        blocks |= {"inner-look": look, "inner-cross": cross}
+        own: Spec = {"n_layers": d.dim(1, 3), "norm": norm(d)} | d.maybe("pre_norm", True)
+        asks = d.maybe("queries", d.dim(1, 6), 0.7)
+        own |= asks | (d.maybe("d_model", d.dim(5, 24)) if asks and not merged else {})
+        mixers = ["inner-look", "inner-cross"] if asks else ["inner-look"]
+        needed = frozenset({"inner-cross"} if asks else ())
+        found.append({"layers": own | stack(d, mixers, ["mlp"], own["n_layers"], {}, needed)})
+    return found
 
 
 def _frame(d: Draw, spec: Spec) -> None:
@@ -300,7 +334,8 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
     if d.chance(0.2):
         spec["d_source"] = spec.pop("encoder").get("d_model") or spec["d_model"]
         del spec["blocks"]["enc"]
-    spec["blocks"]["to-source"] = cross
+        width = spec["d_source"]
+    spec["blocks"]["to-source"] = merged_attention(d) if width == spec["d_model"] and d.chance(0.3) else cross
     mixers.append("to-source")
 
 

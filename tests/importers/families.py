@@ -43,7 +43,6 @@ MISSING: Mapping[str, str] = MappingProxyType(
         "pop2piano": "an encoder that reads spectrograms",
         "prophetnet": "streams that predict further tokens in every layer",
         "roc_bert": "embeddings of shapes and sounds",
-        "t5gemma2": "self-attention and cross-attention in one softmax",
         "udop": "tables of positions in two dimensions",
         "unlimited_ocr": "a window that never drops the prompt",
         "xmod": "an adapter for each language",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .around import GatedInput, Normed
-from .attention import Attention, CrossAttention
+from .attention import Attention, CrossAttention, MergedAttention
 from .compressed import CompressedAttention
 from .convolved import ConvolvedAttention
 from .differential import DifferentialAttention
@@ -33,6 +33,7 @@ KINDS: dict[str, Any] = {
     "compressed_attention": CompressedAttention,
     "cca": ConvolvedAttention,
     "host_attention": HostAttention,
+    "merged_attention": MergedAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
