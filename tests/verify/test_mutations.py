@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import costmodel as cm
-from costmodel import catalog
+from costmodel import catalog, tower
 from costmodel.architecture import Architecture
 from costmodel.blocks import block_class, kinds
 from costmodel.ops import Op, Vector
@@ -148,6 +148,44 @@ def test_a_wrong_formula_of_a_feature_is_noticed(
             changed += 1
             monkeypatch.setattr(cls, hook, wrong)
     assert changed
+    assert not cm.verify_(path).proved
+
+
+def _with_step(field: str) -> dict[str, Any]:
+    """Return a small tower whose projector has a step with a field, and then a matrix."""
+    look = {"kind": "attention", "n_heads": 2, "head_dim": 3, "causal": False}
+    blocks = {"look": look, "cross": {"kind": "cross_attention", "n_heads": 2, "head_dim": 3}}
+    steps: dict[str, Any] = {
+        "kernel": {"linear": 7, "kernel": 3, "stride": 2},
+        "layers": {"layers": {"n_layers": 1, "mixer": "look"}},
+        "queries": {"layers": {"n_layers": 1, "queries": 3, "d_model": 8, "mixer": "cross"}},
+        "separators": {"separators": 2},
+    }
+    vision = {"image_size": 8, "patch_size": 2, "d_model": 6, "n_layers": 1, "blocks": blocks, "mixer": "look"}
+    vision["projector"] = [steps[field], {"linear": 5}]
+    text = {"name": "towered", "d_model": 5, "vocab_size": 11, "n_layers": 1, "ffn": "mlp"}
+    return {**text, "blocks": {"mlp": {"kind": "ffn", "d_ff": 3}}, "components": {"vision": vision}}
+
+
+@pytest.mark.parametrize("mutation", [wider, forgotten, dearer], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("field", ["kernel", "layers", "queries", "separators"])
+def test_a_wrong_formula_of_a_step_behind_a_tower_is_noticed(
+    field: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    if mutation is dearer and field == "separators":
+        return
+    path = written(tmp_path, _with_step(field))
+    assert cm.verify_(path).proved
+    right = tower.project
+
+    def wrong(*given: Any) -> Ops:
+        ops = list(right(*given))
+        first = [op for op in ops if op.path.startswith("vision.projector.1_")]
+        able = mutation is not dearer or any(op.flops for op in first)  # without images there is no work
+        yield from mutation(iter(first)) if able else iter(first)
+        yield from ops[len(first) :]
+
+    monkeypatch.setattr(tower, "project", wrong)
     assert not cm.verify_(path).proved
 
 
