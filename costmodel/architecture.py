@@ -82,8 +82,8 @@ class Architecture(Entry):
         if self.tied and self.head and self.head.width not in (None, narrow):
             raise Impossible(f"the head is {self.head.width} wide and its table {narrow}", "head.width", "tied: false")
         self._check_codebooks()
-        if {"altup", "hyper_connections"} <= set(self.features):
-            raise Impossible("altup and hyper_connections both bring residual streams", "altup", "leave one out")
+        for feature in self.features.values():
+            feature.check(self)
         self._check_host()
         if self.encoder is not None:
             inner = self._arrange(self.encoder, self.encoder.n_layers, "encoder.")
@@ -93,6 +93,8 @@ class Architecture(Entry):
                 raise Impossible(message, "encoder.d_model", "add embedding: {table: true} to the encoder")
             if (wrong := next((name for name in inner.counts if self.blocks[name].reads_source), None)) is not None:
                 raise Impossible(f'"{wrong}" reads the encoder, so it cannot stand in it', "encoder")
+            if (wrong := next((name for name in inner.counts if self.blocks[name].of_decoder()), None)) is not None:
+                raise Impossible(f'"{wrong}" has {self.blocks[wrong].of_decoder()}, as only a decoder has', "encoder")
             if self.d_source is not None:
                 raise Impossible("the encoder makes what d_source is the width of", "d_source", "leave d_source out")
             if not self.reads_source:
@@ -157,6 +159,11 @@ class Architecture(Entry):
 
     def _check_inputs(self, name: str, block: Block) -> None:
         """Raise Impossible where a block of the decoder needs another input than it gets."""
+        if getattr(block, "separate_inputs", False) and "attention_residuals" not in self.features:
+            message = "separate_inputs are sums over depth, and there are none"
+            error = Impossible(message, "separate_inputs", "add attention_residuals")
+            error.path = (block.section, name, "separate_inputs")
+            raise error
         if block.reads_source and not self._source_width:
             message = "cross-attention reads an encoder, and there is none"
             raise Impossible(message, "blocks", "add encoder, or d_source where another model is the encoder")
@@ -182,11 +189,20 @@ class Architecture(Entry):
         return any(self.blocks[name].reads_source for name in self._layout.counts)
 
     @property
+    def has_prefix(self) -> bool:
+        """Say whether some block treats the first tokens of a sequence, such as a prompt, in its own way."""
+        return any(getattr(block, "prefix", None) for block in self.blocks.values())
+
+    @property
     def sort(self) -> str:
-        """Return what it is: decoder, encoder-decoder, or decoder of a source that another model makes."""
+        """Return what it is: decoder, encoder, encoder-decoder, or decoder of a source that another model makes."""
         if self.encoder is not None:
             return "encoder-decoder"
-        return "decoder of a source" if self.reads_source else "decoder"
+        if self.reads_source:
+            return "decoder of a source"
+        mixers = [block for block in map(self.blocks.__getitem__, self._layout.counts) if block.reach() != 0]
+        both_ways = mixers and not any(getattr(block, "causal", True) for block in mixers)
+        return "encoder" if both_ways else "decoder"
 
     @property
     def kept(self) -> dict[Any, Any]:

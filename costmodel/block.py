@@ -107,6 +107,10 @@ class Block(Model):
         """Return over how many tokens one layer moves information back; None for any number."""
         return None
 
+    def of_decoder(self) -> str | None:
+        """Return a field that was set and means something in the layers of a decoder alone."""
+        return next((name for name in ("prefix", "separate_inputs") if getattr(self, name, None)), None)
+
     def describe(self) -> str:
         """Return the block in a few words for tables, as ``moe 8/256+1``."""
         return self.kind

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 from costmodel.block import Model
 from costmodel.ops import Op
@@ -22,6 +22,17 @@ class Feature(Model):
     def reach(self) -> int:
         """Return over how many tokens it moves information back around every sublayer."""
         return 0
+
+    def check(self, architecture: Any) -> None:
+        """Raise Impossible where it contradicts something else of the architecture."""
+
+    def starts(self, layers: Sequence[Sequence[Sequence[str]]]) -> int:  # noqa: ARG002
+        """Return how many sublayers add their output to nothing; ``layers``: the blocks of each sublayer of each."""
+        return 0
+
+    def through(self, at: Site, layers: Sequence[Sequence[Sequence[str]]]) -> Iterator[Op]:  # noqa: ARG002
+        """Yield what depends on where in the stack a sublayer stands; the site is one of the whole stack."""
+        yield from ()
 
     def model(self, at: Site) -> Iterator[Op]:  # noqa: ARG002
         """Yield what is done once: before the first layer or after the last."""

@@ -22,6 +22,8 @@ from costmodel.routing import busiest_share, touched_skewed, touched_uniform
 from costmodel.share import Share, entries_seen, of, present
 from costmodel.sizes import Size, ceil_div, indicator, maximum, minimum
 
+_WHOLE = Fraction(1)
+
 
 @dataclass(slots=True)
 class Kernel:
@@ -237,22 +239,21 @@ class Device(Share):
         family = "recurrent" if isinstance(op, Scan | Conv) else "lookup" if isinstance(op, Lookup) else "declared"
         plan = self.plan
         units = next((u for u in (*(s.units for s in op.states), *(w.units for w in op.weights)) if u != 1), 1)
-        part = Fraction(plan.pieces(units), units) if family == "recurrent" else Fraction(1)
+        part = Fraction(plan.pieces(units), units) if family == "recurrent" and units != 1 else _WHOLE
+        share = part if plan.cp == 1 else part / plan.cp
         rows = self.rows(op.tokens, batch)
-        cut = Fraction(1) if plan.cp == 1 else Fraction(1, plan.cp)
         role = op.weights[0].role if family == "declared" and op.weights else "compute"
         kernel = self._new(op, family, self.computes(role))
-        kernel.useful, kernel.flops = of(op.flops, part * cut), of(op.executed, part * cut)
+        kernel.useful, kernel.flops = of(op.flops, share), of(op.executed, share)
         kernel.sizes = {"rows": rows}
-        gives = of(op.runs * self.values(op.gives), part * cut)
-        kernel.output_bytes = gives
+        kernel.output_bytes = of(op.runs * self.values(op.gives), share)
         if family == "lookup":  # rows of the table, at its own format
             kernel.weight_bytes = op.runs * self.recipe.format(op.weights[0].role).bytes(op.takes)
         else:
-            kernel.input_bytes = of(op.runs * self.values(op.takes), part * cut)
+            kernel.input_bytes = of(op.runs * self.values(op.takes), share)
             kernel.weight_bytes = op.runs * self.read_bytes(op)
         self._states(kernel, op, batch)
-        self._cut = part != 1
+        self._cut = part is not _WHOLE and part != 1
         return kernel
 
     def _vector(self, op: Vector, batch: Size) -> Kernel:

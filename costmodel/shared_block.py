@@ -62,6 +62,9 @@ class SharedBlock(Block):
             if inner.input_gate is not None:
                 message = f'"{name}" has an input_gate, which is not known behind the norms of a shared block'
                 raise Impossible(message, f"of[{index}]", f"leave input_gate of {name} out")
+            if getattr(inner, "separate_inputs", False):
+                message = f'"{name}" has separate_inputs, and a shared block has one norm for each block of its own'
+                raise Impossible(message, f"of[{index}]", f"leave separate_inputs of {name} out")
             if inner.reads() or inner.reads_source:
                 raise Impossible(f'"{name}" reads what another block keeps, so it cannot be shared', f"of[{index}]")
         if self.concat_embedding and getattr(blocks[self.of[0]], "indexer", None) is not None:

@@ -6,10 +6,10 @@ its context is ``cached + new``. Every function here serves prefill, decode and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from costmodel.sizes import Size, ceil_div, maximum, minimum, round_up
+from costmodel.sizes import Size, absent, ceil_div, maximum, minimum, round_up
 
 
 def triangle(n: Size) -> Size:
@@ -49,6 +49,18 @@ def mutual_pairs(new: Size, cached: Size, chunk: int) -> Size:
     return first * (before + first) + whole * chunk * chunk + last * last
 
 
+def blockwise_pairs(new: Size, cached: Size, block: int) -> Size:
+    """Count the pairs when a query sees its own block, later tokens too, and all before it."""
+
+    def below(n: Size) -> Size:
+        whole = n // block
+        return block * (block * triangle(whole) + (n - whole * block) * (whole + 1))
+
+    context = cached + new
+    last = context - context // block * block  # tokens of a block that is not full yet
+    return below(context) - below(cached) - minimum(new, last) * (block - last)
+
+
 def compressed_pairs(new: Size, cached: Size, ratio: int, top_k: int | None = None) -> Size:
     """Count the pairs with entries that stand for ``ratio`` closed tokens each.
 
@@ -85,14 +97,17 @@ class Span:
     ``window`` and ``chunk`` count the query itself; ``sink_tokens`` are the first tokens of the
     sequence, always seen beside a window (StreamingLLM, arXiv:2309.17453, section 3). At most one
     of ``window`` and ``chunk`` is set. A span that is not causal sees every token of the step, or of its
-    chunk, or beside a window the next ``ahead`` ones.
+    chunk, or beside a window the next ``ahead`` ones. With a ``block`` tokens see their own block whole,
+    and all before it. The first ``prefix`` tokens see each other, as far as they are in memory in one step.
     """
 
     window: int | None = None
     chunk: int | None = None
-    sink_tokens: int = 0
+    sink_tokens: Size = 0
     causal: bool = True
     ahead: int = 0
+    block: int | None = None
+    prefix: Size = 0
 
     @property
     def kind(self) -> str:
@@ -100,7 +115,7 @@ class Span:
         return "window" if self.window else "chunk" if self.chunk else "full"
 
     @property
-    def limit(self) -> int | None:
+    def limit(self) -> Size | None:
         """Return the most entries that are kept, or None when all are."""
         if self.chunk:
             return self.chunk
@@ -118,6 +133,12 @@ class Span:
         """Count the pairs of one head and sequence: ``causal`` or ``full`` (docs/conventions.md)."""
         if attention == "full":
             return new * self.resident(new, cached)
+        if not absent(self.prefix):
+            first = minimum(new, maximum(0, self.prefix - cached))  # new tokens of the prefix
+            rest = replace(self, prefix=0).pairs(new - first, cached + first, attention)
+            return first * self.resident(first, cached) + rest
+        if self.block:
+            return blockwise_pairs(new, cached, self.block)
         if self.ahead:
             return causal_pairs(new, cached, self.window) + causal_pairs(new, 0, self.ahead + 1) - new
         if not self.causal:

@@ -57,6 +57,7 @@ class Layout:
                 self.sublayers += bool(names)
                 self.added += max(0, len(names) - 1)
                 normed += any(not blocks[name].own_norms for name in names)
+                normed += 2 * any(getattr(blocks[name], "separate_inputs", False) for name in names)
             self.normed += normed
             self.normed_layers += bool(normed)
 
@@ -195,6 +196,8 @@ class Stack:
             yield from feature.layer(at)
             at = self.site(load, new, cached, f"{self.path}.{feature.path}", self.layout.sublayers, feature.component)
             yield from feature.around(at)
+            at = self.site(load, new, cached, f"{self.path}.{feature.path}", 1, feature.component)
+            yield from feature.through(at, self.layout.layers)
 
     def _extra_norm(self, block: Block, load: Workload, new: Size, cached: Size, path: str, places: int) -> Op:
         """Return the norms that a block has beside those of its sublayers."""
@@ -221,7 +224,10 @@ class Stack:
             if shape:
                 op.weights = tuple(replace(weight, chosen=1) for weight in op.weights)
             yield op
-        at = self.site(load, new, cached, self.path, self.layout.sublayers + self.layout.added)
+        adds = self.layout.sublayers + self.layout.added
+        for feature in self.features:
+            adds -= feature.starts(self.layout.layers)
+        at = self.site(load, new, cached, self.path, adds)
         yield at.vector("residual", self.width, STEPS["add"], inputs=2)
         if self.relative_bias:
             buckets, heads, tables = self.relative_bias

@@ -55,12 +55,9 @@ class Roofline:
         self.expected = Expected(hardware, self.machine, recipe)
         self._stages = stages(architecture.n_layers, plan.pp)
 
-    def local(self, load: Workload, batch: Size | None = None) -> tuple[Workload, Size]:
-        """Return one micro-batch of one group of devices, and how many micro-batches there are.
-
-        ``batch``: sequences of the whole deployment, where they are not the load's.
-        """
-        each = ceil_div(load.batch if batch is None else batch, self.plan.dp)
+    def local(self, load: Workload) -> tuple[Workload, Size]:
+        """Return one micro-batch of one group of devices, and how many micro-batches there are."""
+        each = ceil_div(load.batch, self.plan.dp)
         micro = minimum(each, self.plan.pp)
         return replace(load, batch=ceil_div(each, micro)), micro
 
@@ -81,14 +78,15 @@ class Roofline:
         ops = self.lower(replace(load, batch=1)) if one is None else one
         before, proportional = 1, all(map(_proportional, ops))
         for batch in batches:
-            mine, micro = self.local(load, batch)
+            whole = replace(load, batch=batch)
+            mine, micro = self.local(whole)
             if proportional:
                 for op in ops:
                     _rebatch(op, before, mine.batch)
             else:
                 ops = self.lower(mine)
             before = mine.batch
-            yield self._step(ops, mine, micro, replace(load, batch=batch))
+            yield self._step(ops, mine, micro, whole)
 
     def _step(self, ops: list[Op], mine: Workload, micro: Size, load: Workload) -> Step:
         """Return the step of a deployment's load, of which ``mine`` is the micro-batch that ``ops`` do."""
@@ -167,8 +165,8 @@ class Roofline:
         return (found.step_us + found.layer_us * layers) / 1e6 if found else 0.0
 
     def _total(self, timed: list[Timed], micro: Size, batch: Size, layers: int) -> Step:
-        sides = [total([getattr(one, side) for one in timed]) for side in ("compute_s", "memory_s", "network_s")]
-        serial = total([one.serial_s for one in timed])
+        compute, memory = total([one.compute_s for one in timed]), total([one.memory_s for one in timed])
+        network, serial = total([one.network_s for one in timed]), total([one.serial_s for one in timed])
         overhead = self._overhead_s(layers)
         expected: Size | None = None
         hidden: Size = 0.0
@@ -178,8 +176,8 @@ class Roofline:
                 talk = total([one.expected_s for one in timed if isinstance(one.work, Collective)])
                 hidden = minimum(float(self.plan.overlap) * talk, expected - talk - overhead)
                 expected = expected - hidden
-        floor = maximum(maximum(sides[0], sides[1]), sides[2])
-        return Step(floor, sides[0], sides[1], sides[2], serial, expected, overhead, hidden, timed, micro, batch)
+        floor = maximum(maximum(compute, memory), network)
+        return Step(floor, compute, memory, network, serial, expected, overhead, hidden, timed, micro, batch)
 
     def _any_schedule(self, found: Step, load: Workload) -> Step:
         """Return a pipelined step with the floor of every schedule, whatever its micro-batches.

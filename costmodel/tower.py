@@ -71,6 +71,8 @@ class Tower(Model):
         for name, block in self.blocks.items():
             try:
                 block.check(self.blocks)
+                if (field := block.of_decoder()) is not None:
+                    raise Impossible(f"a tower has no {field}, as a decoder has", field, "leave it out")
             except Impossible as error:
                 error.path = ("blocks", name, *error.path)
                 raise

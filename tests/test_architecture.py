@@ -434,3 +434,22 @@ def test_a_window_is_not_wider_than_the_longest_context() -> None:
     assert str(caught.value).splitlines()[0] == (
         "blocks.near.window: error AC120: window 9 is wider than max_context 8"
     )
+
+
+@pytest.mark.parametrize(
+    ("mixer", "sort"),
+    [
+        (BOTH, "encoder"),
+        (BOTH | {"window": 4, "ahead": 3}, "encoder"),
+        (BOTH | {"causal": True}, "decoder"),
+        ({"kind": "short_conv", "d_conv": 3}, "decoder"),
+        (MLP, "decoder"),
+    ],
+)
+def test_a_stack_that_looks_both_ways_everywhere_is_an_encoder(mixer: dict[str, Any], sort: str) -> None:
+    assert model(blocks={"mlp": MLP, "mixer": mixer}, mixer="mixer").sort == sort
+
+
+def test_one_layer_that_looks_back_makes_a_decoder() -> None:
+    blocks = {"mlp": MLP, "both": BOTH, "back": BOTH | {"causal": True}}
+    assert model(n_layers=2, blocks=blocks, mixer="both + back").sort == "decoder"

@@ -45,6 +45,10 @@ def test_the_page_prints_the_file() -> None:
     assert example("blocks/lightning.py") == (ROOT / "costmodel" / "blocks" / "lightning.py").read_text("utf-8")
 
 
+def test_the_page_prints_an_adapter_as_it_is() -> None:
+    assert example("families/olmo.py") in (ROOT / "costmodel" / "importers" / "families" / "olmo.py").read_text("utf-8")
+
+
 def test_every_figure_knows_the_new_mechanism(spec: Architecture) -> None:
     # 7 lightning layers of width 60: q, k, v, gate 4 * 48*60, o 60*48, norm 60
     # 1 attention: q and o 2 * 48*48, k and v 2 * 48*16; 8 ffn 3 * 48*70; 17 norms; two tables 100*48

@@ -82,6 +82,20 @@ def test_expectations_over_a_sweep_round_as_its_points_do(name: str) -> None:
             assert tuple(getattr(swept, column)[i].item() for column in grid._NAMES) == point
 
 
+@pytest.mark.parametrize("fields", [{"prefix": "bidirectional"}, {"prefix": "kept", "window": 7}, {"block_size": 5}])
+def test_masks_over_a_sweep_equal_their_points(fields: dict[str, Any]) -> None:
+    model = spec(blocks={"it": {"kind": "attention", **HEADS, **fields}}, mixer="it")
+    prefix, cached = np.arange(0, 40)[:, None], np.arange(0, 50)
+    for axis in (prefix, 11, None):
+        swept = grid.counts(model, Workload(new_tokens=9, cached_tokens=cached, prefix=axis))
+        assert swept.exact
+        for i, j in np.ndindex(*np.broadcast_shapes(np.shape(prefix) if axis is prefix else (1, 1), cached.shape)):
+            first = int(prefix[i, 0]) if axis is prefix else axis
+            point = at_point(model, Workload(new_tokens=9, cached_tokens=int(cached[j]), prefix=first), Recipe())
+            at = (i, j) if axis is prefix else j
+            assert tuple(getattr(swept, column)[at].item() for column in grid._NAMES) == point
+
+
 def test_axes_are_broadcast() -> None:
     model = catalog.load("deepseek-v3")
     assert isinstance(model, Architecture)

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.spans import Span, block_pairs, causal_pairs, chunk_pairs, compressed_pairs, mutual_pairs
+from costmodel.spans import (
+    Span,
+    block_pairs,
+    blockwise_pairs,
+    causal_pairs,
+    chunk_pairs,
+    compressed_pairs,
+    mutual_pairs,
+)
 
 SMALL = st.integers(0, 40)
 
@@ -48,6 +56,48 @@ def test_tokens_of_a_chunk_that_see_each_other_are_counted_one_by_one(new: int, 
     expected = sum(q // chunk == k // chunk for q in every[cached:] for k in every)
     assert mutual_pairs(new, cached, chunk) == expected
     assert Span(chunk=chunk, causal=False).pairs(new, cached, "causal") == expected
+
+
+@given(new=SMALL, cached=SMALL, block=st.integers(1, 60))
+def test_tokens_that_see_their_block_and_all_before_it_are_counted_one_by_one(
+    new: int, cached: int, block: int
+) -> None:
+    every = range(cached + new)
+    span = Span(block=block)
+    assert span.pairs(new, cached, "causal") == sum(k // block <= q // block for q in every[cached:] for k in every)
+    assert (span.kept(cached + new), span.read(cached)) == (cached + new, cached)
+
+
+def test_blocks_of_diffusion_by_hand() -> None:
+    # Two whole blocks of 4 after 8 tokens: 4 queries see 12 keys, 4 see 16.
+    assert blockwise_pairs(8, 8, 4) == 4 * 12 + 4 * 16
+    # Of a block in the making, what is there: 2 tokens see 10.
+    assert blockwise_pairs(2, 8, 4) == 2 * 10
+    # One denoising step of a block of 32 at a context of 4,096.
+    assert blockwise_pairs(32, 4064, 32) == 32 * 4096
+    assert blockwise_pairs(9, 5, 1) == causal_pairs(9, 5)
+
+
+@given(new=SMALL, cached=SMALL, prefix=SMALL, window=st.none() | st.integers(1, 20))
+def test_a_prefix_adds_the_pairs_within_it(new: int, cached: int, prefix: int, window: int | None) -> None:
+    span = Span(window=window, prefix=prefix)
+    context = cached + new
+    resident = range(cached - span.read(cached), context)
+    seen = sum(
+        (k <= q and (window is None or q - k < window)) or (q < prefix and k < prefix)
+        for q in range(cached, context)
+        for k in resident
+    )
+    assert span.pairs(new, cached, "causal") == seen
+    assert span.pairs(new, cached, "full") == new * len(resident)
+
+
+def test_a_prefix_by_hand() -> None:
+    # 3 tokens see each other, the 4th and 5th all before them.
+    assert Span(prefix=3).pairs(5, 0, "causal") == 3 * 3 + 4 + 5
+    # The first 2 were computed before: the third sees what is there, as in any step.
+    assert Span(prefix=3).pairs(3, 2, "causal") == 3 + 4 + 5
+    assert Span(prefix=4).pairs(3, 2, "causal") == 2 * 4 + 5
 
 
 @given(new=SMALL, cached=SMALL, ratio=st.integers(1, 9), top_k=st.none() | st.integers(1, 6))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from costmodel.block import Block, Count, Impossible, Natural, require_known, require_multiple
+from costmodel.block import Block, Count, Impossible, Natural
+from costmodel.blocks.parts.attention_fields import check_fields
 from costmodel.blocks.parts.block_indexer import BlockIndexer
 from costmodel.blocks.parts.dynamic_mask import DynamicMask
 from costmodel.blocks.parts.head_norm import HeadNorm, NormShape, head_norm
 from costmodel.blocks.parts.indexer import Indexer
 from costmodel.blocks.parts.recurrence import conv
-from costmodel.blocks.parts.relative_logits import RelativeLogits
+from costmodel.blocks.parts.relative_logits import RelativeLogits, clipped
 from costmodel.ops import Op
 from costmodel.site import Site
 from costmodel.sizes import Size
@@ -39,11 +41,21 @@ class Attention(Block):
     the scores (``mask`` in ``bias``; arXiv:2508.02124, doge of transformers 5.23).
     ``ahead``: with ``causal: false``, the tokens after itself that a token sees beside its window.
     ``kv_conv``: a causal convolution of so many taps on each value of keys and values, added to them
-    before their norm; as many columns are kept in fp32. ``relative``: a bias by distance.
-    ``sinks``: one extra softmax term a head. ``softcap`` and ``rope`` change no count but the
+    before their norm; as many columns are kept in fp32. ``dynamic_taps``: each token adds a number to
+    each tap of a key head and of a value head, which it projects from its input. ``relative``: a bias by
+    distance. ``sinks``: one extra softmax term a head, learned or ``projected`` from the input. ``qk_clip``:
+    queries, scaled by a learned factor a value, and keys are cut to a greatest length. ``separate_inputs``:
+    queries, keys and values read sums over depth of their own (attention_residuals), each with a norm.
+    ``softcap`` and ``rope`` change no count but the
     elementwise steps. Without ``causal`` tokens see each other, all of them or those of a ``chunk``.
+    ``block_size``: block diffusion. A token sees its block of so many tokens whole, and all before it; a
+    step of denoising is one of ``block_size`` new tokens. ``prefix``: what the first tokens of a sequence
+    are, as many as the workload says: ``bidirectional``, they see each other (prefix-LM), or ``kept``, a
+    window never drops them.
     Source: arXiv:1706.03762, section 3.2; arXiv:2305.13245 (grouped queries); ``out_norm``: bitnet
-    of transformers 5.23; ``kv_conv``, ``relative``: inkling.
+    of transformers 5.23; ``kv_conv``, ``relative``: inkling; ``dynamic_taps``, ``qk_clip``, ``projected``
+    sinks, ``separate_inputs``: inkling2; ``block_size``: arXiv:2503.09573;
+    ``prefix``: arXiv:1910.10683 (causal with prefix), paligemma; ``kept``: unlimited_ocr.
     """
 
     component: ClassVar[str] = "mixer.attention"
@@ -57,11 +69,12 @@ class Attention(Block):
     d_in: Count | None = None
     bias: list[str] = []
     qk_norm: HeadNorm | NormShape | None = None
+    qk_clip: bool = False
     v_norm: Literal["l2"] | None = None
     out_norm: HeadNorm | NormShape | None = None
     gate: Literal["element", "head"] | None = None
     gate_bias: Literal["head"] | None = None
-    sinks: bool = False
+    sinks: bool | Literal["projected"] = False
     softcap: float | None = None
     rope: bool = True
     rope_dim: Count | None = None
@@ -70,10 +83,14 @@ class Attention(Block):
     sink_tokens: Natural = 0
     ahead: Natural = 0
     causal: bool = True
+    block_size: Count | None = None
+    prefix: Literal["bidirectional", "kept"] | None = None
     kv: Literal["separate", "tied"] = "separate"
     kv_copies: Literal[1, 2] = 2
     kv_from: str | None = None
     kv_conv: Count | None = None
+    dynamic_taps: bool = False
+    separate_inputs: bool = False
     relative: RelativeLogits | None = None
     indexer: Indexer | None = None
     block_indexer: BlockIndexer | None = None
@@ -81,69 +98,8 @@ class Attention(Block):
 
     @model_validator(mode="after")
     def _consistent(self) -> Attention:
-        if self.n_kv_heads is not None:
-            require_multiple(self, "n_heads", "n_kv_heads")
-        require_known(self.bias, ("q", "k", "v", "o", "gate", "mask"), "bias")
-        if self.window and self.chunk:
-            raise Impossible("a layer has a window or a chunk, not both", "chunk", "leave one of them out")
-        if not self.causal and self.window and not self.ahead:
-            message = "without causal every token sees every other, and the window hides some"
-            raise Impossible(message, "window", "leave window out, or add ahead")
-        if self.ahead and (self.causal or not self.window or self.sink_tokens):
-            message = "ahead stands beside a window that looks both ways"
-            raise Impossible(message, "ahead", "add window and causal: false, without sink_tokens")
-        absent = ([] if self.gate else ["gate"]) + ([] if self.dynamic_mask else ["mask"])
-        absent += ["v"] if self.kv == "tied" else []
-        if (wrong := next((name for name in absent if name in self.bias), None)) is not None:
-            raise Impossible(f'bias names "{wrong}", and the block has no such projection', "bias")
-        if self.gate_bias and self.gate != "element":
-            raise Impossible("gate_bias stands beside a gate by value, and there is none", "gate_bias", "gate: element")
-        if self.rope_dim and self.rope_dim > self.head_dim:
-            raise Impossible(f"rope_dim {self.rope_dim} is more than head_dim {self.head_dim}", "rope_dim")
-        if self.sink_tokens and not self.window:
-            raise Impossible("sink_tokens stand beside a window, and there is none", "sink_tokens", "add window")
-        if self.indexer or self.block_indexer:
-            self._check_indexer()
-        if self.kv_conv and (wrong := next((f for f in ("kv_from", "keep") if getattr(self, f)), None)):
-            raise Impossible(f"kv_conv works on keys of every token of the block, and {wrong} says other", "kv_conv")
-        if self.kv_conv and self.kv == "tied":
-            raise Impossible("kv_conv works on keys and values, and values are keys", "kv_conv", "leave kv: tied out")
-        if self.relative and (self.keep or self.d_in):
-            raise Impossible("relative mixes profiles for every token of the stream", "relative", "leave it out")
-        others = [name for name in ("indexer", "block_indexer", "chunk", "kv_from", "keep") if getattr(self, name)]
-        others += [] if self.causal else ["causal"]
-        if self.dynamic_mask and others:
-            raise Impossible(
-                f"dynamic_mask picks among the block's own keys, and {others[0]} does otherwise", others[0]
-            )
-        if self.kv == "tied" and self.v_head_dim not in (None, self.head_dim):
-            raise Impossible(
-                f"tied keys and values have one width, but v_head_dim is {self.v_head_dim} "
-                f"and head_dim {self.head_dim}",
-                "v_head_dim",
-                "leave v_head_dim out",
-            )
+        check_fields(self)
         return self
-
-    def _check_indexer(self) -> None:
-        """Raise Impossible unless an indexer has queries, and all earlier tokens of its own block to choose among."""
-        if self.indexer and self.block_indexer:
-            raise Impossible("one indexer picks the keys, not two", "block_indexer", "leave one out")
-        if self.indexer and self.indexer.queries == "latent":
-            raise Impossible(
-                "the indexer reads the query latent, and attention has none", "indexer", "indexer: {queries: hidden}"
-            )
-        whys = {
-            "chunk": (self.chunk, "picks among all tokens before"),
-            "window": (self.window, "picks among all tokens before"),
-            "causal": (not self.causal, "picks among all tokens before"),
-            "d_in": (self.d_in, "reads the residual stream, and d_in is another width"),
-            "kv_from": (self.kv_from, "picks among keys of the block itself"),
-            "keep": (self.keep, "picks among all tokens, and keep lets only some in"),
-        }
-        for field, (given, why) in whys.items():
-            if given:
-                raise Impossible(f"an indexer {why}", field, "leave one out")
 
     def check(self, blocks: Mapping[str, Block]) -> None:
         """Raise Impossible unless the block that ``kv_from`` names keeps a cache of this shape."""
@@ -165,6 +121,9 @@ class Attention(Block):
                     code="AC121",
                 )
         limit = source.span.limit
+        if self.prefix == "kept" and source.prefix != "kept":
+            message = f'"{self.kv_from}" does not keep the prefix that this block reads'
+            raise Impossible(message, "kv_from", "give both blocks prefix: kept", "AC121")
         if limit is not None and (self.span.limit is None or self.span.limit > limit):
             raise Impossible(
                 f'"{self.kv_from}" keeps {limit} tokens, and this block reads {self.span.limit or "all"}',
@@ -189,8 +148,15 @@ class Attention(Block):
 
     @cached_property
     def span(self) -> Span:
-        """Return the keys that a query sees."""
-        return Span(self.window, self.chunk, self.sink_tokens, self.causal, self.ahead)
+        """Return the keys that a query sees, the prefix apart."""
+        return Span(self.window, self.chunk, self.sink_tokens, self.causal, self.ahead, self.block_size)
+
+    def span_at(self, at: Site) -> Span:
+        """Return the keys that a query sees in a step: its prefix has as many tokens as the workload says."""
+        if self.prefix is None:
+            return self.span
+        tokens = at.context if at.load.prefix is None else at.load.prefix
+        return replace(self.span, **{"prefix" if self.prefix == "bidirectional" else "sink_tokens": tokens})
 
     @property
     def _mask(self) -> DynamicMask | None:
@@ -202,15 +168,17 @@ class Attention(Block):
         return head_norm(self.qk_norm)
 
     def reach(self) -> int | None:
-        """Return the window less the token itself; a full span, and sink tokens, reach anything."""
-        if self.sink_tokens or self.span.limit is None:
+        """Return the window less the token itself; a full span, sink tokens and a prefix reach anything."""
+        if self.sink_tokens or self.prefix or self.span.limit is None:
             return None
-        return self.span.limit - 1 + (self.kv_conv - 1 if self.kv_conv else 0)
+        return int(self.span.limit) - 1 + (self.kv_conv - 1 if self.kv_conv else 0)
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""
         if self.indexer or self.block_indexer or self.dynamic_mask:
             return "indexed"
+        if self.block_size:
+            return "blockwise"
         return self.span.kind if self.causal or self.ahead else "bidirectional"
 
     def details(self) -> str:
@@ -223,13 +191,16 @@ class Attention(Block):
             f"v {self.v_dim}" if self.v_dim != self.head_dim else "",
             f"{self.sink_tokens} sink tokens" if self.sink_tokens else "",
             f"{self.ahead} ahead" if self.ahead else "",
+            f"blocks of {self.block_size}" if self.block_size else "",
+            f"prefix {self.prefix}" if self.prefix else "",
             f"top {self.block_indexer.top_blocks} blocks of {self.block_indexer.block}" if self.block_indexer else "",
-            "qk norm" if self.norm else "",
+            "qk norm" if self.norm else "qk clip" if self.qk_clip else "",
             "sinks" if self.sinks else "",
             f"{self.gate} gate" if self.gate else "",
             "values are keys" if self.kv == "tied" else "",
             f"cache of {self.kv_from}" if self.kv_from else "",
-            f"{self.kv_conv} taps on keys and values" if self.kv_conv else "",
+            f"{self.kv_conv} {'dynamic ' * self.dynamic_taps}taps on keys and values" if self.kv_conv else "",
+            "separate inputs" if self.separate_inputs else "",
             f"bias by distance up to {self.relative.extent}" if self.relative else "",
             f"top {self.indexer.top_k}" if self.indexer else "",
             f"top {self.dynamic_mask} by a dynamic mask" if self.dynamic_mask else "",
@@ -243,17 +214,16 @@ class Attention(Block):
         d_in = self.d_in or at.width
         yield at.project("q", d_in=d_in, bias=self.bias, split="out", units=heads, q=heads * k)
         if own:
-            columns: dict[str, Size] = {"k": kv_heads * k}
-            if self.kv == "separate":
-                columns["v"] = kv_heads * v
-            yield at.project("kv", d_in=d_in, bias=self.bias, split="out", units=kv_heads, beside=True, **columns)
-        if self.kv_conv:
-            yield conv(at, "kv_conv", kv_heads * (k + v), self.kv_conv, units=kv_heads, role="state")
-            yield at.vector("kv_conv_add", kv_heads * (k + v), STEPS["add"], inputs=2)
+            yield from self._keys_and_values(at, d_in)
         if self.norm is not None:
             yield self.norm.lower(at, "q_norm", heads, k)
             if own:
                 yield self.norm.lower(at, "k_norm", kv_heads, k)
+        if self.qk_clip:
+            scale = at.weight("q_scale", heads, k, split="out", units=heads)
+            yield clipped(at, "q_clip", heads * k, scale)
+            if own:
+                yield clipped(at, "k_clip", kv_heads * k)
         if self.v_norm is not None and own:
             yield at.norm("v_norm", v, count=kv_heads, kind="none")
         if self.rope:
@@ -268,6 +238,8 @@ class Attention(Block):
             yield from mask.lower(at, kv_heads, kv_heads * v, bias="mask" in self.bias)
         if self.relative is not None:
             yield from self.relative.lower(at, heads)
+        if self.sinks == "projected":
+            yield at.project("sinks", d_in=d_in, split="out", units=heads, sinks=heads)
         yield self._attend(at, own)
         if self.gate is not None:
             columns_of_gate = heads * v if self.gate == "element" else heads
@@ -279,25 +251,45 @@ class Attention(Block):
             yield norm.lower(at, "out_norm", heads, v)
         yield at.project("o", d_in=heads * v, bias=self.bias, split="in", units=heads, o=at.width)
 
+    def _keys_and_values(self, at: Site, d_in: Size) -> Iterator[Op]:
+        """Yield their projections, with those of dynamic taps, and the convolution of both."""
+        groups, k, v, taps = self.kv_heads, self.head_dim, self.v_dim, self.kv_conv
+        columns: dict[str, dict[str, Size]] = {"k": {"k": groups * k}}
+        if self.kv == "separate":
+            columns["v"] = {"v": groups * v}
+        if taps and self.dynamic_taps:
+            for name, of_one in columns.items():
+                of_one[f"{name}_taps"] = groups * taps
+        together = {} if self.separate_inputs else {"kv": {n: w for c in columns.values() for n, w in c.items()}}
+        for name, outs in (together or columns).items():
+            yield at.project(
+                name, d_in=d_in, bias=self.bias, split="out", units=groups, beside=not self.separate_inputs, **outs
+            )
+        if taps:
+            width = groups * (k + v)
+            yield conv(at, "kv_conv", width, taps, units=groups, role="state")
+            yield at.vector("kv_conv_add", width, STEPS["add"] * (1 + taps * self.dynamic_taps), inputs=2)
+
     def _attend(self, at: Site, own: bool) -> Op:
         heads, kv_heads, k, v = self.n_heads, self.kv_heads, self.head_dim, self.v_dim
         width = k if self.kv == "tied" and self.kv_copies == 1 else k + v
-        cache: State = at.cache("kv", self.span, kv_heads * width, own=own, units=kv_heads)
+        span = self.span_at(at)
+        cache: State = at.cache("kv", span, kv_heads * width, own=own, units=kv_heads)
         attention, indexer = at.load.attention, self.block_indexer or self.indexer
         if indexer is not None:
             indexer.limit(cache, at.cached)
         pick = self._mask or indexer
-        seen = pick.selected if pick and attention != "full" else partial(self.span.pairs, attention=attention)
+        seen = pick.selected if pick and attention != "full" else partial(span.pairs, attention=attention)
         return at.attend(
             "attend",
             at.pairs(seen),
-            at.resident(self.span),
+            at.resident(span),
             n_heads=heads,
             n_kv_heads=kv_heads,
             qk_head_dim=k,
             v_head_dim=v,
             states=(cache,),
-            weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks else (),
+            weights=(at.weight("sinks", heads, split="out", units=heads),) if self.sinks is True else (),
             steps=STEPS["softmax"]
             + (STEPS["softcap"] if self.softcap else 0)
             + STEPS["add"] * (bool(self.relative) + bool(self.dynamic_mask)),

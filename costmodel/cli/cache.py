@@ -13,6 +13,7 @@ from costmodel.cli.options import (
     Mla,
     Out,
     Page,
+    Prefix,
     Quiet,
     Source,
     Specs,
@@ -33,6 +34,7 @@ def cache(
     out: Out = None,
     quiet: Quiet = False,
     source: Source = None,
+    prefix: Prefix = None,
     mla: Mla = "auto",
     specs: Specs = None,
     verbose: Verbose = 0,
@@ -52,6 +54,8 @@ def cache(
     from costmodel.render.output import Output, PageRenderer, deliver
     from costmodel.report.cache import cache as answer
 
-    choices = asked(context=context, dtype=dtype, page=page, batch=batch, source=source, mla=mla, specs=specs)
+    choices = asked(
+        context=context, dtype=dtype, page=page, batch=batch, source=source, prefix=prefix, mla=mla, specs=specs
+    )
     found = answer(architecture, **choices)
     deliver(found, PageRenderer(found, "cache"), Output(output_format, out, quiet, verbose, units, ascii_only))

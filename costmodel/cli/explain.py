@@ -15,6 +15,7 @@ from costmodel.cli.options import (
     Logits,
     Mla,
     Out,
+    Prefix,
     Quiet,
     Source,
     Specs,
@@ -44,6 +45,7 @@ def explain(
     include: With = None,
     page: Annotated[str | None, typer.Option("--page", metavar="N", help="Also as allocated in pages")] = None,
     source: Source = None,
+    prefix: Prefix = None,
     units: Units = "si",
     words: Annotated[bool, typer.Option("--words", help="Every word and what it means")] = False,
     specs: Specs = None,
@@ -81,7 +83,7 @@ def explain(
         warn_decimal(text or "", name)
     choices = asked(
         dtype=dtype, batch=batch, attention=attention, logits=logits, mla=mla, include=include, page=page,
-        source=source, specs=specs,
+        source=source, prefix=prefix, specs=specs,
     )  # fmt: skip
     choices["context"] = context.split(",") if context else None
     found = answer(architecture or "", figure, new=new, cached=cached, **choices)

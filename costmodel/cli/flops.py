@@ -15,6 +15,7 @@ from costmodel.cli.options import (
     Logits,
     Mla,
     Out,
+    Prefix,
     Quiet,
     Source,
     Specs,
@@ -34,6 +35,7 @@ def flops(
     mla: Mla = "auto",
     include: With = None,
     source: Source = None,
+    prefix: Prefix = None,
     source_new: Annotated[
         str | None,
         typer.Option("--source-new", metavar="N", help="Of them encoded in this step  [default: all or none]"),
@@ -62,7 +64,14 @@ def flops(
     for name, text in (("new", new), ("cached", cached)):
         warn_decimal(text, name)
     choices = asked(
-        batch=batch, attention=attention, logits=logits, mla=mla, include=include, source=source, specs=specs
+        batch=batch,
+        attention=attention,
+        logits=logits,
+        mla=mla,
+        include=include,
+        source=source,
+        prefix=prefix,
+        specs=specs,
     )
     found = answer(architecture, new=new, cached=cached, source_new=source_new, ops=bool(verbose), **choices)
     deliver(found, PageRenderer(found, "flops"), Output(output_format, out, quiet, verbose, ascii=ascii_only))

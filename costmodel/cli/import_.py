@@ -33,6 +33,7 @@ def import_(
     import sys
     from pathlib import Path
 
+    from costmodel.amounts import params_text, params_unit
     from costmodel.cli.init import write_new
     from costmodel.errors import UsageError, plain, quote
     from costmodel.render.output import json_text
@@ -51,6 +52,10 @@ def import_(
         write_new(Path(out), text, force=force)
     if quiet:
         return
+    unit = params_unit(found.total)
+    both = f"{params_text(found.total, unit)} total, {params_text(found.active, unit)} active"
+    rest = f", {found.keys_without_effect} have no effect on counts" if found.keys_without_effect else ""
+    say(f"{both}; {found.keys_read} keys read{rest}")
     if found.ignored:
         say(f"ignored: {', '.join(found.ignored)}")
     if found.left_out:

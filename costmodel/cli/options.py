@@ -34,6 +34,9 @@ Specs = Annotated[
 Source = Annotated[
     str | None, typer.Option("--source", metavar="N", help="Tokens of an encoder's source  [default: context]")
 ]
+Prefix = Annotated[
+    str | None, typer.Option("--prefix", metavar="N", help="First tokens that a block sees otherwise  [default: all]")
+]
 Attention = Annotated[str, typer.Option("--attention", metavar="causal|full", help="Pairs that are counted")]
 Logits = Annotated[str, typer.Option("--logits", metavar="all|last", help="Positions of the LM head")]
 Mla = Annotated[
@@ -83,6 +86,8 @@ def asked(**options: Any) -> dict[str, Any]:
         found["context"] = contexts(found["context"])
     if found.get("source") is not None:
         warn_decimal(found["source"], "source")
+    if found.get("prefix") is not None:
+        warn_decimal(found["prefix"], "prefix")
     if "include" in found:
         found["include"] = names(found["include"])
     found["specs"] = found.get("specs") or []

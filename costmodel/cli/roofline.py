@@ -15,6 +15,7 @@ from costmodel.cli.options import (
     Format,
     Mla,
     Out,
+    Prefix,
     Quiet,
     Source,
     Specs,
@@ -60,6 +61,7 @@ def roofline(
     mla: Mla = "auto",
     include: With = None,
     source: Source = None,
+    prefix: Prefix = None,
     specs: Specs = None,
     output_format: Format = "table",
     out: Out = None,
@@ -86,7 +88,7 @@ def roofline(
     choices = on_hardware(
         batch=batch, tp=tp, pp=pp, ep=ep, dp=dp, cp=cp, plan=plan, dtype=dtype, emulate=emulate, kernels=kernels,
         skew=skew, overlap=overlap, logits=logits, attention=attention, mla=mla, include=include, source=source,
-        specs=specs,
+        prefix=prefix, specs=specs,
     )  # fmt: skip
     found = answer(architecture, hardware, new=new, cached=cached, **choices)
     deliver(found, PageRenderer(found, "roofline"), Output(output_format, out, quiet, verbose, ascii=ascii_only))

@@ -26,7 +26,7 @@ class Imported:
     ``dtype`` is the recipe that stores weights as the configuration says they are; None where it
     says nothing that has a name here. ``ignored`` are keys that could change a figure and were left
     out because that was asked for; ``left_out`` are towers beside the language model that are not
-    read.
+    read. ``keys`` are how many keys were read, and how many change nothing.
     """
 
     document: dict[str, Any]
@@ -34,6 +34,7 @@ class Imported:
     dtype: str | None = None
     ignored: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    keys: tuple[int, int] = (0, 0)
 
 
 def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
@@ -57,12 +58,15 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
         raise error
     head = {"name": spec_name(where, data), "source": _source(where, data, draft)}
     left_out = {"left_out": list(draft.left_out)} if draft.left_out else {}
+    document = draft.document()
+    document["n_layers"] = config.depth(document["n_layers"])
     return Imported(
-        head | left_out | draft.document(),
+        head | left_out | document,
         str(data["model_type"]),
         recipe(next(filter(None, quantized), None)),
         [name for name, _ in unread],
         list(draft.left_out),
+        config.tally(),
     )
 
 

@@ -13,6 +13,7 @@ from costmodel.nodes import Source
 
 _MOST, _MOST_LAYERS = 2**40, 10_000  # as for the fields of a spec
 _LAYERS = ("layer", "layers", "depth", "blocks", "cycles")  # ends of keys of which adapters make lists
+_WHOLE = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")  # of those, a whole model's
 _ABSENT: Any = object()
 
 
@@ -52,8 +53,9 @@ class Config:
                 self.refuse(key, f"{key} contradicts {self.names[name]}, which is another name for it")
             self.given[name] = value
             self.names[name] = key
-        self.seen: set[str] = set()
+        self.seen = {"model_type"}
         self.parts: list[Config] = []
+        self.depths: list[Read] = []  # numbers of layers, of which adapters make lists of layers
 
     # Reading
 
@@ -148,14 +150,24 @@ class Config:
     def as_type(self, model_type: str) -> Config:
         """Return the same keys as another class reads them; they are noted here."""
         part = Config(self.given, model_type, self.source, self.path)
-        part.names, part.seen = self.names, self.seen
+        part.names, part.seen, part.depths = self.names, self.seen, self.depths
         return part
 
     def overlaid(self, values: Mapping[str, Any]) -> Config:
         """Return the same keys with some replaced, as one layer has them; they are noted here."""
         part = Config({**self.given, **values}, self.model_type, self.source, self.path)
-        part.names, part.seen = {key: key for key in values} | self.names, self.seen
+        part.names, part.seen, part.depths = {key: key for key in values} | self.names, self.seen, self.depths
         return part
+
+    def depth(self, layers: int) -> int:
+        """Return the layers of the model as the key that says how many, here or inside; else as they are."""
+        found = {one.path: one for one in self._depths() if one == layers}
+        return found.popitem()[1] if len(found) == 1 else layers
+
+    def _depths(self) -> Iterator[Read]:
+        yield from self.depths
+        for part in self.parts:
+            yield from part._depths()
 
     def leave_out(self, *towers: str) -> list[str]:
         """Return the keys of towers that are there and not read; every other key is taken for theirs.
@@ -181,6 +193,12 @@ class Config:
         if value not in allowed:
             self.refuse(key, f"{key} {_shown(value)} {why}", f"known: {', '.join(map(_shown, allowed))}")
         return value
+
+    def tally(self) -> tuple[int, int]:
+        """Return how many keys that are given, here and inside, were read, and how many others change nothing."""
+        read = sum(key in self.seen and not isinstance(value, dict) for key, value in self.given.items())
+        found = [(read, sum(key not in self.seen for key in self.given)), *(part.tally() for part in self.parts)]
+        return sum(one for one, _ in found), sum(other for _, other in found)
 
     def unread(self) -> Iterator[tuple[str, SpecError]]:
         """Yield every key, here and inside, that could change a figure and that nothing read."""
@@ -214,7 +232,12 @@ class Config:
             self._wrong(key, f"a whole number of at least {least}")
         if value > most:
             self._wrong(key, f"at most {most:,}")
-        return Read(value, (*self.path, self.names[key])) if key in self.given else value
+        if key not in self.given:
+            return value
+        found = Read(value, (*self.path, self.names[key]))
+        if self.also.get(key, key) in _WHOLE:
+            self.depths.append(found)
+        return found
 
     def _null(self, key: str, null: Any) -> Any:
         if null is _ABSENT:

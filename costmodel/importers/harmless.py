@@ -41,7 +41,7 @@ HARMLESS = frozenset(
 
 _PATTERN = re.compile(
     r".*(?:_dropout|_dropout_p|_dropout_prob|_drop|_dropout_rate|_pdrop|_token_id|_token_ids|_token_index|dropout|layerdrop"
-    r"|_aux_loss_coef|_aux_loss|_initializer_range|_loss_coef|_loss_weight|_init_std|_eps|_epsilon|_init_scale)"
+    r"|_aux_loss_coef|_aux_loss|_initializer_range|_loss_coef|_loss_weight|_init_std|_router_dtype|_eps|_epsilon|_init_scale)"
 )
 
 

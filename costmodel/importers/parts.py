@@ -62,8 +62,9 @@ def rope_dim(c: Config, head_dim: int, missing: float = 1.0) -> int:
     """Return how many of a head's values are rotated: ``partial_rotary_factor`` of them."""
     inner = c.get("rope_scaling") or c.get("rope_parameters")
     share = inner.get("partial_rotary_factor") if isinstance(inner, dict) else None
+    beside = c.share("partial_rotary_factor", None)  # of older files; what is inside wins
     if share is None:
-        share = c.share("partial_rotary_factor", None)
+        share = beside
     return int(head_dim * (missing if share is None else share))
 
 
@@ -78,6 +79,15 @@ def ffn(c: Config, name: str = "mlp", *, d_ff: int | None = None, **more: Any) -
     return Part(name, fields | {key: value for key, value in more.items() if value is not None and value != []})
 
 
+# Names that files had, and what transformers 5 reads them as.
+_OLDER_WORDS = {
+    "mamba": "linear_attention",
+    "attention": "full_attention",
+    "deepseek_sparse_attention": "indexed_attention",
+    "qwen_sparse_attention": "indexed_attention",
+}
+
+
 def layer_types(
     c: Config, known: Mapping[str, Any], missing: Sequence[Any] | None = None, key: str = "layer_types"
 ) -> list[Any]:
@@ -88,6 +98,8 @@ def layer_types(
         if missing is None:
             c.refuse(key, f"{key} is missing, and the model type has no default for it")
         return list(missing)
+    if key == "layer_types":
+        words = [word if word in known else _OLDER_WORDS.get(word, word) for word in words]
     for index, word in enumerate(words):
         if word not in known:
             c.refuse(key, f'{key}[{index}] is "{word[:64]}"', f"known: {', '.join(known)}")

@@ -49,7 +49,7 @@ def attention(row: CompareRow, *, short: bool = False) -> str:
     return " : ".join(f"{n} {families[label]}" for label, n in turn.items()) or text
 
 
-_SPANS = {"full": "full", "window": "windowed", "chunk": "chunked"}
+_SPANS = {"full": "full", "window": "windowed", "chunk": "chunked", "blockwise": "blockwise"}
 _FAMILIES = {
     "mamba": "Mamba",
     "mamba2": "Mamba-2",

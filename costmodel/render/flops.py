@@ -62,6 +62,8 @@ def phase(found: FlopsPage) -> str:
     if sizes["source_new"] or sizes["source_cached"]:
         encoded, kept = int(sizes["source_new"]), int(sizes["source_cached"])
         parts.append(f"source {count_text(encoded + kept)} ({count_text(encoded)} encoded now)")
+    if "prefix" in sizes:
+        parts.append(f"prefix {count_text(int(sizes['prefix']))}")
     if found.conventions.mla.get("step"):
         parts.append(f"mla {found.conventions.mla['step']}")
     parts.append(str(sizes["attention"]))

@@ -23,7 +23,7 @@ def costs(show: Show, view: View) -> Page:
     unit = flops_unit([*prefill, *decode])
     table = _ContextTable([context_text(point.context) for point in show.flops], view)
     ways = show.conventions.mla.get("decode")
-    source = show.model != "decoder"
+    source = show.model not in ("decoder", "encoder")
     out = table.head("per token")
     out += table.row("prefill, mean", unit.name, [unit.of(n) for n in prefill])
     out += table.row(f"decode, {ways}" if ways else "decode", unit.name, [unit.of(n) for n in decode])

@@ -26,6 +26,9 @@ def notes(show: Show, view: View) -> Page:
     if show.max_context is not None and any(point.context > show.max_context for point in show.cache):
         longest = f"longest context published: {context_text(show.max_context)}"
         out.append(line(f"{longest}; figures beyond it are arithmetic.", "yellow"))
+    if show.model == "encoder":
+        said = "every token sees later ones, so that an engine reads all of them anew and keeps nothing: "
+        out += paragraph(f"{said}decode and cache are of a step that keeps keys all the same.", 80, "yellow")
     if show.left_out:
         out += paragraph(f"not described, in no figure: {', '.join(map(clean, show.left_out))}.", 80, "yellow")
     out += _published(show.claims)

@@ -74,6 +74,7 @@ def cache(architecture: Wanted, **asked: Unpack[Asked]) -> CachePage:
     """
     choices = Choices.of(**asked)
     found = architecture_of(architecture, choices.specs)
+    choices.check(found)
     each = [figures.cache(points.cache_ops(found, choices, n), choices.recipe) for n in choices.contexts]
     source = source_of(found)
     return CachePage(

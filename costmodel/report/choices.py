@@ -26,8 +26,9 @@ class Asked(TypedDict, total=False):
     "weights=fp8,kv=fp8". ``page``: tokens in a page of a paged cache. ``batch``: sequences.
     ``attention``: causal or full pairs. ``logits``: head at all positions or the last. ``mla``:
     auto, absorbed, expanded or expanded-cached. ``include``: components to add to the total.
-    ``source``: tokens of an encoder's input (default: the context). ``specs``: further folders of
-    specs.
+    ``source``: tokens of an encoder's input (default: the context). ``prefix``: the first tokens of a
+    sequence that a block sees otherwise, such as a prompt (default: all). ``specs``: further folders
+    of specs.
     """
 
     context: Sequence[int | str]
@@ -39,6 +40,7 @@ class Asked(TypedDict, total=False):
     mla: str
     include: Sequence[str]
     source: int | str | None
+    prefix: int | str | None
     specs: Sequence[str | Path]
 
 
@@ -56,6 +58,7 @@ class Choices:
     mla: LatentMode = "auto"
     include: tuple[str, ...] = ()
     source: int | None = None
+    prefix: int | None = None
     specs: tuple[Path, ...] = ()
 
     @classmethod
@@ -79,6 +82,8 @@ class Choices:
         for name in ("page", "batch", "source"):
             if asked.get(name) is not None:
                 found[name] = tokens(asked[name], name)
+        if asked.get("prefix") is not None:
+            found["prefix"] = natural(asked["prefix"], "prefix")
         for name, words in _WORDS.items():
             if asked.get(name) is not None:
                 found[name] = _word(asked[name], name, words)
@@ -105,7 +110,17 @@ class Choices:
         )
 
     def _load(self, **sizes: int) -> Workload:
-        return Workload(attention=self.attention, logits=self.logits, mla=self.mla, page=self.page, **sizes)
+        return Workload(
+            attention=self.attention, logits=self.logits, mla=self.mla, page=self.page, prefix=self.prefix, **sizes
+        )
+
+    def check(self, architecture: Architecture) -> None:
+        """Raise UsageError where a choice is about something that an architecture does not have."""
+        if self.prefix is not None and not architecture.has_prefix:
+            raise UsageError(
+                f"--prefix says how long a prefix is, and no block of {architecture.name} has one",
+                hint="leave it out, or give a block prefix: bidirectional",
+            )
 
     def _source(self, architecture: Architecture, context: int) -> int:
         if not architecture.reads_source:

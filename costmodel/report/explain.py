@@ -116,6 +116,7 @@ def explain(
     """
     choices = Choices.of(**asked)
     found = architecture_of(architecture, choices.specs)
+    choices.check(found)
     check_components(found, choices.include)
     figure = figure_named(figure)
     load, at = step(found, figure, choices, new, cached, source_new)

@@ -67,6 +67,8 @@ def step(
         said["context"] = context
     if load.source_new or load.source_cached:
         said |= {"source_new": load.source_new, "source_cached": load.source_cached}
+    if load.prefix is not None:
+        said["prefix"] = load.prefix
     return load, said
 
 

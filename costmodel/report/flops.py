@@ -86,6 +86,7 @@ def flops(
     """
     choices = Choices.of(**asked)
     found = architecture_of(architecture, choices.specs)
+    choices.check(found)
     check_components(found, choices.include)
     load = step_of(found, choices, tokens(new, "new"), natural(cached, "cached"), source_new)
     step = found.lower(load)
@@ -130,7 +131,7 @@ def step_of(
 
 
 def _sizes(load: Workload) -> dict[str, int | str]:
-    found: dict[str, int | str] = asdict(load)
+    found: dict[str, int | str] = {name: value for name, value in asdict(load).items() if value is not None}
     del found["page"]
     return found
 

@@ -110,8 +110,10 @@ def growth(architecture: Architecture, choices: Choices) -> Growth:
 
     The source of an encoder-decoder stays as long as it is: only the decoder's tokens grow.
     """
-    found = limits(architecture)
-    fixed = Choices(recipe=choices.recipe, page=choices.page, mla=choices.mla, source=choices.source or 0)
+    found = limits(architecture, choices.prefix)
+    fixed = Choices(
+        recipe=choices.recipe, page=choices.page, mla=choices.mla, source=choices.source or 0, prefix=choices.prefix
+    )
     far = max([_FAR, *(2 * limit for limit in found)])
     near, late = (cache_point(architecture, fixed, n) for n in (far, 2 * far))
     slope = Fraction(late.bytes - near.bytes, far)

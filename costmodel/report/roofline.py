@@ -162,7 +162,7 @@ def _page(found: Setup, load: Workload, step: Step) -> RooflinePage:
     _, overhead_from = found.roofline.overhead()
     latent = {getattr(row.work.op, "variant", "") for row in step.rows if isinstance(row.work, Kernel)}
     mla = [way for way in ("absorbed", "expanded") if way in latent]
-    sizes: dict[str, Any] = asdict(load)
+    sizes: dict[str, Any] = {name: value for name, value in asdict(load).items() if value is not None}
     del sizes["page"]
     return RooflinePage(
         name=found.architecture.name,

@@ -156,6 +156,7 @@ def setup(architecture: Wanted, hardware: str | Hardware, **asked: Any) -> Setup
     own = {name: asked.pop(name) for name in list(asked) if name in OnHardware.__annotations__ and name not in _BASE}
     choices = Choices.of(**asked)
     found = architecture_of(architecture, choices.specs)
+    choices.check(found)
     check_components(found, choices.include)
     device = load_hardware(hardware, choices.specs) if isinstance(hardware, str) else hardware
     wanted = _plan(own)

@@ -126,10 +126,17 @@ def sized(block: Block) -> str:
     return text
 
 
-def limits(architecture: Architecture) -> list[int]:
-    """Return the context lengths at which some layer stops to keep more, in order."""
-    blocks = [architecture.blocks[name] for name in architecture.stack.layout.counts]
-    found = {span.limit for span in (getattr(block, "span", None) for block in blocks) if span and span.limit}
+def limits(architecture: Architecture, prefix: int | None = None) -> list[int]:
+    """Return the context lengths at which some layer stops to keep more, in order.
+
+    Where a prefix is kept, that is its tokens later; never, where it is as long as the context (None).
+    """
+    found = set()
+    for name in architecture.stack.layout.counts:
+        block = architecture.blocks[name]
+        span, held = getattr(block, "span", None), prefix if getattr(block, "prefix", None) == "kept" else 0
+        if span and span.limit and held is not None:
+            found.add(span.limit + held)
     return sorted(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -53,6 +53,11 @@ class HyperConnections(Feature):
             message = "gated streams need a rank" if self.rank is None else f"{self.kind} has no rank"
             raise Impossible(message, "rank", "add rank" if self.rank is None else "leave it out")
         return self
+
+    def check(self, architecture: Any) -> None:
+        """Raise Impossible where something else brings streams too."""
+        if "altup" in architecture.features:
+            raise Impossible("altup and hyper_connections both bring residual streams", "altup", "leave one out")
 
     def around(self, at: Site) -> Iterator[Op]:
         """Yield what is done around every sublayer."""

@@ -78,6 +78,7 @@ class Comparison:
         # Whole numbers of kept tokens, in every sequence and in the batch.
         self.unit = math.lcm(*(Fraction(share).denominator for share in by_sequence))
         self.batch = math.lcm(*shares) if shares else self.random.randint(1, 2)
+        self.prefix = self.random.randint(1, 9) if any(block.get("prefix") for block in blocks) else 0
         self.source = self.random.randint(1, 5) if "encoder" in spec or "d_source" in spec else 0
 
     def run(self) -> Iterator[Equality]:
@@ -160,6 +161,7 @@ class Comparison:
             cached_tokens=cache.length,
             source_new=source,
             source_cached=source_past,
+            prefix=self.prefix,
             logits="last" if last else "all",
             mla=way,  # type: ignore[arg-type]
         )
@@ -189,7 +191,7 @@ class Comparison:
         self, cache: Cache, new: int, way: str, source: int, *, last: bool = False, padded: bool = False
     ) -> tuple[int, Counter[str], Step]:
         """Run the model; return the FLOPs that torch counts, in all and by module."""
-        step = Step(cache, new, cache.length, way, padded=padded, last_only=last)
+        step = Step(cache, new, cache.length, way, padded=padded, last_only=last, prefix=self.prefix)
         tokens = torch.randint(self.spec["vocab_size"], (self.batch, new))
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             self.model(tokens, step, self._some_source(self.batch, source))
@@ -199,7 +201,10 @@ class Comparison:
     def _padded(self, new: int, way: str) -> Equality:
         """Compare what is executed where experts have a fixed capacity."""
         flops, _, step = self._forward(Cache(), new, way, self.source, padded=True)
-        load = Workload(batch=self.batch, new_tokens=new, source_new=self.source, mla=way, attention="full")  # type: ignore[arg-type]
+        load = Workload(
+            batch=self.batch, new_tokens=new, source_new=self.source, prefix=self.prefix, mla=way,  # type: ignore[arg-type]
+            attention="full",
+        )  # fmt: skip
         theirs = flops - step.executed_pairs + math.floor(step.full_pairs) - step.dropped
         return Equality(
             "flops.executed", _said(load), _int(figures.flops(self.architecture.lower(load)).executed), theirs
@@ -233,13 +238,14 @@ class Comparison:
         module.to(torch.bfloat16)
         cache, width = Cache(), self.spec["d_model"]
         for new in (self.unit * self.random.randint(1, 6), self.unit):
-            step = Step(cache, new, cache.length)
+            step = Step(cache, new, cache.length, prefix=self.prefix)
             hidden, embedded = (torch.randn(self.batch, new, width, dtype=torch.bfloat16) for _ in range(2))
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 module(hidden, embedded, step)
             load = Workload(
-                batch=self.batch, new_tokens=new, cached_tokens=cache.length, mla="expanded", attention="full"
-            )
+                batch=self.batch, new_tokens=new, cached_tokens=cache.length, prefix=self.prefix, mla="expanded",
+                attention="full",
+            )  # fmt: skip
             ops = self.architecture.lower_component("mtp", load)
             theirs = int(counter.get_total_flops()) - step.executed_pairs + math.floor(step.full_pairs)
             yield Equality("flops of mtp", _said(load), _int(figures.flops(ops).forward), theirs)
@@ -262,5 +268,6 @@ def _said(load: Workload) -> str:
     source = (
         f", source {load.source_new} new after {load.source_cached}" if load.source_new or load.source_cached else ""
     )
+    source += f", prefix {load.prefix}" if load.prefix else ""
     last = ", last logits" if load.logits == "last" else ""
     return f"batch {load.batch}, {load.new_tokens} new after {load.cached_tokens}{source}, {load.mla}{last}"

@@ -23,7 +23,9 @@ Spec = dict[str, Any]
 
 # What a number is, by the name of its field; a name that is not here is a width.
 _HEADS = frozenset(("n_heads", "n_kv_heads", "n_groups", "o_groups", "n_k_heads", "n_v_heads", "relative_heads"))
-_SPANS = frozenset(("window", "chunk", "sink_tokens", "ahead", "ratio", "extent", "dynamic_mask", "memory"))
+_SPANS = frozenset(
+    ("window", "chunk", "sink_tokens", "ahead", "block_size", "ratio", "extent", "block_size", "dynamic_mask", "memory")
+)
 _ROWS = frozenset(("vocab_size", "rows", "codebook_rows", "positions"))
 _AT_MOST = {
     "token_types": 2,
@@ -37,6 +39,7 @@ _AT_MOST = {
     "copies": 2,
     "n_streams": 3,
     "streams": 3,
+    "block_layers": 2,
     "d_conv": 4,
     "d_conv_heads": 3,
     "kv_conv": 4,

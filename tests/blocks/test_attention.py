@@ -48,6 +48,14 @@ def test_attention_by_hand() -> None:
         ({"gate": "head", "bias": ["gate"]}, {"gate": (44, 160, 8), "gated": (0, 0, 80)}),
         # 3 taps of 2*(3+5) channels, and the sum with what came in.
         ({"kv_conv": 3}, {"kv_conv": (48, 192, 0), "kv_conv_add": (0, 0, 32)}),
+        # And taps of the token: 10*2*3 for keys, as many for values; three adds more a value.
+        (
+            {"kv_conv": 3, "dynamic_taps": True},
+            {"kv": (280, 1120, 0), "kv_conv": (48, 192, 0), "kv_conv_add": (0, 0, 128)},
+        ),
+        # 4*3 factors and 2*3 values without: 4 and 3 steps a value.
+        ({"qk_clip": True}, {"q_clip": (12, 0, 96), "k_clip": (0, 0, 36)}),
+        ({"sinks": "projected"}, {"sinks": (40, 160, 0)}),
         # 2 numbers a head, 10*8; 7 distances for 4 heads of both tokens; one add a pair and head.
         (
             {"relative": {"width": 2, "extent": 7}},
@@ -234,6 +242,29 @@ def test_weights_stand_apart_by_heads() -> None:
     assert {w.role for op in ops for w in op.weights} == {"attention"}
 
 
+@pytest.mark.parametrize(
+    ("fields", "sizes", "pairs", "kept"),
+    [
+        # Of blocks of 4, the first new token ends one and the second begins the next.
+        ({"block_size": 4}, {}, 4 + 5, 5),
+        ({"block_size": 5}, {}, 5 + 5, 5),
+        # All five are the prefix unless it is said to be shorter.
+        ({"prefix": "bidirectional"}, {}, 5 + 5, 5),
+        ({"prefix": "bidirectional"}, {"prefix": 4}, 4 + 5, 5),
+        ({"prefix": "bidirectional", "window": 2}, {"prefix": 0}, 2 + 2, 2),
+        # A window of 2 beside a prefix: of 1 token, and of all.
+        ({"prefix": "kept", "window": 2}, {"prefix": 1}, 3 + 3, 3),
+        ({"prefix": "kept", "window": 2}, {}, 4 + 5, 5),
+    ],
+    ids=str,
+)
+def test_prefixes_and_blocks_by_hand(fields: dict[str, Any], sizes: dict[str, int], pairs: int, kept: int) -> None:
+    model = spec(d_model=10, blocks={"it": PLAIN | fields}, mixer="it", n_layers=1)
+    ops = of(model.lower(Workload(new_tokens=2, cached_tokens=3, **sizes)), "layers.it")
+    assert rows(ops)["attend"] == (0, 2 * 4 * (3 + 5) * pairs, 5 * 4 * pairs)
+    assert state(ops)[1] == kept
+
+
 def test_the_matrix_products_of_attention() -> None:
     (found,) = [op for op in block(PLAIN, batch=3) if isinstance(op, Attend)]
     # 3 sequences * 4 heads of 2 queries against 5 keys.
@@ -282,6 +313,10 @@ def test_layers_and_loops_multiply() -> None:
         ({"window": 7, "sink_tokens": 2}, None, "window"),
         ({"causal": False}, None, "bidirectional"),
         ({"causal": False, "window": 7, "ahead": 3}, 1 + 6, "window"),
+        ({"block_size": 7}, None, "blockwise"),
+        ({"prefix": "bidirectional"}, None, "full"),
+        ({"prefix": "bidirectional", "window": 7}, None, "window"),
+        ({"prefix": "kept", "window": 7}, None, "window"),
     ],
     ids=str,
 )
@@ -305,6 +340,8 @@ def test_how_far_back_a_layer_sees(fields: dict[str, Any], reach: int | None, wo
             {"window": 7, "sink_tokens": 2, "qk_norm": "head", "sinks": True, "gate": "head"},
             "window 7, 4 heads, 2 kv heads, head_dim 3, v 5, 2 sink tokens, qk norm, sinks, head gate",
         ),
+        ({"block_size": 32}, "blockwise, 4 heads, 2 kv heads, head_dim 3, v 5, blocks of 32"),
+        ({"prefix": "kept", "window": 7}, "window 7, 4 heads, 2 kv heads, head_dim 3, v 5, prefix kept"),
         (
             {"chunk": 7, "kv": "tied", "v_head_dim": None},
             "chunk 7, 4 heads, 2 kv heads, head_dim 3, values are keys",
@@ -380,6 +417,41 @@ def test_details(fields: dict[str, Any], expected: str) -> None:
             "blocks.it.ahead: ahead stands beside a window that looks both ways (AC120) "
             "add window and causal: false, without sink_tokens",
         ),
+        (
+            {"block_size": 4, "window": 4},
+            "blocks.it.window: block_size lets a token see its block and all before it, and window says other (AC120) "
+            "leave one of them out",
+        ),
+        (
+            {"block_size": 4, "causal": False},
+            "blocks.it.causal: block_size lets a token see its block and all before it, and causal says other (AC120) "
+            "leave one of them out",
+        ),
+        (
+            {"prefix": "bidirectional", "chunk": 4},
+            "blocks.it.chunk: a prefix adds to a causal mask or a window, and chunk says other (AC120) "
+            "leave one of them out",
+        ),
+        (
+            {"prefix": "bidirectional", "causal": False},
+            "blocks.it.causal: a prefix adds to a causal mask or a window, and causal says other (AC120) "
+            "leave one of them out",
+        ),
+        (
+            {"prefix": "kept"},
+            "blocks.it.prefix: prefix: kept is what a window never drops, and there is none (AC120) add window",
+        ),
+        (
+            {"prefix": "kept", "window": 4, "sink_tokens": 2},
+            "blocks.it.sink_tokens: the first tokens are kept as sink_tokens or as a prefix, not both (AC120) "
+            "leave one of them out",
+        ),
+        (
+            {"kv_from": "narrow", "window": 3, "prefix": "kept"},
+            'blocks.it.kv_from: "narrow" does not keep the prefix that this block reads (AC121) '
+            "give both blocks prefix: kept",
+        ),
+        ({"prefix": "seen"}, 'blocks.it.prefix: prefix must be bidirectional or kept, not "seen" (AC103)'),
         ({"bias": ["gate"]}, 'blocks.it.bias: bias names "gate", and the block has no such projection (AC120)'),
         (
             {"bias": ["v"], "kv": "tied", "v_head_dim": 3},

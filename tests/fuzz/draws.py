@@ -72,17 +72,25 @@ def attention(d: Draw) -> Spec:
     possible = ["q", "k", "o"] + ([] if tied else ["v"]) + (["gate"] if gate else [])
     if bias := d.some(*possible):
         spec["bias"] = bias
+    if "qk_norm" not in spec:
+        spec |= d.maybe("qk_clip", True, 0.3)
     spec |= (
-        d.maybe("sinks", True) | d.maybe("rope", False) | d.maybe("softcap", 30.0, 0.1) | d.maybe("v_norm", "l2", 0.1)
+        d.maybe("sinks", d.one(True, True, "projected"))
+        | d.maybe("rope", False)
+        | d.maybe("softcap", 30.0, 0.1)
+        | d.maybe("v_norm", "l2", 0.1)
     )
     if d.chance(0.15):
         spec["out_norm"] = d.one("full", "head", "heads", "l2", {"shape": "head", "kind": "layer", "bias": True})
-    spec |= d.maybe("kv_conv", d.dim(1, 4), 0.15) if not tied else {}
+    if not tied and d.chance(0.25):
+        spec |= {"kv_conv": d.dim(1, 4)} | d.maybe("dynamic_taps", True)
     if d.chance(0.15):
         spec["relative"] = {"width": d.dim(2, 5), "extent": d.dim(2, 9)} | d.maybe("clip", True)
     span = {field: d.dim(2, 7) for field in d.one(*SPANS)}
     if "sink_tokens" in span:
         span["sink_tokens"] = d.dim(1, 3)
+    if not span and d.chance(0.25):
+        return spec | around(d)
     if not span and d.chance(0.15):
         sizes = {"n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9), "block": d.dim(1, 4), "top_blocks": d.dim(1, 3)}
         return spec | {"block_indexer": sizes}
@@ -92,8 +100,15 @@ def attention(d: Draw) -> Spec:
         spec |= {"dynamic_mask": d.dim(2, 7)} | ({"bias": [*spec.get("bias", []), "mask"]} if d.chance() else {})
     spec |= span | (d.maybe("window", 1, 0.05) if not span else {})
     if "window" in span and not {"sink_tokens", "dynamic_mask"} & spec.keys() and d.chance(0.15):
-        spec |= {"causal": False, "ahead": d.dim(1, 6)}
+        return spec | {"causal": False, "ahead": d.dim(1, 6)}
+    if "window" in span and not {"sink_tokens", "dynamic_mask"} & spec.keys():
+        spec |= d.maybe("prefix", d.one("kept", "bidirectional"))
     return spec
+
+
+def around(d: Draw) -> Spec:
+    """Return what else a token may see beside all before it."""
+    return d.one({"block_size": d.dim(1, 6)}, {"prefix": "bidirectional"})
 
 
 def differential(d: Draw) -> Spec:

@@ -61,7 +61,11 @@ def readers(blocks: dict[str, Spec], d: Draw) -> dict[str, Spec]:
     for name, spec in blocks.items():
         picks = {"keep", "indexer", "block_indexer", "dynamic_mask"}
         if spec["kind"] == "attention" and not picks & spec.keys() and d.chance(0.25):
-            reader = {k: v for k, v in spec.items() if k not in ("kv", "kv_copies", "kv_conv", "v_norm", "bias")}
+            reader = {
+                k: v
+                for k, v in spec.items()
+                if k not in ("kv", "kv_copies", "kv_conv", "dynamic_taps", "v_norm", "bias")
+            }
             found[f"{name}-kv"] = reader | {"kv_from": name}
         if spec["kind"] == "mla" and "indexer" in spec and d.chance():
             found[f"{name}-index"] = {k: v for k, v in spec.items() if k != "indexer"} | {"index_from": name}
@@ -145,6 +149,24 @@ def features(d: Draw, n_layers: int) -> Spec:
     return found | d.maybe("ple", {"vocab_size": d.dim(5, 30), "width": d.dim(2, 9)})
 
 
+def over_depth(d: Draw, spec: Spec) -> None:
+    """Make layers read sums over depth in place of the stream, and some attention three of them."""
+    for name in ("altup", "hyper_connections", "ngrams", "residual_gate", "residual_scale", "laurel", "ple", "loops"):
+        spec.pop(name, None)
+    spec["attention_residuals"] = {"block_layers": d.dim(1, 3)} | d.maybe("norm", "none") | d.maybe("first", False)
+    if spec.get("norm", {}).get("place") == "parallel":
+        spec["norm"] |= {"place": "pre"}
+        spec["norm"].pop("separate", None)
+    if spec.get("norm", {}).get("place", "pre") != "pre":
+        return
+    shared = {name for one in spec.get("shared", {}).values() for name in one["of"]}
+    alone = {"kv_from", "keep", "d_in", "extra_norm", "input_gate", "kv"}
+    for name, block in spec["blocks"].items():
+        ours = block["kind"] == "attention" and name not in {"enc", *shared}
+        if ours and not alone & block.keys() and d.chance(0.8):
+            block["separate_inputs"] = True
+
+
 def random_spec(seed: int) -> Spec:
     """Return the plain data of a valid spec. The same seed gives the same spec."""
     d = Draw(seed)
@@ -178,6 +200,8 @@ def random_spec(seed: int) -> Spec:
     if d.chance(0.3) and not UNSAID & set(spec) and spec.get("head", {}).get("table", True):
         depth = d.dim(1, 2)
         spec["mtp"] = {"depth": depth} | stack(d, plain, list(networks), depth, {})
+    if "mtp" not in spec and d.chance(0.12):
+        over_depth(d, spec)
     if d.chance(0.12) and not {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams"} & spec.keys():
         _host(d, spec)
     if d.chance(0.12):
@@ -333,6 +357,7 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
     cross |= d.maybe("gate", "tanh", 0.3) | ({"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {})
     if d.chance(0.2):
         spec["d_source"] = spec.pop("encoder").get("d_model") or spec["d_model"]
+        cross |= {"d_source": spec["d_source"]} if "d_source" in cross else {}
         del spec["blocks"]["enc"]
         width = spec["d_source"]
     spec["blocks"]["to-source"] = merged_attention(d) if width == spec["d_model"] and d.chance(0.3) else cross

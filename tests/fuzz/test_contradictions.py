@@ -23,6 +23,7 @@ MLA = {
 INDEXER = {"n_heads": 2, "head_dim": 4, "top_k": 8, "queries": "hidden"}
 CROSS = {"kind": "cross_attention", "n_heads": 2, "head_dim": 4}
 READER = ATTENTION | {"kv_from": "a"}
+DEPTH = {"block_layers": 2}
 ENCODER = {"n_layers": 1, "mixer": "a", "ffn": "f"}
 
 
@@ -44,6 +45,44 @@ CASES = {
         "mixer",
     ),
     "a bidirectional layer has a window": (spec({"a": ATTENTION | {"causal": False, "window": 4}}), "blocks.a.window"),
+    "sums over depth are read, and none are made": (
+        spec({"a": ATTENTION | {"separate_inputs": True}}),
+        "blocks.a.separate_inputs",
+    ),
+    "three inputs have norms elsewhere": (
+        spec({"a": ATTENTION | {"separate_inputs": True}}, attention_residuals=DEPTH, norm={"place": "post"}),
+        "blocks.a.separate_inputs",
+    ),
+    "three inputs share keys": (
+        spec({"a": ATTENTION | {"separate_inputs": True, "kv": "tied"}}, attention_residuals=DEPTH),
+        "blocks.a.separate_inputs",
+    ),
+    "three inputs have one gate": (
+        spec({"a": ATTENTION | {"separate_inputs": True, "input_gate": 4}}, attention_residuals=DEPTH),
+        "blocks.a.input_gate",
+    ),
+    "a clip stands beside a norm": (spec({"a": ATTENTION | {"qk_clip": True, "qk_norm": "head"}}), "blocks.a.qk_clip"),
+    "taps are dynamic without a convolution": (
+        spec({"a": ATTENTION | {"dynamic_taps": True}}),
+        "blocks.a.dynamic_taps",
+    ),
+    "depth is attended to beside streams": (
+        spec({}, attention_residuals=DEPTH, hyper_connections={"n_streams": 2}),
+        "hyper_connections",
+    ),
+    "depth is attended to in a loop": (spec({}, attention_residuals=DEPTH, loops=2), "loops"),
+    "depth is attended to side by side": (
+        spec({}, attention_residuals=DEPTH, norm={"place": "parallel"}),
+        "norm.place",
+    ),
+    "further predictions attend to depth": (
+        spec({}, attention_residuals=DEPTH, mtp={"depth": 1, "mixer": "a", "ffn": "f"}),
+        "mtp",
+    ),
+    "a prefix is the encoder's": (
+        spec({"c": CROSS, "e": ATTENTION | {"prefix": "bidirectional"}}, "c", encoder=ENCODER | {"mixer": "e"}),
+        "encoder",
+    ),
     "an indexer picks where a window hides": (
         spec({"a": MLA | {"window": 4, "indexer": INDEXER}}),
         "blocks.a.window",

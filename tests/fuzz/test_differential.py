@@ -35,6 +35,7 @@ OPTIONS = (
     "residual_gate",
     "hyper_connections",
     "residual_scale",
+    "attention_residuals",
     "layer_scale",
     "relative_bias",
 )

@@ -37,14 +37,12 @@ MISSING: Mapping[str, str] = MappingProxyType(
         "blt": "three stacks over patches of bytes",
         "canary": "an audio encoder of convolutions and conformers",
         "cohere_asr": "an audio encoder of convolutions and conformers",
-        "inkling2": "attention over earlier blocks, dynamic convolutions",
         "led": "global tokens beside windows",
         "pegasus_x": "global tokens beside blocks",
         "pop2piano": "an encoder that reads spectrograms",
         "prophetnet": "streams that predict further tokens in every layer",
         "roc_bert": "embeddings of shapes and sounds",
         "udop": "tables of positions in two dimensions",
-        "unlimited_ocr": "a window that never drops the prompt",
         "xmod": "an adapter for each language",
     }
 )

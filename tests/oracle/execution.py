@@ -60,6 +60,11 @@ def summed_columns(op: Conv, load: Workload, _block: Any) -> int:
     return 2 * op.runs * op.width * op.per_group * op.d_conv * load.batch * extra
 
 
+def taps_of_each_token(op: Conv, _load: Workload, _block: Any) -> int:
+    """Convolutions whose taps differ by token (Inkling 2) are products of single values, which nobody counts."""
+    return -op.flops
+
+
 CONVOLUTIONS: Mapping[str, Callable[[Conv, Workload, Any], int]] = {"rg_lru": summed_columns, "cca": columns_again}
 
 
@@ -236,6 +241,7 @@ def flops_beside(
         if isinstance(op, Conv):
             block = block_of(architecture, op.path)
             own = CONVOLUTIONS.get(getattr(block, "kind", ""))
+            own = taps_of_each_token if getattr(block, "dynamic_taps", False) else own
             total += padded_convolution(op, load) if own is None else own(op, load, block)
         elif isinstance(op, Project) and op.path.startswith("layers.") and op.path.endswith(".kv"):
             rows = value_of_nothing(op, load, block_of(architecture, op.path))

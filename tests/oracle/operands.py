@@ -113,7 +113,7 @@ class Expected:
         for product in op.matmuls():
             if op.path in self.family.turned:
                 product = product._replace(m=product.n, n=product.m)
-            self.found[noted(product, self.size)] += product.times
+            self.found[noted(product, self.width(op.path.split(".")[1], product.role))] += product.times
 
     def experts(self, ops: Sequence[Experts]) -> None:
         """Add one product a matrix of every expert that was hit, with as many rows as it was sent.

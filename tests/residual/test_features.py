@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from costmodel.residual import feature_class, features
 from costmodel.residual.altup import AltUp
+from costmodel.residual.attention_residuals import AttentionResiduals
 from costmodel.residual.hyper_connections import HyperConnections
 from costmodel.residual.laurel import Laurel
 from costmodel.residual.layer_scale import LayerScale
@@ -108,6 +109,49 @@ def test_hc_around_3_sublayers_on_5_tokens(site) -> None:
     # 2*2 weights from 8 values = 32, base 4, scale 2. Steps: 24; 4*3; 12; 8; 4. No mixing.
     feature = HyperConnections(n_streams=2, kind="hc")
     assert sums(feature.around(site(4, 3, 5))) == (38 * 3, 64 * 15, 60 * 15)
+
+
+def stack_of(at):
+    """Return the site with blocks that read one input."""
+    at.blocks = {"a": object(), "f": object()}
+    return at
+
+
+LAYERS = [(("a",), ("f",)), (("a",), ()), ((), ("f",)), (("a",), ("f",))]
+
+
+def test_attention_residuals_by_hand(site) -> None:
+    # Blocks of 2 layers, which begin at the first sublayers of the first and third layer. Sources of the six
+    # sublayers: 1 (no sum), 2, 2, 2, 3, 3; then 3. d 4: a query and a norm of 4 each, at seven places.
+    feature = AttentionResiduals(block_layers=2)
+    ops = list(feature.through(stack_of(site(4, 1, 5)), LAYERS))
+    # 4 * 4 for a source: 3 sums of 2 and 3 of 3. Steps: a norm of 4*4 and a softmax of 5 for a source.
+    assert sums(ops) == (8 * 7, 16 * 15 * 5, (16 + 5) * 15 * 5)
+    assert feature.starts(LAYERS) == 2
+    assert [(op.takes, op.gives) for op in ops if "norm" not in op.path] == [(0, 0), (8 * 5, 4 * 5), (12 * 5, 4 * 5)]
+
+
+def test_attention_residuals_without_norms_and_without_a_first_query(site) -> None:
+    ops = list(AttentionResiduals(block_layers=2, norm="none", first=False).through(stack_of(site(4, 1, 5)), LAYERS))
+    assert sums(ops) == (4 * 6, 16 * 15 * 5, (12 + 5) * 15 * 5)
+
+
+def test_attention_residuals_of_blocks_of_one_layer(site) -> None:
+    # Every layer begins a block: 1, 2; 2; 3; 4, 5; then 5. In all 2 + 2 + 3 + 4 + 5 + 5 = 21 sources.
+    feature = AttentionResiduals(block_layers=1, norm="none")
+    assert sums(feature.through(stack_of(site(4, 1, 5)), LAYERS))[1] == 16 * 21 * 5
+    assert feature.starts(LAYERS) == 4
+
+
+def test_queries_keys_and_values_read_three_sums(site) -> None:
+    class Separate:
+        separate_inputs = True
+
+    at = site(4, 1, 5)
+    at.blocks = {"a": Separate(), "f": object()}
+    ops = list(AttentionResiduals(block_layers=9, norm="none", first=False).through(at, LAYERS))
+    # Of 2 sources each: attention in the second and fourth layer for 3, the networks and the end for 1.
+    assert sums(ops) == (3 * 4 * 2 + 4 * 4, 16 * 2 * (3 * 2 + 4) * 5, (2 * 12 * 6 + 5 * 2 * 10) * 5)
 
 
 @pytest.mark.parametrize("kind", ["mhc", "hc"])

@@ -16,6 +16,7 @@ from costmodel.blocks import block_class, kinds
 from costmodel.ops import Op, Vector
 from costmodel.residual import feature_class, features
 from costmodel.site import Site
+from costmodel.spans import Span, blockwise_pairs, causal_pairs, mutual_pairs, triangle
 from costmodel.validation import parse
 from tests.fuzz.specs import random_spec
 
@@ -136,11 +137,11 @@ def test_a_wrong_formula_of_a_feature_is_noticed(
     assert cm.verify_(path).proved
     cls: Any = feature_class(feature)
     changed = 0
-    for hook in ("model", "layer", "around"):
+    for hook in ("model", "layer", "around", "through"):
         right = getattr(cls, hook)
 
-        def wrong(self: Any, at: Site, right: Any = right) -> Ops:
-            ops = list(right(self, at))
+        def wrong(self: Any, at: Site, *layers: Any, right: Any = right) -> Ops:
+            ops = list(right(self, at, *layers))
             able = any(op.flops for op in ops) if mutation is dearer else any(op.weights for op in ops)
             yield from mutation(iter(ops)) if able else iter(ops)
 
@@ -187,6 +188,45 @@ def test_a_wrong_formula_of_a_step_behind_a_tower_is_noticed(
 
     monkeypatch.setattr(tower, "project", wrong)
     assert not cm.verify_(path).proved
+
+
+BLOCKS, PREFIX = {"block_size": 3}, {"prefix": "bidirectional"}
+KEPT = {"prefix": "kept", "window": 2}
+WRONG_PAIRS: dict[str, tuple[dict[str, Any], Callable[[Span, int, int], int]]] = {
+    "blocks are causal": (BLOCKS, lambda _, new, cached: causal_pairs(new, cached)),
+    "blocks see only themselves": (BLOCKS, lambda _, new, cached: mutual_pairs(new, cached, 3)),
+    "blocks have one token more": (BLOCKS, lambda _, new, cached: blockwise_pairs(new, cached, 4)),
+    "a prefix is causal": (PREFIX, lambda _, new, cached: causal_pairs(new, cached)),
+    "a prefix is everything": (PREFIX, lambda _, new, cached: new * (cached + new)),
+    "a prefix has one token more": (
+        PREFIX,
+        lambda span, new, cached: causal_pairs(new, cached) + triangle(max(1, min(new, span.prefix + 1 - cached)) - 1),
+    ),
+    "a prefix is dropped": (KEPT, lambda _, new, cached: causal_pairs(new, cached, 2)),
+    "a kept prefix has one token more": (
+        KEPT,
+        lambda span, new, cached: causal_pairs(new, cached, span.limit + 1),
+    ),
+    "a window hides nothing": (KEPT, lambda _, new, cached: causal_pairs(new, cached)),
+}
+PAIRS = Span.pairs
+
+
+@pytest.mark.parametrize("name", WRONG_PAIRS)
+def test_a_wrong_mask_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    fields, wrong = WRONG_PAIRS[name]
+    spec = {"name": "masked", "d_model": 8, "vocab_size": 9, "n_layers": 2, "mixer": "a"}
+    block = {"kind": "attention", "n_heads": 2, "head_dim": 5}
+    path = written(tmp_path, spec | {"blocks": {"a": block | fields}})
+    assert cm.verify_(path).proved
+
+    def pairs(span: Span, new: int, cached: int, attention: str) -> int:
+        return int(PAIRS(span, new, cached, attention) if attention == "full" else wrong(span, new, cached))
+
+    monkeypatch.setattr(Span, "pairs", pairs)
+    row = cm.verify_(path).specs[0].differs
+    assert row is not None
+    assert row.figure == "flops.attention"
 
 
 def test_the_term_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

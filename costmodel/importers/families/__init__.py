@@ -43,7 +43,7 @@ MODULES = {
     "glm_vl": "glm4v_moe_text=glm4v_moe glm4v_text=glm4v glm_image_text=glm_image glm_ocr_text=glm_ocr",
     "gpt": "biogpt bloom ctrl gpt-sw3=gpt2 gpt2 gpt_bigcode gpt_neo mpt openai-gpt=openai opt xglm",
     "hrm": "hrm_text",
-    "inkling": "inkling_text",
+    "inkling": "inkling2_text inkling_text",
     "kosmos": "kosmos_2_5_text_model=kosmos2_5 kosmos_2_text_model=kosmos2",
     "latent": """
         axk1 axk2 deepseek_v2 deepseek_v32 glm4_moe_lite glm_moe_dsa hy_v4 longcat_flash minicpm3 mistral4
@@ -70,7 +70,10 @@ MODULES = {
     """,
     "muse": "muse_glimmer_text muse_spark_text",
     "next_generation": "glm5_next_text qwen4_exp_text",
-    "ocr": "deepseek_ocr2_text=deepseek_ocr2 hunyuan_vl_text=hunyuan_vl paddleocr_vl_text=paddleocr_vl",
+    "ocr": """
+        deepseek_ocr2_text=deepseek_ocr2 hunyuan_vl_text=hunyuan_vl paddleocr_vl_text=paddleocr_vl
+        unlimited_ocr_text=unlimited_ocr
+    """,
     "olmo": "olmo olmo2 olmo3",
     "qwen_vl": """
         qwen2_5_omni_text=qwen2_vl qwen2_5_vl_text=qwen2_vl qwen2_vl_text=qwen2_vl
@@ -94,7 +97,8 @@ MODULES = {
         glm_image=wrapper glm_ocr=wrapper glmasr=wrapper glmga=wrapper got_ocr2=wrapper
         granite4_vision=wrapper granite_docling=wrapper granite_speech=wrapper
         granite_speech_plus=wrapper hunyuan_vl=wrapper hyperclovax_vision_v2=wrapper
-        idefics2=wrapper idefics3=wrapper inkling_mm_model=wrapper instructblip=wrapper instructblipvideo=wrapper
+        idefics2=wrapper idefics3=wrapper inkling2=wrapper inkling_mm_model=wrapper
+        instructblip=wrapper instructblipvideo=wrapper
         internvl=wrapper janus=wrapper kimi_k25=wrapper kosmos-2=wrapper kosmos-2.5=wrapper
         lfm2_vl=wrapper lfm3_vl=wrapper lighton_ocr=wrapper llama4=wrapper llava=wrapper
         llava_next=wrapper llava_next_video=wrapper llava_onevision=wrapper minicpm_ocr=wrapper
@@ -105,7 +109,7 @@ MODULES = {
         qwen2_5_omni=wrapper qwen2_5_omni_thinker=wrapper qwen2_5_vl=wrapper qwen2_audio=wrapper
         qwen2_vl=wrapper qwen3_5=wrapper qwen3_5_moe=wrapper qwen3_asr=wrapper
         qwen3_omni_moe=wrapper qwen3_omni_moe_thinker=wrapper qwen3_vl=wrapper qwen3_vl_moe=wrapper
-        qwen4_exp=wrapper shieldgemma2=wrapper smolvlm=wrapper step3p7=wrapper vibevoice=wrapper
+        qwen4_exp=wrapper shieldgemma2=wrapper smolvlm=wrapper step3p7=wrapper unlimited_ocr=wrapper vibevoice=wrapper
         vibevoice_asr=wrapper video_llama_3=wrapper video_llava=wrapper vipllava=wrapper
         voxtral=wrapper voxtral_realtime=wrapper
     """,

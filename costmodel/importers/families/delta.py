@@ -29,6 +29,7 @@ def gated_attention(c: Config, name: str = "full", share: float = 0.25) -> Part:
     The gate comes out of the projection of the queries, so a bias is its bias too.
     """
     c.require("attn_output_gate", True, None)
+    c.require("output_gate_type", "swish", "sigmoid", None)  # of published files: which activation the gate has
     bias = (*ALL, "gate") if c.flag("attention_bias") else ()
     return attention(c, name, bias=bias, qk_norm="head", gate="element", rope_share=share)
 

@@ -52,7 +52,9 @@ def qwen2_moe(c: Config) -> Draft:
 
 def qwen3_moe(c: Config) -> Draft:
     """Read Qwen3-MoE: norms on the heads of queries and keys; a window in every layer, or in none."""
-    c.get("max_window_layers")  # of the published files; no key of the class
+    c.get("max_window_layers")  # of the published files, as the next two; no key of the class
+    c.require("shared_expert_intermediate_size", 0, None)
+    c.require("use_qk_norm", True, None)
     same(c, "num_local_experts", "num_experts")
     window = c.count("sliding_window", None)
     window = window if c.flag("use_sliding_window") else None

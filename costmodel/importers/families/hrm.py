@@ -15,9 +15,9 @@ def hrm_text(c: Config) -> Draft:
     added to its input and a norm without weights follows its last layer: an add and a norm more,
     which the block ``state`` stands for where it begins. The first state is learned.
     ``num_hidden_layers`` is that of a stack, or of all places where ``num_layers_per_stack`` is there.
-    A prompt whose tokens see each other both ways (``prefix_lm``) is a matter of the step.
+    With ``prefix_lm`` the tokens of a prompt see each other both ways.
     """
-    for key in ("L_bp_cycles", "embedding_scale", "prefix_lm"):
+    for key in ("L_bp_cycles", "embedding_scale"):
         c.get(key)
     high, low = c.count("H_cycles"), c.count("L_cycles")
     depth = c.count("num_layers_per_stack", c.count("num_hidden_layers"))
@@ -26,7 +26,8 @@ def hrm_text(c: Config) -> Draft:
         c.refuse("num_hidden_layers", f"{depth} layers a stack in these cycles are {places} places")
     heads = c.count("num_attention_heads")
     bias = (*ALL, "gate") if c.flag("attention_bias") else ()
-    full = attention(c, kv_heads=heads, bias=bias, gate="element")
+    prefix = "bidirectional" if c.flag("prefix_lm") else None
+    full = attention(c, kv_heads=heads, bias=bias, gate="element", prefix=prefix)
     network = ffn(c, bias=c.flag("mlp_bias") or None)
     stacks = {}
     for name in ("low", "high"):

@@ -72,6 +72,7 @@ def deepseek_v32(c: Config) -> Draft:
 
 def glm_moe_dsa(c: Config) -> Draft:
     """Read GLM-5: as DeepSeek-V3.2; some layers reuse the choice of the indexer before them."""
+    c.get("index_share_for_mtp_iteration")  # whether a further draft reuses the choice made for the first
     experts = _counted_experts(c)
     layers = stack(_full_or_shared(c, _indexed(c), _glm_pattern(c)), _sparse_after(c), experts, dense(c))
     return Draft(top(c), layers, mtp=further(c, [_indexed(c), experts], NEXT))

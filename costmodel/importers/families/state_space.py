@@ -213,8 +213,10 @@ def nemotron_h(c: Config) -> Draft:
         "expand",
         "mamba_expand",
         "partial_rotary_factor",
+        "time_step_rank",
     ):
         c.get(key)
+    c.require("attention_head_dim", c.count("head_dim"), None)  # an older name, which the class does not know
     c.require("mamba_ssm_cache_dtype", "float32", None)
     c.require("tie_word_embeddings", False, why="is not what the class builds: it never ties the tables")
     c.get("moe_shared_expert_overlap")  # a schedule of streams

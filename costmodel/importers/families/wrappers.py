@@ -46,6 +46,7 @@ RULES = {
     "granite_speech": SPEECH,
     "granite_speech_plus": SPEECH,
     "hunyuan_vl": FLAT,
+    "inkling2": NEVER,
     "inkling_mm_model": Rule("none", also=("mtp_config",)),
     "instructblip": TEXT,
     "instructblipvideo": TEXT,
@@ -115,7 +116,10 @@ def fuyu(c: Config) -> Draft:
 
 
 def paligemma(c: Config) -> Draft:
-    """Read PaliGemma: the tokens of a prompt see each other both ways, those written only what is before."""
+    """Read PaliGemma: the tokens of a prompt see each other both ways, those written only what is before.
+
+    How long the prompt is, the step says.
+    """
     return _of_prompts(c, None)
 
 
@@ -141,16 +145,14 @@ def _of_prompts(c: Config, both: bool | None) -> Draft:
     text.get("num_image_tokens")  # written by the class, from the tower's patches
     draft = _around(c, text.overlaid({"use_bidirectional_attention": None}), Rule())
     if both:
-        draft.layers = [[_both_ways(c, part) for part in layer] for layer in draft.layers]
+        draft.layers = [[_both_ways(part) for part in layer] for layer in draft.layers]
     return draft
 
 
-def _both_ways(c: Config, part: Sublayer) -> Sublayer:
+def _both_ways(part: Sublayer) -> Sublayer:
     if not isinstance(part, Part) or part.fields["kind"] != "attention":
         return part
-    if part.fields.get("window"):
-        c.refuse("text_config", "windows in which the tokens of a prompt see each other both ways are not understood")
-    return Part(part.name, {**part.fields, "causal": False})
+    return Part(part.name, {**part.fields, "prefix": "bidirectional"})
 
 
 def _around(c: Config, text: Config, rule: Rule) -> Draft:

@@ -89,10 +89,17 @@ class Attention(nn.Module):
             self.gate_bias = nn.Parameter(torch.randn(self.n))
         if spec.get("block_indexer"):
             self.block_indexer = BlockIndexer(spec["block_indexer"], width)
-        if spec.get("sinks"):
+        self.separate = spec.get("separate_inputs", False)
+        if spec.get("sinks") == "projected":
+            self.to_sinks = linear(d_in, self.n)
+        elif spec.get("sinks"):
             self.sinks = nn.Parameter(torch.randn(self.n))
         if taps := spec.get("kv_conv"):
             self.conv = matrix(self.g * (self.k + self.v), taps)
+        if spec.get("dynamic_taps"):
+            self.k_taps, self.v_taps = (linear(d_in, self.g * taps) for _ in range(2))
+        if spec.get("qk_clip"):
+            self.q_scale = nn.Parameter(torch.ones(self.n, 1, self.k))
         if relative := spec.get("relative"):
             self.relative = RelativeLogits(relative, width, self.n)
         if spec.get("indexer"):
@@ -108,11 +115,13 @@ class Attention(nn.Module):
             self.keep_router = linear(width, 1)
         self.table = [bias_table] if bias_table is not None and bias_table.shape[1] == self.n else []
 
-    def forward(self, x: Tensor, step: Step, key: Any, adapter: nn.ModuleDict | None = None) -> Tensor:
-        """Attend and keep what the span needs. Adapters add to q, k and v."""
+    def forward(
+        self, x: Tensor, step: Step, key: Any, adapter: nn.ModuleDict | None = None, others: Any = None
+    ) -> Tensor:
+        """Attend and keep what the span needs. Adapters add to q, k and v; ``others`` are inputs of k and v."""
         if hasattr(self, "keep"):
             return self._some(x, step, key)
-        return self._all(x, step, key, adapter)
+        return self._all(x, step, key, adapter, others or (x, x))
 
     def _some(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Let a share of the tokens in, evenly spread; which ones is nobody's business but chance's."""
@@ -123,7 +132,7 @@ class Attention(nn.Module):
         inside = torch.tensor([t for t in range(step.new) if entered[t + 1] > entered[t]], dtype=torch.long)
         inner = Step(step.cache, len(inside), past, loop=step.loop)
         out = torch.zeros_like(x)
-        out[:, inside] = self._all(x[:, inside], inner, key, None)
+        out[:, inside] = self._all(x[:, inside], inner, key, None, (x[:, inside],) * 2)
         step.executed_pairs += inner.executed_pairs
         # A token that is let in sees itself for sure, and every other one with the same chance.
         cost = 2 * len(x) * self.n * (self.k + self.v)
@@ -135,11 +144,13 @@ class Attention(nn.Module):
     def _visible(self, step: Step) -> int:
         return int(self.span.mask(step.positions, torch.arange(step.past + step.new)).sum())
 
-    def _all(self, x: Tensor, step: Step, key: Any, adapter: nn.ModuleDict | None) -> Tensor:
+    def _all(self, x: Tensor, step: Step, key: Any, adapter: nn.ModuleDict | None, others: Any) -> Tensor:
         added = {name: low_rank(x) for name, low_rank in adapter.items()} if adapter is not None else {}
         q = apply_norm(self.q_norm, heads(self.q(x) + added.get("q", 0), self.n))
-        k, v, positions = self._keys(x, step, key, added)
-        mask = self.span.mask(step.positions, positions)
+        if hasattr(self, "q_scale"):
+            q = clipped(q * self.q_scale)
+        k, v, positions = self._keys(others, step, key, added)
+        mask = self.span.mask(step.positions, positions, step.prefix)
         if self.spec.get("indexer"):
             mask = mask & self.indexer(x, None, step, (*key, "indexer"))
         if self.spec.get("block_indexer"):
@@ -153,7 +164,8 @@ class Attention(nn.Module):
             bias = added_scores if bias is None else bias + added_scores
         if hasattr(self, "relative"):
             bias = self.relative(x, step.positions, positions) + (0 if bias is None else bias)
-        out = merged(attend(step, q, k, v, mask, sinks=getattr(self, "sinks", None), bias=bias))
+        sinks = self.to_sinks(x) if hasattr(self, "to_sinks") else getattr(self, "sinks", None)
+        out = merged(attend(step, q, k, v, mask, sinks=sinks, bias=bias))
         if self.spec.get("gate"):
             gate = self.gate(x).unflatten(-1, (self.n, -1))
             if hasattr(self, "gate_bias"):
@@ -171,17 +183,19 @@ class Attention(nn.Module):
         best = seen.topk(min(self.spec["dynamic_mask"], seen.shape[-1]), -1).indices
         return torch.zeros_like(seen, dtype=torch.bool).scatter_(-1, best, True) & mask, numbers
 
-    def _keys(self, x: Tensor, step: Step, key: Any, added: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def _keys(self, inputs: Any, step: Step, key: Any, added: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         if not self.own:
             return step.shared[self.spec["kv_from"]]
-        flat_k, slot = self.to_k(x) + added.get("k", 0), step.cache.slot(key)
-        flat_v = flat_k if self.tied else self.to_v(x) + added.get("v", 0)
+        flat_k, slot = self.to_k(inputs[0]) + added.get("k", 0), step.cache.slot(key)
+        flat_v = flat_k if self.tied else self.to_v(inputs[1]) + added.get("v", 0)
         if hasattr(self, "conv"):
             both = torch.cat([flat_k, flat_v], -1)
-            mixed = both + conv(self.conv, None, both, slot, "conv", exact=True)
+            own = self._own_taps(inputs, both, slot.get("conv")) if hasattr(self, "k_taps") else 0
+            mixed = both + own + conv(self.conv, None, both, slot, "conv", exact=True)
             flat_k, flat_v = mixed.split([flat_k.shape[-1], flat_v.shape[-1]], -1)
         raw = heads(flat_k, self.g)
         k = apply_norm(self.k_norm, raw)
+        k = clipped(k) if hasattr(self, "q_scale") else k
         v = raw if self.tied else heads(flat_v, self.g)
         if self.spec.get("v_norm"):
             v = Norm("none", self.v)(v)
@@ -192,6 +206,19 @@ class Attention(nn.Module):
         found = seen["k"].transpose(1, 2), seen.get("v", seen["k"]).transpose(1, 2), positions
         step.shared[key[-1]] = found
         return found
+
+    def _own_taps(self, inputs: Any, both: Tensor, old: Tensor | None) -> Tensor:
+        """Return what keys and values of the last tokens give by taps that a token makes, a number a head and tap."""
+        new, reach = both.shape[1], self.conv.shape[1]
+        before = both.new_zeros(len(both), reach, both.shape[-1]) if old is None else old.transpose(1, 2).to(both.dtype)
+        columns = torch.cat([before, both], 1)
+        taps = [
+            made(x).unflatten(-1, (self.g, 1, reach)).expand(-1, -1, -1, width, -1).flatten(2, 3)
+            for made, x, width in zip((self.k_taps, self.v_taps), inputs, (self.k, self.v), strict=True)
+        ]
+        channels = torch.cat(taps, 2)  # (B, S, channels, taps): by how many tokens ago
+        parts = [columns[:, reach - lag : reach - lag + new] * channels[..., lag] for lag in range(reach)]
+        return torch.stack(parts).sum(0)
 
 
 class CrossAttention(nn.Module):

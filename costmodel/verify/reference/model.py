@@ -19,7 +19,7 @@ from .streams import connection
 Spec = dict[str, Any]
 FEATURES = (
     "altup", "laurel", "ple", "ngrams", "output_conv", "residual_gate", "residual_scale", "layer_scale",
-    "hyper_connections",
+    "hyper_connections", "attention_residuals",
 )  # fmt: skip
 
 
@@ -80,10 +80,11 @@ class Reference(nn.Module):
 
     def some_source(self, batch: int, tokens: int) -> Tensor:
         """Return what the encoder reads, at random: tokens, or frames that become so many."""
+        dtype = next(self.parameters()).dtype
         if width := self.spec.get("d_source"):
-            return torch.randn(batch, tokens, width, dtype=self.table.dtype)
+            return torch.randn(batch, tokens, width, dtype=dtype)
         if self.encoder_input is not None:
-            return self.encoder_input.some(batch, tokens).to(self.table.dtype)
+            return self.encoder_input.some(batch, tokens).to(dtype)
         return torch.randint(self.spec["vocab_size"], (batch, tokens))
 
     def _embed_source(self, tokens: Tensor) -> Tensor:

@@ -43,6 +43,7 @@ class Step:
     source: Tensor | None = None
     source_past: int = 0
     loop: int = 0
+    prefix: int = 0  # first tokens of the sequence that a block may see otherwise
     shared: dict[str, Any] = field(default_factory=dict)  # block name -> what later blocks read of it
     executed_pairs: int = 0  # FLOPs of all scores and sums that were computed
     full_pairs: Any = 0  # the same for every query against every resident key: in expectation, under ``keep``
@@ -137,29 +138,37 @@ class Span:
         self.window, self.chunk = block.get("window"), block.get("chunk")
         self.sinks, self.causal = block.get("sink_tokens", 0), block.get("causal", True)
         self.limit, self.ahead = self.chunk or self.window, block.get("ahead", 0)
+        self.block, self.prefix = block.get("block_size"), block.get("prefix")
 
-    def mask(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Return the (query, key) pairs that may attend."""
+    def mask(self, queries: Tensor, keys: Tensor, prefix: int = 0) -> Tensor:
+        """Return the (query, key) pairs that may attend; the first ``prefix`` tokens are the prefix."""
         q, k = queries[:, None], keys[None, :]
+        if self.block:
+            return k // self.block <= q // self.block
         if not self.causal and not self.ahead:
             return q // self.chunk == k // self.chunk if self.chunk else torch.ones_like(q * k, dtype=torch.bool)
         seen = k - q <= self.ahead
         if self.window:
-            seen &= (q - k < self.window) | (k < self.sinks)
+            seen &= (q - k < self.window) | (k < self._held(prefix))
         if self.chunk:
             seen &= q // self.chunk == k // self.chunk
-        return seen
+        return seen | ((q < prefix) & (k < prefix)) if self.prefix == "bidirectional" else seen
+
+    def _held(self, prefix: int) -> int:
+        """Return how many first tokens are never dropped."""
+        return prefix if self.prefix == "kept" else int(self.sinks)
 
     def extend(self, step: Step, slot: dict[str, Tensor], fresh: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """Return resident and new tensors together with their positions, and keep what must be kept.
 
         Tensors are (B, positions, ...).
         """
-        held = kept_positions(step.past, self.limit, self.sinks)
-        resident = resident_positions(step.past, self.limit, self.sinks)
+        sinks = self._held(step.prefix)
+        held = kept_positions(step.past, self.limit, sinks)
+        resident = resident_positions(step.past, self.limit, sinks)
         take = torch.tensor([held.index(p) for p in resident], dtype=torch.long)
         both, every = {}, torch.tensor(resident + list(range(step.past, step.past + step.new)), dtype=torch.long)
-        keep = kept_positions(step.past + step.new, self.limit, self.sinks)
+        keep = kept_positions(step.past + step.new, self.limit, sinks)
         for name, tensor in fresh.items():
             old = slot.get(name)
             # A window of W keeps W tokens, of which the oldest is out of sight of the next one.
@@ -189,7 +198,8 @@ def attend(
         scores = scores + bias
     scores = scores.masked_fill(~(mask if mask.dim() == 2 else mask[:, None]), -1e9)
     if sinks is not None:
-        scores = torch.cat([scores, sinks[None, :, None, None].expand(batch, -1, new, 1)], -1)
+        one_a_head = sinks[None, :, None] if sinks.dim() == 1 else sinks.transpose(1, 2)
+        scores = torch.cat([scores, one_a_head[..., None].expand(batch, -1, new, 1)], -1)
     weights = scores.float().softmax(-1).to(v.dtype)
     return weights[..., : k.shape[2]] @ v
 

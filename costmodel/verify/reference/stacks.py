@@ -11,6 +11,7 @@ from .around import GatedInput, Normed
 from .attention import Attention, CrossAttention, MergedAttention
 from .compressed import CompressedAttention
 from .convolved import ConvolvedAttention
+from .depth import OverDepth
 from .differential import DifferentialAttention
 from .host import HostAttention
 from .kept import Kept
@@ -161,6 +162,8 @@ class Stack(nn.Module):
                 modules.append(here)
             self.layers.append(modules)
         self.shared_names = set(shared)
+        if (depth := features.get("attention_residuals")) is not None:
+            self.depth = OverDepth(depth, self.layout, blocks, width, self.norm)
         self._norms(width)
         self._features(width, n_layers)
 
@@ -217,6 +220,8 @@ class Stack(nn.Module):
             stream = self.altup.split(x)
         if hasattr(self, "connections"):
             stream = x[:, :, None].expand(-1, -1, self.features["hyper_connections"]["n_streams"], -1)
+        if hasattr(self, "depth"):
+            stream = x[:, :, None]
         for loop in range(loops):
             step.loop = loop
             for i in range(len(self.layers)):
@@ -224,6 +229,8 @@ class Stack(nn.Module):
                 stream = self._around(i, stream, step, None if pieces is None else pieces[:, :, i])
         if hasattr(self, "altup"):
             return self.altup.join(stream)
+        if hasattr(self, "depth"):
+            return self.depth.read("end", stream)[0]
         if hasattr(self, "head"):
             return self.head.collapse(stream, self.head.weights(stream)[0])
         return stream.mean(-2) if hasattr(self, "connections") else stream
@@ -266,7 +273,9 @@ class Stack(nn.Module):
                 continue
             place = f"{i}_{j}"
             read = entry if parallel else total
-            weights = None
+            weights = others = None
+            if hasattr(self, "depth"):
+                read, *others = self.depth.read(place, total)
             if hasattr(self, "connections"):
                 weights = self.connections[place].weights(read)
                 read = self.connections[place].collapse(read, weights[0])
@@ -279,7 +288,8 @@ class Stack(nn.Module):
             for name in names:
                 key = (self.name, step.loop, i, j, name)
                 inner = self.layers[i][j][name.replace(".", "_")]
-                outs.append(inner(read if name in self.shared_names else normed, step, key))
+                more = {"others": others} if getattr(inner, "separate", False) else {}
+                outs.append(inner(read if name in self.shared_names else normed, step, key, **more))
             out = torch.stack(outs).sum(0)
             if place in self.after:
                 out = self.after[place](out)
@@ -293,5 +303,8 @@ class Stack(nn.Module):
             if hasattr(self, "scales"):
                 total = self.scales[place][0](total)
                 out = out if len(self.scales[place]) == 1 else self.scales[place][1](out)
-            total = total + out if weights is None else self.connections[place].spread(total, weights, out)
+            if hasattr(self, "depth"):
+                total = self.depth.add(i, j, total, out)
+            else:
+                total = total + out if weights is None else self.connections[place].spread(total, weights, out)
         return total
