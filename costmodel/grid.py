@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BLOCK = 16_384  # points evaluated at once: a few arrays of this size stay in a cache
 _KEPT = 33_000_000  # bytes; glibc learns from sizes up to 32 MiB
 _EXACT = 2**62  # counts beyond this do not fit 64 bits
-_SIZES = ("batch", "new_tokens", "cached_tokens", "source_new", "source_cached", "images", "prefix")
+_SIZES = ("batch", "new_tokens", "cached_tokens", "source_new", "source_cached", "images", "clips", "prefix")
 
 
 @dataclass(slots=True)

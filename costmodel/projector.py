@@ -19,22 +19,29 @@ Schedule = str | list[str]
 
 
 class Grid(NamedTuple):
-    """What a step gets or gives: the width of a token, the tokens of an image, a square's side or no square."""
+    """What a step gets or gives: the width of a token, the tokens of an image or a clip, and how these stand.
+
+    They stand ``side`` beside each other along each of so many ``axes``: those of a clip along one.
+    Without a ``side`` they have no neighbours.
+    """
 
     width: int
     tokens: int
     side: int | None
+    axes: int = 2
 
     def squares(self, side: int, field: str) -> Grid:
-        """Return the grid of squares of ``side`` x ``side`` tokens, each of them one token now."""
+        """Return the grid of ``side`` x ``side`` tokens, or ``side`` along one axis, each of them one token now."""
         if self.side is None:
             raise Impossible("queries, or patches with a class token, stand in no square and have no neighbours", field)
+        if self.axes == 1:
+            return self._replace(tokens=self.side // side, side=self.side // side)
         if self.side % side:
             raise Impossible(
                 f"{self.side} x {self.side} patches do not divide into squares of {side} x {side}",
                 field,
             )
-        return Grid(self.width, self.tokens // (side * side), self.side // side)
+        return self._replace(tokens=self.tokens // (side * side), side=self.side // side)
 
 
 class InnerStack(Model):
@@ -103,8 +110,8 @@ class InnerStack(Model):
 class Step(Model):
     """One step of a projector; exactly one of the first seven.
 
-    ``pool``: mean over squares of n x n patches. ``merge``: n x n patches side by side in one
-    wider vector (patch merging, pixel shuffle). ``norm``: a norm. ``linear``: a matrix with so many
+    ``pool``: mean over squares of n x n patches, or over n positions of sound. ``merge``: as many side
+    by side in one wider vector (patch merging, pixel shuffle). ``norm``: a norm. ``linear``: a matrix with so many
     output columns, with a ``bias`` or not; ``gated``: a second one like it, whose output multiplies
     that of the first. An ``activation`` may stand behind a matrix or a norm. ``kernel`` makes the
     matrix a convolution over squares of so many patches a side, around every one, or around every
@@ -152,12 +159,12 @@ class Step(Model):
         """Return what the step makes of a grid. Raises Impossible, at ``field``, where it cannot."""
         if self.pool or self.merge:
             found = grid.squares(self.pool or self.merge or 1, field)
-            return found._replace(width=grid.width * (self.merge or 1) ** 2)
+            return found._replace(width=grid.width * (self.merge or 1) ** grid.axes)
         if self.layers:
             return self.layers.after(grid)
         if self.linear and self.kernel > 1:
             side = -(-(grid.squares(1, field).side or 0) // self.stride)
-            return Grid(self.linear, side * side, side)
+            return grid._replace(width=self.linear, tokens=side**grid.axes, side=side)
         return grid._replace(width=self.linear or grid.width * (self.repeat or 1))
 
 
@@ -173,19 +180,26 @@ class Deepstack(Model):
     projector: list[Step] = Field(min_length=1)
 
 
+def behind(steps: list[Step], grid: Grid) -> Grid:
+    """Return what steps make of a grid."""
+    for step in steps:
+        grid = step.after(grid)
+    return grid
+
+
 def project(at: Site, steps: list[Step], grid: Grid, blocks: Mapping[str, Any]) -> Iterator[Op]:
-    """Yield the steps of a projector; ``at`` has the patches without the class token."""
+    """Yield the steps of a projector on what ``grid`` says of every sequence of ``at``."""
     for index, step in enumerate(steps):
         name, out = str(index + 1), step.after(grid)
         at = replace(at, tokens=0 if absent(at.new) else at.batch * out.tokens)
         if step.pool is not None:
-            area = step.pool * step.pool
+            area = step.pool**grid.axes
             yield at.vector(f"{name}_pool", grid.width, area, inputs=area)  # area - 1 sums, one division
         elif step.norm is not None:
             yield at.norm(f"{name}_norm", grid.width, kind=step.norm)
         elif step.linear is not None:
             columns: dict[str, Size] = {"linear": step.linear} | ({"gate": step.linear} if step.gated else {})
-            yield at.project(f"{name}_linear", d_in=step.kernel**2 * grid.width, bias=step.bias, **columns)
+            yield at.project(f"{name}_linear", d_in=step.kernel**grid.axes * grid.width, bias=step.bias, **columns)
         elif step.layers is not None:
             yield from step.layers.lower(at.sub(f"{name}_layers"), grid, blocks)
         elif step.separators is not None:

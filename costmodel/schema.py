@@ -22,6 +22,7 @@ _SHARE = {"description": "an exact share or number: 0.125 or 1/8", "type": ["num
 def spec_schema() -> Schema:
     """Return the schema of an architecture file."""
     from costmodel.architecture import Architecture
+    from costmodel.audio_tower import AudioTower
     from costmodel.blocks import block_class, kinds
     from costmodel.document import Unpublished
     from costmodel.residual import feature_class, features
@@ -37,9 +38,14 @@ def spec_schema() -> Schema:
     definitions["block"] = _block(list(blocks))
     definitions["shared-block"] = model_schema(SharedBlock, definitions)
     definitions["shared-block"]["properties"].pop("kind")
-    tower = model_schema(Tower, definitions)
-    tower["properties"]["blocks"] = _named("block")
-    definitions["tower"] = tower
+    for name, cls in (("vision-tower", Tower), ("audio-tower", AudioTower)):
+        definitions[name] = model_schema(cls, definitions)
+        definitions[name]["properties"]["blocks"] = _named("block")
+    definitions["tower"] = {
+        "if": {"required": ["input"]},
+        "then": reference("audio-tower"),
+        "else": reference("vision-tower"),
+    }
     properties = top["properties"]
     properties.pop("features")
     for field in features():
@@ -63,6 +69,8 @@ def spec_schema() -> Schema:
     }
     definitions |= {f"{name}-derived": _derived(schema) for name, schema in definitions.items()}
     definitions["block-derived"] = reference("block-any-derived")
+    kinds_of_tower = [reference(f"{name}-tower-derived") for name in ("vision", "audio")]
+    definitions["tower-derived"] = {"anyOf": [*kinds_of_tower, {"type": "null"}]}
     return {
         "$schema": DRAFT,
         "title": "archcalc architecture",

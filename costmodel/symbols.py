@@ -67,6 +67,7 @@ _WORKLOAD = {
     "source_new": ("X", "new source tokens", "--source"),
     "source_cached": ("X", "source tokens", "--source"),
     "images": ("I", "images", "--images"),
+    "clips": ("J", "clips of sound", "--clips"),
     "prefix": ("prefix", "tokens of the prefix", "--prefix"),
     "page": ("page", "tokens in a page", "--page"),
 }

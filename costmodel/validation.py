@@ -110,6 +110,7 @@ def _components(raw: object, problems: list[Problem]) -> dict[str, BaseModel]:
     if not isinstance(raw, dict):
         problems.append(Problem(("components",), "components must map names to towers", "AC103"))
         return {}
+    from costmodel.audio_tower import AudioTower
     from costmodel.tower import Tower
 
     components: dict[str, BaseModel] = {}
@@ -119,7 +120,8 @@ def _components(raw: object, problems: list[Problem]) -> dict[str, BaseModel]:
             problems.append(Problem(path, f'component "{name}" must be a mapping', "AC103"))
             continue
         own = _blocks(value.get("blocks"), (*path, "blocks"), problems)
-        tower = _model(Tower, {**value, "blocks": own}, path, problems)
+        cls = AudioTower if "input" in value else Tower
+        tower = _model(cls, {**value, "blocks": own}, path, problems)
         if tower is not None:
             components[name] = tower
     return components

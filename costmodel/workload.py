@@ -17,11 +17,11 @@ class Workload:
     """One step: each of ``batch`` sequences adds ``new_tokens`` to ``cached_tokens``.
 
     Prefill has nothing cached, decode one new token; chunked prefill and speculative verification
-    lie between. ``source_*`` are the encoder's tokens, ``images`` the pictures of a step. ``prefix``: the
-    first tokens of a sequence that a block may treat as its prefix, such as a prompt; None for all.
-    ``attention``: the pairs counted. ``logits``: positions the head computes. ``mla``: how latent
-    attention is executed; ``auto`` takes what needs fewer FLOPs here. ``page``: tokens in a page
-    of a paged cache.
+    lie between. ``source_*`` are the encoder's tokens, ``images`` the pictures of a step and
+    ``clips`` its recordings of sound. ``prefix``: the first tokens of a sequence that a block may
+    treat as its prefix, such as a prompt; None for all. ``attention``: the pairs counted.
+    ``logits``: positions the head computes. ``mla``: how latent attention is executed; ``auto``
+    takes what needs fewer FLOPs here. ``page``: tokens in a page of a paged cache.
     """
 
     batch: Size = 1
@@ -30,6 +30,7 @@ class Workload:
     source_new: Size = 0
     source_cached: Size = 0
     images: Size = 0
+    clips: Size = 0
     prefix: Size | None = None
     attention: Attention = "causal"
     logits: Logits = "all"
@@ -44,8 +45,8 @@ class Workload:
     @property
     def swept(self) -> bool:
         """Say whether some size is an array."""
-        sizes = (self.batch, self.new_tokens, self.cached_tokens, self.source_new, self.source_cached, self.images)
-        return any(hasattr(size, "shape") for size in (*sizes, self.prefix))
+        text = (self.batch, self.new_tokens, self.cached_tokens, self.source_new, self.source_cached, self.prefix)
+        return any(hasattr(size, "shape") for size in (*text, self.images, self.clips))
 
     @classmethod
     def decode(cls, context: Size, source: Size = 0) -> Workload:

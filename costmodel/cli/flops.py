@@ -34,6 +34,8 @@ def flops(
     logits: Logits = "all",
     mla: Mla = "auto",
     include: With = None,
+    images: Annotated[str, typer.Option("--images", metavar="N", help="Images that a vision tower sees")] = "0",
+    clips: Annotated[str, typer.Option("--clips", metavar="N", help="Clips that an audio tower hears")] = "0",
     source: Source = None,
     prefix: Prefix = None,
     source_new: Annotated[
@@ -73,5 +75,14 @@ def flops(
         prefix=prefix,
         specs=specs,
     )
-    found = answer(architecture, new=new, cached=cached, source_new=source_new, ops=bool(verbose), **choices)
+    found = answer(
+        architecture,
+        new=new,
+        cached=cached,
+        source_new=source_new,
+        images=images,
+        clips=clips,
+        ops=bool(verbose),
+        **choices,
+    )
     deliver(found, PageRenderer(found, "flops"), Output(output_format, out, quiet, verbose, ascii=ascii_only))

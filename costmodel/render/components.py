@@ -30,6 +30,7 @@ ROWS = {
     "mixer.rg_lru": "rg-lru",
     "mixer.rwkv4": "rwkv",
     "mixer.short_conv": "convolution",
+    "mixer.conformer_conv": "convolution",
     "mixer.shared": "shared block",
     "embedding": "input embedding",
     "embedding.ple": "layer embeddings",

@@ -69,6 +69,7 @@ def phase(found: FlopsPage) -> str:
     parts.append(str(sizes["attention"]))
     if sizes["logits"] == "last":
         parts.append("head at the last position")
+    parts += [f"{count_text(n)} {sense}" for sense in ("images", "clips") if (n := int(sizes[sense]))]
     if found.conventions.included:
         parts.append(f"with {', '.join(found.conventions.included)}")
     return ", ".join(parts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Unpack
 
 from costmodel import figures
@@ -70,6 +71,8 @@ def flops(
     new: int | str = 1,
     cached: int | str = 0,
     source_new: int | str | None = None,
+    images: int | str = 0,
+    clips: int | str = 0,
     ops: bool = False,
     **asked: Unpack[Asked],
 ) -> FlopsPage:
@@ -77,7 +80,8 @@ def flops(
 
     For an encoder-decoder, ``source`` is the length of the source (default: cached + new) and
     ``source_new`` how much of it is encoded in this step (default: all of it where nothing is
-    cached, else none). ``ops`` adds every operation. ``include`` adds the work of components.
+    cached, else none). ``ops`` adds every operation. ``include`` adds the work of components: of towers
+    on so many ``images``, and on so many ``clips`` of sound.
 
     Raises:
         UnknownSpecError: there is none of that name, or its architecture is not published.
@@ -89,6 +93,8 @@ def flops(
     choices.check(found)
     check_components(found, choices.include)
     load = step_of(found, choices, tokens(new, "new"), natural(cached, "cached"), source_new)
+    load = replace(load, images=natural(images, "images"), clips=natural(clips, "clips"))
+    _check_towers(found, choices.include, load)
     step = found.lower(load)
     for name in choices.include:
         step += found.lower_component(name, load)
@@ -128,6 +134,18 @@ def step_of(
     if encoded > length:
         raise UsageError(f"--source-new {encoded:,} is more than the source of {length:,}", hint=f"--source {encoded}")
     return choices.step(new, cached, encoded, length - encoded)
+
+
+def _check_towers(architecture: Architecture, include: Sequence[str], load: Workload) -> None:
+    """Raise UsageError where there are images or clips, and no tower that is counted takes them in."""
+    senses = {architecture.components[name].sense for name in include if name in architecture.components}
+    for sense in ("images", "clips"):
+        if (count := getattr(load, sense)) and sense not in senses:
+            able = [name for name, tower in architecture.components.items() if tower.sense == sense]
+            hint = f"--with {','.join(able)}" if able else f"the spec has no tower for {sense}"
+            raise UsageError(
+                f"--{sense} {count:,} is work of a tower, and none that takes {sense} is counted", hint=hint
+            )
 
 
 def _sizes(load: Workload) -> dict[str, int | str]:

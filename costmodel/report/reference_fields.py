@@ -26,6 +26,7 @@ def owners() -> dict[str, Any]:
     from importlib import import_module
 
     from costmodel import architecture, document, source_input, stack
+    from costmodel.audio_tower import AudioTower
     from costmodel.blocks import block_class, kinds
     from costmodel.residual import feature_class, features
     from costmodel.shared_block import SharedBlock
@@ -44,6 +45,7 @@ def owners() -> dict[str, Any]:
         "norm": stack.Norm,
         "shared": SharedBlock,
         "tower": Tower,
+        "audio-tower": AudioTower,
         **{kind: block_class(kind) for kind in kinds()},
         **{name: feature_class(name) for name in features()},
         **{name: getattr(import_module("costmodel.gate.budget_file"), cls) for name, cls in _BUDGETS.items()},

@@ -23,7 +23,7 @@ from costmodel.architecture import Architecture
 from costmodel.sizes import Size
 from costmodel.verify.reference.model import Mtp, Reference
 from costmodel.verify.reference.parts import Cache, Step
-from costmodel.verify.reference.towers import Tower
+from costmodel.verify.reference.towers import AudioTower, Tower
 from costmodel.verify.terms import Terms, flops_terms, kept_terms, parameter_terms
 from costmodel.workload import Workload
 
@@ -213,22 +213,26 @@ class Comparison:
     def _towers(self) -> Iterator[Equality]:
         """Compare every tower and its projector."""
         for name, spec in self.spec["components"].items():
-            module = Tower(spec, self.spec["d_model"])
+            hears = "input" in spec
+            module = (AudioTower if hears else Tower)(spec, self.spec["d_model"])
             ours = figures.params(self.architecture, [name]).total - figures.params(self.architecture).total
             yield Equality(f"params of {name}", "", ours, sum(p.numel() for p in module.parameters()))
             module.to(torch.bfloat16)
-            images, size = self.random.randint(1, 3), spec["image_size"]
-            shape = (images, spec.get("channels", 3), spec.get("frames", 1), size, size)
-            pixels = torch.randn(*shape, dtype=torch.bfloat16)
-            step = Step(Cache(), 0, 0)
+            n, step = self.random.randint(1, 3), Step(Cache(), 0, 0)
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                module(pixels, step)
-            ops = self.architecture.lower_component(name, Workload(images=images, attention="full"))
-            found, at = figures.flops(ops), f"{images} images"
-            yield Equality(f"flops of {name}", at, _int(found.forward), int(counter.get_total_flops()))
-            yield Equality(f"flops.attention of {name}", at, _int(found.attention), step.executed_pairs)
-            seen = figures.flops(self.architecture.lower_component(name, Workload(images=images)))
+                module(module.some(n).to(torch.bfloat16), step)
+            load, at = (Workload(clips=n), f"{n} clips") if hears else (Workload(images=n), f"{n} images")
+            ops = self.architecture.lower_component(name, replace(load, attention="full"))
+            found = figures.flops(ops)
+            yield Equality(f"flops of {name}", at, _int(found.forward), self._within(counter, step))
+            yield Equality(f"flops.attention of {name}", at, _int(found.attention), math.floor(step.full_pairs))
+            seen = figures.flops(self.architecture.lower_component(name, load))
             yield Equality(f"flops.attention of {name}", f"{at}, causal", _int(seen.attention), step.useful_pairs)
+
+    @staticmethod
+    def _within(counter: FlopCounterMode, step: Step) -> int:
+        """Return the FLOPs that torch counts, of attention those of every query against every resident key."""
+        return int(counter.get_total_flops()) - step.executed_pairs + math.floor(step.full_pairs)
 
     def _mtp(self) -> Iterator[Equality]:
         """Compare the layers that predict further tokens."""

@@ -19,6 +19,8 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
+from costmodel.verify.clips import short_clip, side_of
+
 Spec = dict[str, Any]
 
 # What a number is, by the name of its field; a name that is not here is a width.
@@ -131,6 +133,8 @@ class _Scale:
             return self._custom(fields)
         if "patch_size" in fields:
             return self._tower(fields, path)
+        if "frames" in fields and "input" in fields:
+            return self._audio(fields, path)
         if path and path[-1] in ("indexer", "block_indexer"):
             return self._indexer(fields, path)
         if fields.get("gated") and "out" in fields:  # a convolution, of whose output half is left
@@ -221,15 +225,14 @@ class _Scale:
         """Return a tower on an image of few patches."""
         rest = {k: v for k, v in fields.items() if k not in ("image_size", "patch_size", "projector")}
         found = {key: self._value(key, value, path) for key, value in rest.items()}
-        steps = fields.get("projector", [])
-        side, patch = 1, 3
-        for step in steps:
-            side *= step.get("pool") or step.get("merge") or step.get("stride") or 1
-        side *= 2
+        side, patch = 2 * side_of(fields), 3
         found |= {"patch_size": patch, "image_size": side * patch + bool(fields["image_size"] % fields["patch_size"])}
-        if steps:
-            found["projector"] = [self._step(step, path) for step in steps]
-        return found
+        return found | self._projector(fields, path)
+
+    def _projector(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
+        """Return the projector of a tower, which makes one of as many tokens as before."""
+        steps = fields.get("projector", [])
+        return {"projector": [self._step(step, path) for step in steps]} if steps else {}
 
     def _step(self, step: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
         """Return a step of a projector, of few layers where it has any."""
@@ -239,6 +242,15 @@ class _Scale:
             n, schedules = _few(layers, layers["n_layers"])
             found["layers"] |= {"n_layers": n, **schedules}
         return found
+
+    def _audio(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
+        """Return a tower on a clip of few frames."""
+        rest = {k: v for k, v in fields.items() if k not in ("frames", "piece", "projector")}
+        found = {key: self._value(key, value, path) for key, value in rest.items()}
+        clip, tokens = short_clip(fields, found["input"], 2 * side_of(fields))
+        if found.get("positions"):
+            found["positions"] = max(found["positions"], tokens)
+        return found | clip | self._projector(fields, path)
 
 
 def _is_width(key: str) -> bool:

@@ -28,6 +28,10 @@ PLAIN = {
         ({"memory": 2}, {"kv": (120, 960, 0), "r": (60, 600, 0), "attend": (0, 252, 84)}),
         # Both ways: distances 5 to -1, and 2 * 5 pairs.
         ({"causal": False}, {"r": (60, 840, 0), "attend": (0, 360, 120)}),
+        # The largest distance is 4 then.
+        ({"spare_distance": False}, {"r": (60, 600, 0)}),
+        ({"causal": False, "spare_distance": False}, {"r": (60, 720, 0), "attend": (0, 360, 120)}),
+        ({"bias": ["q", "k", "o"]}, {"q": (66, 240, 12), "kv": (126, 1200, 30), "o": (70, 240, 20)}),
     ],
     ids=str,
 )

@@ -134,7 +134,16 @@ def now_and_then(d: Draw) -> Spec:
 def xl_attention(d: Draw) -> Spec:
     """Return attention with hidden states as memory."""
     spec: Spec = {"kind": "xl_attention", "n_heads": d.dim(1, 4), "head_dim": d.dim(3, 9)}
-    return spec | d.maybe("memory", d.dim(1, 7)) | d.maybe("segments", d.dim(1, 3)) | d.maybe("causal", False)
+    spec |= d.maybe("memory", d.dim(1, 7)) | d.maybe("segments", d.dim(1, 3)) | d.maybe("causal", False)
+    return spec | d.maybe("bias", d.some("q", "k", "v", "o"), 0.3) | d.maybe("spare_distance", False, 0.3)
+
+
+def conformer_conv(d: Draw) -> Spec:
+    """Return the convolution module of a conformer."""
+    spec: Spec = {"kind": "conformer_conv", "d_conv": d.dim(1, 6)} | d.maybe("d_inner", d.dim(3, 20))
+    spec |= d.maybe("norm", d.one("rms", "layer")) | d.maybe("pointwise", True, 0.3) | d.maybe("gate_bias", True, 0.3)
+    names = ("in", "conv", "out", *(("pointwise",) if spec.get("pointwise") else ()))
+    return spec | d.maybe("bias", d.some(*names)) | d.maybe("causal", True)
 
 
 def mixture_of_attention(d: Draw) -> Spec:
@@ -371,6 +380,7 @@ MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "lightning": lightning,
     "mlstm": mlstm,
     "short_conv": short_conv,
+    "conformer_conv": conformer_conv,
     "xl_attention": xl_attention,
     "custom": custom,
     "now_and_then": now_and_then,

@@ -206,6 +206,8 @@ def random_spec(seed: int) -> Spec:
         _host(d, spec)
     if d.chance(0.12):
         spec["components"] = {"vision": tower(d, spec["d_model"])}
+    if d.chance(0.12):
+        spec["components"] = spec.get("components", {}) | {"audio": audio_tower(d, spec["d_model"])}
     if "host" in spec and not spec.get("head", {}).get("table", True):
         del spec["head"]  # who writes for a host has a head
     return spec
@@ -257,6 +259,52 @@ def tower(d: Draw, width: int) -> Spec:
                 step.pop("kernel", None)
             found["deepstack"] = {"copies": d.dim(1, 3), "projector": [*beside, last | d.maybe("bias", True)]}
     return found
+
+
+def audio_tower(d: Draw, width: int) -> Spec:
+    """Return a tower of sound and a projector that ends at ``width``."""
+    own, n, half = d.dim(5, 24), d.dim(1, 3), d.maybe("by", d.one("pool", "merge"))
+    look: Spec = {"kind": "attention", "causal": False} | heads(d) | qk_norm(d)
+    far: Spec = {"kind": "xl_attention", "n_heads": d.dim(1, 3), "head_dim": d.dim(3, 8), "causal": False}
+    window: Spec = {"kind": "conformer_conv", "d_conv": d.dim(1, 5)}
+    blocks = {"look": look, "near": look | {"chunk": d.dim(2, 9)}, "far": far, "window": window, "mlp": ffn(d)}
+    source = source_input(d, own)
+    if d.chance():
+        source = planes(d, own)
+    while source["convolutions"][0].get("kernel") and _axes(source) > 1:  # patches are no sound
+        source = source_input(d, own)
+    pieces, piece = d.dim(1, 3), d.dim(160, 220)
+    found: Spec = {"input": source, "frames": pieces * piece, "d_model": own, "n_layers": n, "blocks": blocks}
+    found |= stack(d, ["look", "near", "far", "window"], ["mlp"], n, {}) | ({"piece": piece} if pieces > 1 else {})
+    found |= d.maybe("norm", norm(d)) | d.maybe("pre_norm", True) | d.maybe("layer_scale", {}, 0.2)
+    found |= d.maybe("positions", d.dim(660, 700)) | d.maybe("separators", d.dim(1, 3), 0.2)
+    if half or d.chance():
+        last = {"linear": width} | d.maybe("bias", True)
+        found["projector"] = [*projector(d, half.get("by")), last]
+    return found
+
+
+def planes(d: Draw, width: int) -> Spec:
+    """Return convolutions over time and bands, some of them on every channel by itself, and a matrix to ``width``."""
+    steps: list[Spec] = []
+    for _ in range(d.dim(1, 3)):
+        last = steps[-1]["out"] if steps else 1
+        depthwise = bool(steps) and d.chance()
+        step: Spec = {
+            "out": last if depthwise else d.dim(2, 9),
+            "kernel": d.one(d.dim(1, 4), [d.dim(1, 4), d.dim(1, 4)]),
+        }
+        step |= d.maybe("stride", d.dim(1, 3)) | d.maybe("depthwise", True, 1.0 * depthwise) | d.maybe("bias", False)
+        step |= (
+            d.maybe("activation", "relu") | d.maybe("norm", d.one("rms", "layer"), 0.3) | d.maybe("norm_bias", False)
+        )
+        steps.append(step)
+    return {"bands": d.dim(3, 20), "convolutions": steps, "linear": width} | d.maybe("linear_bias", True)
+
+
+def _axes(source: Spec) -> int:
+    kernel = source["convolutions"][0]["kernel"]
+    return len(kernel) if isinstance(kernel, list) and "bands" not in source else 1
 
 
 def projector(d: Draw, half: str | None) -> list[Spec]:

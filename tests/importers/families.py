@@ -35,8 +35,6 @@ MASKED = frozenset(
 MISSING: Mapping[str, str] = MappingProxyType(
     {
         "blt": "three stacks over patches of bytes",
-        "canary": "an audio encoder of convolutions and conformers",
-        "cohere_asr": "an audio encoder of convolutions and conformers",
         "led": "global tokens beside windows",
         "pegasus_x": "global tokens beside blocks",
         "pop2piano": "an encoder that reads spectrograms",

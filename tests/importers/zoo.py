@@ -121,8 +121,11 @@ NEEDS: dict[str, dict[str, Any]] = {
     "qwen2_vl": {"vision_config": {"hidden_size": 8192}},
     "qwen3_5": {"vision_config": {"out_hidden_size": 4096}},
     "qwen3_5_moe": {"vision_config": {"out_hidden_size": 2048}},
-    "qwen3_omni_moe": {"thinker_config": {"vision_config": {"out_hidden_size": 2048}}},
-    "qwen3_omni_moe_thinker": {"vision_config": {"out_hidden_size": 2048}},
+    "qwen3_asr": {"audio_config": {"model_type": "qwen3_asr_encoder", "output_dim": 2048}},
+    "qwen3_omni_moe": {
+        "thinker_config": {"vision_config": {"out_hidden_size": 2048}, "audio_config": {"output_dim": 2048}}
+    },
+    "qwen3_omni_moe_thinker": {"vision_config": {"out_hidden_size": 2048}, "audio_config": {"output_dim": 2048}},
     "qwen3_vl": {"vision_config": {"out_hidden_size": 4096}},
     "qwen3_vl_moe": {"vision_config": {"out_hidden_size": 2048}},
     "t5gemma2": {"encoder": {"vision_config": {"image_size": 256, **NO_HEAD}}},

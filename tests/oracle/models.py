@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,15 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, DynamicCache
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    DynamicCache,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 torch.set_num_threads(1)
 
@@ -26,13 +35,13 @@ PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}  # where the left opera
 def build(config: Mapping[str, Any], *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> torch.nn.Module:
     """Return the model of a configuration with seeded random weights.
 
-    Attention and experts are ``eager``: their products reach the counter as they are written.
+    Attention and experts are ``eager``: their products reach the counter as they are written. A
+    language model that only a class with towers gives its head is built without a head.
     """
     torch.manual_seed(SEED)
     made = AutoConfig.for_model(**config)
-    auto = AutoModelForSeq2SeqLM if made.is_encoder_decoder else AutoModelForCausalLM
     with torch.device(device):
-        model = auto.from_config(made, attn_implementation="eager", dtype=dtype)
+        model = _class(made)(made, attn_implementation="eager", dtype=dtype)
     if made.model_type in FP32_PARTS:
         for name, parameter in model.named_parameters():
             if any(part in name for part in model._keep_in_fp32_modules_strict):
@@ -45,6 +54,19 @@ def build(config: Mapping[str, Any], *, dtype: torch.dtype = torch.float32, devi
                 choice = torch.rand(table.shape[0], made.n_routed_experts).argsort(-1)
                 table.copy_(choice[:, : table.shape[1]])
     return model.eval()
+
+
+def _class(made: PreTrainedConfig) -> Callable[..., PreTrainedModel]:
+    """Return what makes the model of a configuration; AutoModel knows none of a language model inside another."""
+    if made.is_encoder_decoder:
+        return AutoModelForSeq2SeqLM.from_config
+    if type(made) in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return AutoModelForCausalLM.from_config
+    module = vars(importlib.import_module(type(made).__module__.replace(".configuration_", ".modeling_")))
+    own = {name: cls for name, cls in module.items() if getattr(cls, "config_class", None) is type(made)}
+    return next(
+        cls for end in ("ForCausalLM", "TextModel") for name, cls in own.items() if name.endswith(end)
+    )._from_config
 
 
 class Products(TorchDispatchMode):
@@ -149,8 +171,8 @@ def distinct(model: torch.nn.Module) -> list[torch.nn.Parameter]:
 
 def top_k(config: Any) -> int:
     """Return how many experts a token is sent to; Switch has no field for its one."""
-    for name in ("num_experts_per_tok", "moe_k", "top_k_experts", "moe_topk"):
-        if (value := getattr(config, name, None)) is not None:
+    for name in ("num_experts_per_tok", "moe_k", "top_k_experts", "moe_topk", "moe_top_k"):
+        if (value := getattr(getattr(config, "ffn_config", config), name, None)) is not None:
             return int(value)
     assert config.model_type == "switch_transformers"
     return 1
@@ -160,13 +182,16 @@ def expert_count(module: torch.nn.Module) -> int:
     """Return how many experts a module of routed experts holds."""
     if isinstance(module, torch.nn.ModuleDict):
         return len(module)
-    return int(next(p for name, p in module.named_parameters() if name.startswith("down")).shape[0])
+    down = [parameter for name, parameter in module.named_parameters() if name.startswith("down")]
+    return int(down[0].shape[0] if down else module.num_experts)
 
 
 def expert_size(module: torch.nn.Module) -> int:
     """Count the values of one routed expert."""
     if isinstance(module, torch.nn.ModuleDict):
         return sum(parameter.numel() for parameter in next(iter(module.values())).parameters())
+    if hasattr(module, "mlp"):  # DBRX: the rows of all experts, one after the other
+        return sum(parameter.numel() for parameter in module.parameters()) // expert_count(module)
     return sum(parameter[0].numel() for parameter in module.parameters())
 
 

@@ -16,18 +16,27 @@ _RUN = re.compile(r"(\d+) (\w+)")
 NO_CLASS: Mapping[str, str] = MappingProxyType(
     {
         "gpt-4": "unpublished: claims only, nothing is computed",
+        "grok-1": "no class in transformers",
         "gshard-600b": "no class in transformers",
+        "ling-lite-1.5": "no class in transformers",
         "llama-3.3-nemotron-super-49b": "no class in transformers",
     }
 )
 
 # Parameters that transformers allocates beside the architecture's own, by reason.
 _T5_HEAD = "T5's class ties the head; T5 1.1 and Flan-T5 have one of their own"
+_BIAS = "correction biases of routers: parameters that are not trained, buffers in other families"
+_HEAD = "the class of the language model has no head, only the one with the vision tower"
 BESIDE: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {
+        "ernie-4.5-21b-a3b": {_BIAS: 27 * 64},
+        "ernie-4.5-300b-a47b": {_BIAS: 51 * 64},
         "flan-t5-base": {_T5_HEAD: -768 * 32_128},
         "flan-t5-xxl": {_T5_HEAD: -4096 * 32_128},
         "longcat-flash": {"gate and up of the zero experts, which nothing reads": 28 * 256 * 2 * 2048 * 6144},
+        "mistral-large-4": {_HEAD: -6144 * 204_800},
+        "step-3.5-flash": {_HEAD: -4096 * 128_896},
+        "step-3.7-flash": {_HEAD: -4096 * 128_896},
     }
 )
 
@@ -41,8 +50,8 @@ BY_EXPERTS = frozenset({"switch-c-2048"})
 
 
 def _spread(value: Any) -> Any:
-    """Return a list that is written as runs and periods, in full."""
-    if isinstance(value, dict):
+    """Return a list that is written as runs and periods, in full; other mappings as they are."""
+    if isinstance(value, dict) and "of" in value:
         period = _spread(value["of"])
         return [*_spread(value.get("start", [])), *period * value["times"], *_spread(value.get("then", []))]
     if not isinstance(value, list):

@@ -12,10 +12,12 @@ import pytest
 import costmodel as cm
 from costmodel import catalog, tower
 from costmodel.architecture import Architecture
+from costmodel.audio_tower import AudioTower
 from costmodel.blocks import block_class, kinds
 from costmodel.ops import Op, Vector
 from costmodel.residual import feature_class, features
 from costmodel.site import Site
+from costmodel.source_input import Convolution, SourceInput
 from costmodel.spans import Span, blockwise_pairs, causal_pairs, mutual_pairs, triangle
 from costmodel.validation import parse
 from tests.fuzz.specs import random_spec
@@ -68,6 +70,8 @@ def hoarding(ops: Ops) -> Ops:
 
 
 STATELESS = {"ffn", "host_attention", "moe"}  # what host_attention reads, its host keeps
+# Fields without which a block of the kind has nothing to change: costs that are declared, columns that are kept.
+WITH = {"custom": {"state", "flops_per_token", "weights"}, "conformer_conv": {"causal"}}
 WITHOUT_PRODUCTS = {"residual_gate", "residual_scale", "layer_scale"}
 MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
 
@@ -79,12 +83,13 @@ def example(kind: str) -> dict[str, Any]:
         data = catalog.document(name).data
         if any(block["kind"] == kind for block in data.get("blocks", {}).values()):
             return data
-    everything = {"state", "flops_per_token", "weights"} if kind == "custom" else set()
-    return next(
-        spec
-        for spec in map(random_spec, range(4000))
-        if any(b["kind"] == kind and everything <= b.keys() and n in layers(spec) for n, b in spec["blocks"].items())
-    )
+    everything = WITH.get(kind, set())
+
+    def suits(spec: dict[str, Any]) -> bool:
+        mine = {name: block for name, block in spec["blocks"].items() if block["kind"] == kind}
+        return all(everything <= block.keys() for block in mine.values()) and bool(mine) and mine.keys() <= layers(spec)
+
+    return next(filter(suits, map(random_spec, range(4000))))
 
 
 def layers(spec: dict[str, Any]) -> set[str]:
@@ -227,6 +232,71 @@ def test_a_wrong_mask_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch, tmp
     row = cm.verify_(path).specs[0].differs
     assert row is not None
     assert row.figure == "flops.attention"
+
+
+HEARS: dict[str, Any] = {
+    "name": "hears",
+    "d_model": 64,
+    "vocab_size": 100,
+    "n_layers": 1,
+    "blocks": {"mlp": {"kind": "ffn", "d_ff": 3}},
+    "ffn": "mlp",
+}
+WAVES = {"channels": 80, "convolutions": [{"out": 48, "kernel": 3, "stride": 2}]}
+STEMS: dict[str, dict[str, Any]] = {
+    "frames": WAVES,
+    "planes": {
+        "bands": 80,
+        "convolutions": [
+            {"out": 16, "kernel": 3, "stride": 2, "activation": "relu"},
+            {"out": 16, "kernel": 3, "stride": 2, "depthwise": True},
+        ],
+        "linear": 48,
+    },
+}
+
+
+def hearing(stem: str, **more: Any) -> dict[str, Any]:
+    """Return the data of a spec with a tower of a conformer's layers."""
+    blocks = {
+        "far": {"kind": "xl_attention", "n_heads": 4, "head_dim": 12, "causal": False, "spare_distance": False},
+        "window": {"kind": "conformer_conv", "d_conv": 9},
+        "half": {"kind": "ffn", "d_ff": 96, "gated": False},
+    }
+    tower = {"input": STEMS[stem], "frames": 303, "piece": 101, "d_model": 48, "n_layers": 4, "blocks": blocks}
+    tower |= {"layer": ["half", "far", "window", "half"], "projector": [{"pool": 2}, {"linear": 64}]}
+    return HEARS | {"components": {"audio": tower | more}}
+
+
+@pytest.mark.parametrize("mutation", [wider, forgotten, dearer], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("part", ["lower", "layers", "lower_frames"])
+def test_a_wrong_formula_of_an_audio_tower_is_noticed(
+    part: str, stem: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    path = written(tmp_path, hearing(stem))
+    assert cm.verify_(path).proved
+    cls: Any = SourceInput if part == "lower_frames" else AudioTower
+    right = getattr(cls, part)
+
+    def wrong(*given: Any) -> Ops:
+        ops = list(right(*given))
+        idle = mutation is dearer and not any(op.flops for op in ops)  # without clips
+        yield from iter(ops) if idle else mutation(iter(ops))
+
+    monkeypatch.setattr(cls, part, wrong)
+    row = cm.verify_(path).specs[0].differs
+    assert row is not None
+    assert row.figure.endswith("of audio")
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_lengths_that_are_not_rounded_up_are_noticed(stem: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    path = written(tmp_path, hearing(stem))
+    monkeypatch.setattr(Convolution, "after", lambda self, n, axis=0: n // self.along(axis)[1])
+    row = cm.verify_(path).specs[0].differs
+    assert row is not None
+    assert row.figure in ("params of audio", "flops of audio")
 
 
 def test_the_term_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,7 @@ MODULES = {
     "state_space": "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h",
     "t5": "longt5 mt5=t5 switch_transformers=switch t5 umt5",
     "t5gemma": "t5gemma t5gemma2",
+    "transcribers": "canary cohere_asr",
     "windowed_experts": "afmoe beam cohere2_moe exaone_moe flint kolibri1 laguna llama4_text mellum mimo_v2_flash",
     "wrappers": """
         aria=wrapper audioflamingo3=wrapper aya_vision=wrapper blip-2=wrapper cohere2_vision=wrapper

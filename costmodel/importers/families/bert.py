@@ -10,7 +10,7 @@ from costmodel.importers.draft import Draft, Part
 from costmodel.importers.families.bart import POST, PRE
 from costmodel.importers.families.t5 import act
 from costmodel.importers.parts import ALL, ffn
-from costmodel.importers.towers import add_vision
+from costmodel.importers.towers import add_towers
 
 DENSE = {"bias": True, "dense": True, "dense_bias": True}  # the head of masked language models
 LEFT = ("pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type")
@@ -91,7 +91,7 @@ def roformer(c: Config) -> Draft:
 def git(c: Config) -> Draft:
     """Read GIT: a causal BERT without token types behind an image encoder, and a head that is one matrix."""
     draft = _model(c, types=False, head={"bias": True}, causal=True)
-    draft.left_out = [] if add_vision(c, draft) else c.leave_out("vision_config")
+    draft.left_out = c.leave_out(*add_towers(c, draft, ["vision_config"]))
     return draft
 
 

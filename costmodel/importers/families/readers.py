@@ -10,7 +10,7 @@ from costmodel.importers.families.bart import POST, PRE
 from costmodel.importers.families.bert import DENSE
 from costmodel.importers.families.t5 import act
 from costmodel.importers.parts import ALL, attention, changed, ffn, top
-from costmodel.importers.towers import add_vision
+from costmodel.importers.towers import add_towers
 
 SCALES = ("initializer_factor", "initializer_range", "logit_scale_init_value", "label_smoothing")
 
@@ -106,7 +106,7 @@ def blip(c: Config) -> Draft:
     c.parts.pop()  # the tower, which is read as a whole below, or left out
     ties = [part.flag("tie_word_embeddings") for part in (c, text)]
     draft = _blip(text, width, tied=any(ties))
-    draft.left_out = [] if add_vision(c, draft) else c.leave_out("vision_config")
+    draft.left_out = c.leave_out(*add_towers(c, draft, ["vision_config"]))
     return draft
 
 

@@ -8,7 +8,7 @@ from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Layer, Part
 from costmodel.importers.families.t5 import act
 from costmodel.importers.parts import ALL, attention, changed, ffn, layer_types
-from costmodel.importers.towers import add_vision
+from costmodel.importers.towers import add_towers
 
 
 def t5gemma(c: Config) -> Draft:
@@ -93,7 +93,7 @@ def t5gemma2(c: Config) -> Draft:
     fields |= {"max_context": above.count("max_position_embeddings"), "norm": {"place": "sandwich"}}
     fields |= {"embedding": {"rows": rows + 1}}
     draft = Draft(fields, layers, encoder=({} if tied else {"embedding": {"table": True, "rows": rows + 1}}, source))
-    draft.left_out = [] if add_vision(outer, draft) else outer.leave_out("vision_config")
+    draft.left_out = outer.leave_out(*add_towers(outer, draft, ["vision_config"]))
     return draft
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part, Sublayer
 from costmodel.importers.families import adapter
-from costmodel.importers.towers import KEY, add_vision
+from costmodel.importers.towers import add_towers
 
 
 class Rule(NamedTuple):
@@ -173,8 +173,6 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
     if tied:
         draft.fields["tied"] = True
     towers = [key for key, spec in c.inside.items() if key != rule.key and (c.has(key) or "optional" not in spec)]
-    if KEY in towers:
-        understood = add_vision(c, draft)
-        towers = [key for key in towers if key not in understood]
+    towers = add_towers(c, draft, towers)
     draft.left_out = [*draft.left_out, *c.leave_out(*towers, *(key for key in rule.also if c.get(key)))]
     return draft

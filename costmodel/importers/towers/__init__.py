@@ -1,18 +1,20 @@
-"""Vision towers of wrappers: one small adapter for each type of tower, one for each kind of projector.
+"""Towers of wrappers: one small adapter for each type of tower, one for each kind of projector.
 
-What is read becomes the component ``vision`` of the spec. Where the tower or the projector is not
-understood, or a key of either, the tower is left out as a whole, by its key.
+What is read becomes the component ``vision`` or ``audio`` of the spec. Where the tower or the projector
+is not understood, or a key of either, the tower is left out as a whole, by its key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 from costmodel.errors import InvalidSpec, SpecError
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
 from costmodel.importers.towers import (
+    audio,
+    audio_projectors,
     convolved,
     gemma4,
     glm,
@@ -154,27 +156,76 @@ PROJECTORS: Mapping[str, Projector] = {
     "vipllava": projectors.vipllava,
 }
 
-KEY = "vision_config"
+AUDIO_TOWERS: Mapping[str, Tower] = {
+    "audioflamingo3_encoder": audio.pooled,
+    "glmasr_encoder": audio.glmasr,
+    "moss_transcribe_diarize_audio": audio.whisper,
+    "qwen2_5_omni_audio_encoder": audio.qwen2_omni,
+    "qwen2_audio_encoder": audio.pooled,
+    "qwen3_asr_encoder": audio.qwen3_asr,
+    "qwen3_omni_moe_audio_encoder": audio.qwen3_omni,
+    "voxtral_encoder": audio.whisper,
+    "voxtral_realtime_encoder": audio.voxtral_realtime,
+}
+
+AUDIO_PROJECTORS: Mapping[str, Projector] = {
+    "audioflamingo3": audio_projectors.flamingo,
+    "glmasr": audio_projectors.glmasr,
+    "moss_transcribe_diarize": audio_projectors.moss,
+    "musicflamingo": audio_projectors.flamingo,
+    "qwen2_5_omni_thinker": audio_projectors.omni,
+    "qwen2_audio": audio_projectors.qwen2_audio,
+    "qwen3_asr": audio_projectors.qwen3_asr,
+    "qwen3_omni_moe_thinker": audio_projectors.omni,
+    "voxtral": audio_projectors.voxtral,
+    "voxtral_realtime": audio_projectors.voxtral_realtime,
+}
 
 
-def add_vision(c: Config, draft: Draft) -> set[str]:
-    """Add the vision tower of a wrapper to its language model; return the keys that are understood with it.
+class Sense(NamedTuple):
+    """A component of the spec, and how its tower is read."""
+
+    component: str
+    towers: Mapping[str, Tower]
+    projectors: Mapping[str, Projector]
+
+
+# Key of the tower in a wrapper -> what it becomes.
+SENSES: Mapping[str, Sense] = {
+    "vision_config": Sense("vision", TOWERS, PROJECTORS),
+    "audio_config": Sense("audio", AUDIO_TOWERS, AUDIO_PROJECTORS),
+}
+
+
+def add_towers(c: Config, draft: Draft, keys: Iterable[str]) -> list[str]:
+    """Add the towers of a wrapper to its language model; return the keys of those that are not understood.
 
     To be called when everything that belongs to the language model has been read: a key of the
-    wrapper that is then left is the tower's. Where something is not understood there are no such keys.
+    wrapper that is then left is a tower's.
     """
-    if c.model_type not in PROJECTORS:
+    left = list(keys)
+    for key in SENSES:
+        if key in left:
+            understood = _add(c, draft, key)
+            left = [one for one in left if one not in understood]
+    return left
+
+
+def _add(c: Config, draft: Draft, key: str) -> set[str]:
+    """Add a tower, and return the keys that are understood with it and its projector: none, or its own too."""
+    sense = SENSES[key]
+    if c.model_type not in sense.projectors:
         return set()
     width, parts = draft.fields["d_model"], list(c.parts)
-    for key in ("ignore_index", "vocab_size", "quantization_config"):  # what others read, or nobody needs
-        c.get(key)
+    for known in ("ignore_index", "vocab_size", "quantization_config"):  # what others read, or nobody needs
+        c.get(known)
     try:
-        config = c.sub(KEY)
-        if config.model_type not in TOWERS:
+        config = c.sub(key)
+        if config.model_type not in sense.towers:
             raise KeyError(config.model_type)
         config.get("quantization_config")
-        tower = TOWERS[config.model_type](config)
-        PROJECTORS[c.model_type](c, tower, width)
+        tower = sense.towers[config.model_type](config)
+        sense.projectors[c.model_type](c, tower, width)
         document = tower.document()
         _check(document, width)
     except (SpecError, InvalidSpec, KeyError, ZeroDivisionError, IndexError):
@@ -187,7 +238,7 @@ def add_vision(c: Config, draft: Draft) -> set[str]:
     if mine or any(True for part in read for _ in part.unread()):
         return set()
     c.parts += read
-    draft.more["components"] = {"vision": document}
+    draft.more["components"] = {**draft.more.get("components", {}), sense.component: document}
     draft.remarks = [*draft.remarks, *tower.remarks]
     return {str(part.path[-1]) for part in read}
 
@@ -195,4 +246,4 @@ def add_vision(c: Config, draft: Draft) -> set[str]:
 def _check(document: dict[str, Any], width: int) -> None:
     """Raise InvalidSpec where numbers of the tower do not fit each other, or the language model."""
     text = {"d_model": width, "vocab_size": 1, "n_layers": 1, "blocks": {"mlp": {"kind": "ffn", "d_ff": 1}}}
-    parse({"name": "tower", **text, "ffn": "mlp", "components": {"vision": document}})
+    parse({"name": "tower", **text, "ffn": "mlp", "components": {"tower": document}})

@@ -26,7 +26,7 @@ def nothing(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
 def git(c: Config, tower: Draft, width: int) -> None:
     """Read GIT: a matrix and a norm; what tells pictures of a video apart is refused."""
     c.require("num_image_with_embedding", None)
-    _add(tower, {"linear": width, "bias": True}, {"norm": "layer"})
+    add(tower, {"linear": width, "bias": True}, {"norm": "layer"})
 
 
 def omni(c: Config, tower: Draft, width: int) -> None:
@@ -55,7 +55,7 @@ def llava(c: Config, tower: Draft, width: int) -> None:
     """
     _features(c, tower)
     c.get("image_seq_length")
-    _add(tower, *_two(width, c.flag("multimodal_projector_bias"), activation(c, "projector_hidden_act")))
+    add(tower, *two(width, c.flag("multimodal_projector_bias"), activation(c, "projector_hidden_act")))
 
 
 def llava_next(c: Config, tower: Draft, width: int) -> None:
@@ -79,7 +79,7 @@ def vipllava(c: Config, tower: Draft, width: int) -> None:
     if not isinstance(layers, (list, int)) or isinstance(layers, bool) or not tower.fields.get("class_token"):
         c.refuse("vision_feature_layer", "these features are not understood")
     _several(c, tower, layers)
-    _add(tower, {"norm": "layer"}, *_two(width, True, activation(c, "projector_hidden_act")))
+    add(tower, {"norm": "layer"}, *two(width, True, activation(c, "projector_hidden_act")))
 
 
 def pooled(c: Config, tower: Draft, width: int) -> None:
@@ -88,23 +88,23 @@ def pooled(c: Config, tower: Draft, width: int) -> None:
     if across % left:
         c.refuse("mm_tokens_per_image", f"{across} patches a side do not become {left}")
     pool = across // left
-    _add(tower, *([{"pool": pool}] if pool > 1 else []), {"norm": "rms"}, {"linear": width})
+    add(tower, *([{"pool": pool}] if pool > 1 else []), {"norm": "rms"}, {"linear": width})
 
 
 def paligemma(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
     """Read PaliGemma: one matrix with a bias. ``hidden_size`` and ``vocab_size`` are the language model's."""
     c.get("hidden_size"), c.get("num_image_tokens")
-    _add(tower, {"linear": c.count("projection_dim"), "bias": True})
+    add(tower, {"linear": c.count("projection_dim"), "bias": True})
 
 
 def shuffled(c: Config, tower: Draft, width: int) -> None:
     """Read Idefics 3: patches side by side and one matrix."""
-    _add(tower, {"merge": c.count("scale_factor")}, {"linear": width})
+    add(tower, {"merge": c.count("scale_factor")}, {"linear": width})
 
 
 def cohere2_vision(c: Config, tower: Draft, width: int) -> None:
     """Read Command A Vision: merged patches, and a network whose first matrix makes both gate and values."""
-    _add(tower, {"merge": c.count("downsample_factor")}, *_halves(c, width, c.count("alignment_intermediate_size")))
+    add(tower, {"merge": c.count("downsample_factor")}, *_halves(c, width, c.count("alignment_intermediate_size")))
 
 
 def aya_vision(c: Config, tower: Draft, width: int) -> None:
@@ -113,7 +113,7 @@ def aya_vision(c: Config, tower: Draft, width: int) -> None:
     if "feature_layers" in tower.more:
         c.refuse("vision_feature_layer", "this projector reads one layer")
     inner = c.count("alignment_intermediate_size", width)
-    _add(tower, {"merge": c.count("downsample_factor")}, {"norm": "layer"}, *_halves(c, width, inner))
+    add(tower, {"merge": c.count("downsample_factor")}, {"norm": "layer"}, *_halves(c, width, inner))
 
 
 def mistral3(c: Config, tower: Draft, width: int) -> None:
@@ -122,12 +122,12 @@ def mistral3(c: Config, tower: Draft, width: int) -> None:
     if type(layer) is not int and not (isinstance(layer, list) and len(layer) == 1):
         c.refuse("vision_feature_layer", "this projector reads one layer")
     bias, act = c.flag("multimodal_projector_bias"), activation(c, "projector_hidden_act")
-    _add(tower, *_square(c, tower), *_two(width, bias, act))
+    add(tower, *_square(c, tower), *two(width, bias, act))
 
 
 def lighton_ocr(c: Config, tower: Draft, width: int) -> None:
     """Read LightOnOCR: as Mistral Small 3.1, without biases."""
-    _add(tower, *_square(c, tower), *_two(width, False, "gelu"))
+    add(tower, *_square(c, tower), *two(width, False, "gelu"))
 
 
 def ernie(c: Config, tower: Draft, width: int) -> None:
@@ -140,25 +140,25 @@ def ernie(c: Config, tower: Draft, width: int) -> None:
     inside.require("temporal_merge_size", 2, why="is not what the class merges of a video")
     inner = merge * merge * tower.fields["d_model"]
     steps = [*_through(inner, inner), {"norm": "layer"}]
-    _add(tower, {"merge": merge}, *steps, {"repeat": 2}, *steps, {"linear": width, "bias": True}, {"norm": "rms"})
+    add(tower, {"merge": merge}, *steps, {"repeat": 2}, *steps, {"linear": width, "bias": True}, {"norm": "rms"})
 
 
 def phi4(c: Config, tower: Draft, width: int) -> None:
     """Read Phi-4-multimodal: means over squares, learned vectors that end rows and images, two matrices."""
     if side(tower.fields) % 2:
         c.refuse("vision_config", "patches that are copied to make squares are not understood")
-    _add(tower, {"pool": 2}, {"separators": 2}, *_through(width, width))
+    add(tower, {"pool": 2}, {"separators": 2}, *_through(width, width))
 
 
 def paddle(c: Config, tower: Draft, width: int) -> None:
     """Read PaddleOCR-VL: a norm on patches, merged ones, two matrices as wide as these."""
     merge, inner = c.parts[-1].count("spatial_merge_size"), tower.fields["d_model"]
-    _add(tower, {"norm": "layer"}, {"merge": merge}, *_through(merge * merge * inner, width))
+    add(tower, {"norm": "layer"}, {"merge": merge}, *_through(merge * merge * inner, width))
 
 
 def plain(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
     """Read DeepSeek-VL and VideoLLaMA 3: two matrices with biases."""
-    _add(tower, *_two(width, True, "gelu"))
+    add(tower, *two(width, True, "gelu"))
 
 
 def lfm2_vl(c: Config, tower: Draft, width: int) -> None:
@@ -167,13 +167,13 @@ def lfm2_vl(c: Config, tower: Draft, width: int) -> None:
     biased = {"bias": True} if c.flag("projector_bias") else {}
     act = activation(c, "projector_hidden_act")
     first = {"linear": c.count("projector_hidden_size"), **biased, "activation": act}
-    _add(tower, {"merge": c.count("downsample_factor")}, *norm, first, {"linear": width, **biased})
+    add(tower, {"merge": c.count("downsample_factor")}, *norm, first, {"linear": width, **biased})
 
 
 def cosmos3_edge(c: Config, tower: Draft, width: int) -> None:
     """Read Cosmos 3 Edge: a norm on patches, merged ones, two matrices."""
     merge, inner = c.parts[-1].count("spatial_merge_size"), c.count("projector_hidden_size")
-    _add(tower, {"norm": "layer"}, {"merge": merge}, *_through(inner, width))
+    add(tower, {"norm": "layer"}, {"merge": merge}, *_through(inner, width))
 
 
 def kimi(c: Config, tower: Draft, width: int) -> None:
@@ -181,7 +181,7 @@ def kimi(c: Config, tower: Draft, width: int) -> None:
     c.get("use_unified_vision_chunk"), c.get("video_placeholder")
     across, inner = merge_kernel(c.parts[-1]), tower.fields["d_model"]
     c.require("projection_hidden_size", inner)
-    _add(tower, {"norm": "layer"}, {"merge": across}, *_through(inner * across * across, width))
+    add(tower, {"norm": "layer"}, {"merge": across}, *_through(inner * across * across, width))
 
 
 def internvl(c: Config, tower: Draft, width: int) -> None:
@@ -193,16 +193,17 @@ def internvl(c: Config, tower: Draft, width: int) -> None:
     merge = int(1 / c.share("downsample_ratio"))
     if merge * c.share("downsample_ratio") != 1:
         c.refuse("downsample_ratio", "downsample_ratio is not one over a whole number")
-    _add(tower, {"merge": merge}, {"norm": "layer"}, *_two(width, True, activation(c, "projector_hidden_act")))
+    add(tower, {"merge": merge}, {"norm": "layer"}, *two(width, True, activation(c, "projector_hidden_act")))
 
 
-def _add(tower: Draft, *steps: dict[str, Any]) -> None:
+def add(tower: Draft, *steps: dict[str, Any]) -> None:
+    """Make steps the projector of a tower that has none of its own."""
     if "projector" in tower.more:
         raise KeyError("projector")  # the tower has one of its own, and two are not understood
     tower.more["projector"] = list(steps)
 
 
-def _two(width: int, bias: bool, act: str) -> list[dict[str, Any]]:
+def two(width: int, bias: bool, act: str) -> list[dict[str, Any]]:
     """Return two matrices to the width of the language model."""
     biased = {"bias": True} if bias else {}
     return [{"linear": width, **biased, "activation": act}, {"linear": width, **biased}]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .around import GatedInput, Normed
 from .attention import Attention, CrossAttention, MergedAttention
 from .compressed import CompressedAttention
+from .conformer import ConformerConv
 from .convolved import ConvolvedAttention
 from .depth import OverDepth
 from .differential import DifferentialAttention
@@ -45,6 +46,7 @@ KINDS: dict[str, Any] = {
     "rwkv4_channel_mix": RwkvChannelMix,
     "rwkv4_time_mix": RwkvTimeMix,
     "short_conv": ShortConv,
+    "conformer_conv": ConformerConv,
     "ffn": FeedForward,
     "moe": MixtureOfExperts,
     "custom": Custom,
@@ -57,6 +59,12 @@ def layers_of(part: Spec, n_layers: int) -> list[list[Place]]:
     schedules = part.get("layer") or [part[f] for f in ("mixer", "ffn") if part.get(f) is not None]
     columns = [expand(schedule, n_layers) for schedule in schedules]
     return [[column[i] for column in columns] for i in range(n_layers)]
+
+
+def module_name(name: str) -> str:
+    """Return the name of a block as torch can have it: without points, and none of a module's own (``half``)."""
+    found = name.replace(".", "_")
+    return f"{found}_" if hasattr(nn.ModuleDict, found) else found
 
 
 def block(spec: Spec, width: int, table: nn.Parameter | None = None, source: int | None = None) -> nn.Module:
@@ -151,13 +159,13 @@ class Stack(nn.Module):
                         inner = block(blocks[block_name], width, table, source)
                         if blocks[block_name].get("extra_norm"):
                             inner = Normed(blocks[block_name], width, inner, self.norm)
-                        here[block_name.replace(".", "_")] = inner
+                        here[module_name(block_name)] = inner
                         continue
                     of = shared[block_name]
                     turn = seen[block_name] % of.get("copies", 1)
                     if turn == len(sets[block_name]):
                         sets[block_name].append(SharedSet(of, blocks, width))
-                    here[block_name] = SharedSite(of, blocks, width, sets[block_name][turn])
+                    here[module_name(block_name)] = SharedSite(of, blocks, width, sets[block_name][turn])
                     seen[block_name] += 1
                 modules.append(here)
             self.layers.append(modules)
@@ -287,7 +295,7 @@ class Stack(nn.Module):
             outs = []
             for name in names:
                 key = (self.name, step.loop, i, j, name)
-                inner = self.layers[i][j][name.replace(".", "_")]
+                inner = self.layers[i][j][module_name(name)]
                 more = {"others": others} if getattr(inner, "separate", False) else {}
                 outs.append(inner(read if name in self.shared_names else normed, step, key, **more))
             out = torch.stack(outs).sum(0)

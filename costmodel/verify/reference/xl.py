@@ -20,8 +20,10 @@ class XlAttention(nn.Module):
         super().__init__()
         self.n, self.k, self.memory = spec["n_heads"], spec["head_dim"], spec.get("memory")
         self.causal, inner = spec.get("causal", True), spec["n_heads"] * spec["head_dim"]
-        self.q, self.to_k, self.to_v, self.r = (linear(width, inner) for _ in range(4))
-        self.o = linear(inner, width)
+        biased = spec.get("bias", [])
+        self.q, self.to_k, self.to_v = (linear(width, inner, name in biased) for name in "qkv")
+        self.r, self.o = linear(width, inner), linear(inner, width, "o" in biased)
+        self.spare = spec.get("spare_distance", True)
         self.content, self.distance = (nn.Parameter(torch.randn(self.n, 1, self.k)) for _ in range(2))
         if spec.get("segments"):
             self.segment_bias = nn.Parameter(torch.randn(self.n, 1, self.k))
@@ -34,11 +36,12 @@ class XlAttention(nn.Module):
         count = every.shape[1]
         slot["memory"] = every[:, -(self.memory or count) :].clone()
         q, k, v = heads(self.q(x), self.n), heads(self.to_k(every), self.n), heads(self.to_v(every), self.n)
-        far = torch.arange(count, (-1 if self.causal else -new), -1, dtype=x.dtype)  # distances, the largest first
+        largest = count if self.spare else count - 1
+        far = torch.arange(largest, (-1 if self.causal else -new), -1, dtype=x.dtype)  # distances, the largest first
         sines = torch.sin(far[:, None] * torch.linspace(0.1, 1, x.shape[-1], dtype=x.dtype)).expand(len(x), -1, -1)
         r = heads(self.r(sines), self.n)
         of = torch.arange(count - new, count)[:, None] - torch.arange(count)[None, :]
-        at = (count - of).clamp(max=len(far) - 1).expand(len(x), self.n, -1, -1)
+        at = (largest - of).clamp(max=len(far) - 1).expand(len(x), self.n, -1, -1)
         scores = (q + self.content) @ k.transpose(-1, -2)
         scores = scores + ((q + self.distance) @ r.transpose(-1, -2)).gather(-1, at)
         mask = of >= 0 if self.causal else torch.ones_like(of, dtype=torch.bool)
