@@ -26,9 +26,9 @@ Spec = dict[str, Any]
 # What a number is, by the name of its field; a name that is not here is a width.
 _HEADS = frozenset(("n_heads", "n_kv_heads", "n_groups", "o_groups", "n_k_heads", "n_v_heads", "relative_heads"))
 _SPANS = frozenset(
-    ("window", "chunk", "sink_tokens", "ahead", "block_size", "ratio", "extent", "block_size", "dynamic_mask", "memory")
+    "window chunk sink_tokens ahead block_size ratio extent dynamic_mask memory vectors".split()  # noqa: SIM905
 )
-_ROWS = frozenset(("vocab_size", "rows", "codebook_rows", "positions"))
+_ROWS = frozenset(("vocab_size", "rows", "codebook_rows", "positions", "hash_rows"))
 _AT_MOST = {
     "token_types": 2,
     "codebooks": 3,
@@ -51,6 +51,8 @@ _AT_MOST = {
     "feature_layers": 3,
     "separators": 2,
     "scalars": 3,
+    "hashes": 3,
+    "size": 3,
     "kernel": 3,
     "stride": 3,
     "chunk_size": 5,
@@ -121,6 +123,13 @@ class _Scale:
                 length = "depth" if name == "mtp" else "n_layers"
                 n, schedules = _few(part, part.get(length, 1))
                 found[name] |= {length: n, **schedules}
+        if patches := self.given.get("patches"):
+            inner = patches["encoder"]
+            for part, place in ((patches, found["patches"]), (inner, found["patches"]["encoder"])):
+                n, schedules = _few(part, part["n_layers"])
+                place |= {"n_layers": n, **schedules}
+            if patches["d_model"] == patches.get("vectors", 1) * self.given["d_model"]:  # without a matrix between
+                found["patches"]["d_model"] = found["patches"].get("vectors", 1) * found["d_model"]
         for name, tower in self.given.get("components", {}).items():
             n, schedules = _few(tower, tower["n_layers"])
             found["components"][name] |= {"n_layers": n, **schedules}

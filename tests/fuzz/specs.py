@@ -195,22 +195,49 @@ def random_spec(seed: int) -> Spec:
         _encoder(d, spec, list(networks), mixers)
     if d.chance(0.15):
         mixers += _shared(d, spec)
-    needed = frozenset({"to-source"} & set(mixers))
+    patched = not {"encoder", "d_source"} & spec.keys() and not any("keep" in b for b in spec["blocks"].values())
+    if patched and d.chance(0.12):
+        mixers.append(_patches(d, spec, plain, list(networks)))
+    needed = frozenset({"to-source", "to-patch"} & set(mixers))
     spec |= stack(d, mixers, list(networks), n, sources, needed)
-    if d.chance(0.3) and not UNSAID & set(spec) and spec.get("head", {}).get("table", True):
+    if d.chance(0.3) and not {"patches", *UNSAID} & set(spec) and spec.get("head", {}).get("table", True):
         depth = d.dim(1, 2)
         spec["mtp"] = {"depth": depth} | stack(d, plain, list(networks), depth, {})
     if "mtp" not in spec and d.chance(0.12):
         over_depth(d, spec)
-    if d.chance(0.12) and not {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams"} & spec.keys():
+    tables = {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams", "patches"}
+    if d.chance(0.12) and not tables & spec.keys():
         _host(d, spec)
     if d.chance(0.12):
         spec["components"] = {"vision": tower(d, spec["d_model"])}
     if d.chance(0.12):
         spec["components"] = spec.get("components", {}) | {"audio": audio_tower(d, spec["d_model"])}
+    if "patches" in spec and d.chance():
+        own = {"look": {"kind": "attention"} | heads(d) | d.maybe("window", d.dim(2, 5)), "mlp": ffn(d)}
+        n = d.dim(1, 3)
+        patcher = {"d_model": d.dim(), "vocab_size": d.dim(5, 30), "n_layers": n, "blocks": own} | d.maybe(
+            "norm", norm(d)
+        )
+        spec["components"] = spec.get("components", {}) | {"patcher": patcher | stack(d, ["look"], ["mlp"], n, {})}
     if "host" in spec and not spec.get("head", {}).get("table", True):
         del spec["head"]  # who writes for a host has a head
     return spec
+
+
+def _patches(d: Draw, spec: Spec, mixers: list[str], networks: list[str]) -> str:
+    """Make the tokens bytes, which patches of them stand before; return the block that reads these."""
+    width, vectors, n, below = spec["d_model"], d.dim(1, 3), d.dim(1, 3), d.dim(1, 2)
+    cross = {"kind": "cross_attention", "window": vectors} | heads(d) | qk_norm(d)
+    spec["blocks"] |= {"to-patch": cross | d.maybe("source_norm", d.one("rms", "layer", "none"))}
+    pooling = {name: value for name, value in heads(d).items() if name in ("n_heads", "n_kv_heads", "head_dim")}
+    patches: Spec = {"size": d.dim(1, 4), "vectors": vectors, "pooling": pooling}
+    patches |= {"encoder": {"n_layers": below} | stack(d, mixers, networks, below, {})}
+    patches |= {"d_model": d.one(vectors * width, d.dim()), "n_layers": n} | stack(d, mixers, networks, n, {})
+    spec["patches"] = patches
+    spec.get("norm", {}).pop("kinds", None)  # whose share of a token is rounded for each stack
+    if "embedding" in spec or d.chance():
+        spec["embedding"] = spec.get("embedding", {}) | {"hashes": d.dim(1, 3), "hash_rows": d.dim(5, 30)}
+    return "to-patch"
 
 
 def _host(d: Draw, spec: Spec) -> None:

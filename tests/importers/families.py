@@ -34,7 +34,6 @@ MASKED = frozenset(
 # Families without an adapter, and what they need that the spec language does not have.
 MISSING: Mapping[str, str] = MappingProxyType(
     {
-        "blt": "three stacks over patches of bytes",
         "led": "global tokens beside windows",
         "pegasus_x": "global tokens beside blocks",
         "pop2piano": "an encoder that reads spectrograms",

@@ -238,6 +238,7 @@ OTHER_KIND = {"higgs_audio_v2": ("mlp", "input_layernorm", "post_attention_layer
 # Towers of classes whose language model has no module of its own that holds all of it.
 VECTORS = ("flow_head", "loss_weighting", "audio_prompt_proj", "audio_latent_proj", "bos_latent")  # frames of sound
 TOWERS = {
+    "blt": ("model.patcher",),
     "clvp": ("conditioning_encoder", "text_encoder_model", "speech_encoder_model", "logit_scale"),
     "csm": ("depth_decoder", "codec_model"),
     "gradium_phonon_tts": (*VECTORS, "num_speakers_embed", "num_speakers_proj", "duration_delta_proj"),

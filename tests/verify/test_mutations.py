@@ -15,11 +15,13 @@ from costmodel.architecture import Architecture
 from costmodel.audio_tower import AudioTower
 from costmodel.blocks import block_class, kinds
 from costmodel.ops import Op, Vector
+from costmodel.patches import Patches
 from costmodel.residual import feature_class, features
 from costmodel.site import Site
 from costmodel.source_input import Convolution, SourceInput
 from costmodel.spans import Span, blockwise_pairs, causal_pairs, mutual_pairs, triangle
 from costmodel.validation import parse
+from costmodel.workload import Workload
 from tests.fuzz.specs import random_spec
 
 Ops = Iterator[Op]
@@ -297,6 +299,81 @@ def test_lengths_that_are_not_rounded_up_are_noticed(stem: str, monkeypatch: pyt
     row = cm.verify_(path).specs[0].differs
     assert row is not None
     assert row.figure in ("params of audio", "flops of audio")
+
+
+PATCHED: dict[str, Any] = {
+    "name": "patched",
+    "d_model": 6,
+    "vocab_size": 11,
+    "n_layers": 1,
+    "embedding": {"hashes": 2, "hash_rows": 13},
+    "blocks": {
+        "look": {"kind": "attention", "n_heads": 2, "head_dim": 3},
+        "read": {"kind": "cross_attention", "n_heads": 2, "head_dim": 3, "window": 2, "source_norm": "rms"},
+    },
+    "layer": ["read", "look"],
+    "patches": {
+        "size": 3,
+        "vectors": 2,
+        "encoder": {"n_layers": 1, "mixer": "look"},
+        "pooling": {"n_heads": 2, "head_dim": 3},
+        "d_model": 7,
+        "n_layers": 1,
+        "mixer": "look",
+    },
+}
+
+
+def hoarding_patches(ops: Ops) -> Ops:
+    """The open patch keeps one byte more."""
+    for op in ops:
+        if op.path == "patches.pooling.attend":
+            op.states = tuple(replace(state, kept=state.kept + 1) for state in op.states)
+        yield op
+
+
+def seen_twice(ops: Ops) -> Ops:
+    """The vectors of a patch see one byte more."""
+    for op in ops:
+        if op.path == "patches.pooling.attend" and op.pairs:
+            op.pairs = op.pairs + 1
+        yield op
+
+
+@pytest.mark.parametrize("mutation", [wider, forgotten, dearer, hoarding_patches, seen_twice], ids=lambda f: f.__name__)
+def test_a_wrong_formula_of_patches_is_noticed(
+    mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    path = written(tmp_path, PATCHED)
+    assert cm.verify_(path).proved
+    right = Patches.lower
+
+    def wrong(self: Patches, model: Architecture, load: Workload) -> Any:
+        ops: list[Op] = []
+        found = right(self, model, load)
+        while True:
+            try:
+                ops.append(next(found))
+            except StopIteration as end:
+                yield from mutation(iter(ops))
+                return end.value
+
+    monkeypatch.setattr(Patches, "lower", wrong)
+    assert not cm.verify_(path).proved
+
+
+@pytest.mark.parametrize("change", [{"size": 4}, {"size": 2}, {"vectors": 3}], ids=str)
+def test_patches_of_other_sizes_are_noticed(
+    change: dict[str, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    path = written(tmp_path, PATCHED)
+    right = Patches.lower
+
+    def wrong(self: Patches, model: Architecture, load: Workload) -> Any:
+        return (yield from right(self.model_copy(update=change), model, load))
+
+    monkeypatch.setattr(Patches, "lower", wrong)
+    assert not cm.verify_(path).proved
 
 
 def test_the_term_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

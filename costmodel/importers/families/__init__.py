@@ -22,6 +22,7 @@ MODULES = {
         bart bigbird_pegasus blenderbot blenderbot-small fsmt m2m_100=m2m marian mbart mvp nllb-moe
         pegasus=blenderbot plbart=bart seamless_m4t=seamless seamless_m4t_v2=seamless
     """,
+    "blt": "blt",
     "bert": """
         bert bert-generation big_bird camembert=roberta data2vec-text=roberta electra ernie git
         megatron-bert rembert roberta roberta-prelayernorm roformer xlm-roberta-xl xlm-roberta=roberta
