@@ -169,9 +169,10 @@ class Attention(Block):
 
     def reach(self) -> int | None:
         """Return the window less the token itself; a full span, sink tokens and a prefix reach anything."""
-        if self.sink_tokens or self.prefix or self.span.limit is None:
+        limit: int | None = self.span.limit
+        if self.sink_tokens or self.prefix or limit is None:
             return None
-        return int(self.span.limit) - 1 + (self.kv_conv - 1 if self.kv_conv else 0)
+        return limit - 1 + (self.kv_conv - 1 if self.kv_conv else 0)
 
     def describe(self) -> str:
         """Return the span, and what is special about it."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 _WIDTH = 100
+_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 _GROUPED = 10_000  # from here on digits are grouped
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*(?: [A-Za-z0-9(][A-Za-z0-9._()/-]*)*")
 _WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
@@ -31,8 +33,15 @@ def _entries(fields: Mapping[str, Any], indent: str) -> Iterator[str]:
 def _wrapped(head: str, value: Any) -> Iterator[str]:
     """Yield one field; what is too long for a line goes on below its first value."""
     text = _flow(value)
-    if len(head) + len(text) <= _WIDTH or not isinstance(value, (dict, list)):
+    if len(head) + len(text) <= _WIDTH:
         yield head + text
+        return
+    if isinstance(value, list) and len(value) == 1:
+        yield head.rstrip()
+        yield from _wrapped(" " * (len(head) - len(head.lstrip())) + "  - ", value[0])
+        return
+    if not isinstance(value, (dict, list)):
+        yield from _folded(head, value, text)
         return
     line, pad = head + text[0], " " * (len(head) + 1)
     items = [f"{key}: {_flow(item)}" for key, item in value.items()] if isinstance(value, dict) else map(_flow, value)
@@ -45,6 +54,16 @@ def _wrapped(head: str, value: Any) -> Iterator[str]:
             line, gap = pad, ""
         line += gap + piece
     yield line
+
+
+def _folded(head: str, value: Any, text: str) -> Iterator[str]:
+    """Yield a long text; one that needs no quotes is folded, as YAML puts its lines together again."""
+    if value != text or "  " in text:
+        yield head + text
+        return
+    indent = " " * (len(head) - len(head.lstrip()) + 2)
+    yield f"{head}>-"
+    yield from textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent, **_WHOLE)
 
 
 def _flow(value: Any) -> str:

@@ -117,7 +117,7 @@ def _ops(found: FlopsPage) -> Page:
 def _notes(found: FlopsPage) -> Page:
     rest = Fraction(found.flops.forward - found.flops.attention, _tokens(found))
     out = ["FLOP: one multiply or one add. Norms, softmax, rotary, activations: elementwise."]
-    if found.active_params:
+    if found.active_params and not (found.workload["images"] or found.workload["clips"]):  # work that is no token's
         share = fixed(rest / found.active_params, 2)
         out.append(f"Without scores and weighted sums: {share} FLOP a token and active parameter.")
     out.append("executed: with padding and chunks of scan kernels. training: with backward.")

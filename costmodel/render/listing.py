@@ -113,7 +113,7 @@ def grid(found: Listing, view: View) -> Grid:  # noqa: ARG001  (every page has t
             [
                 Cell(row.name),
                 Cell(row.title),
-                Cell(row.confidence),
+                Cell("proposal" if row.proposal and row.confidence == "published" else row.confidence),
                 Cell(row.total, text[1] if row.total else "-"),
                 Cell(row.active, text[2]),
                 Cell(row.cache_bytes_per_token, text[3]),

@@ -117,6 +117,7 @@ def test_flops_keys(archcalc) -> None:
         "source_new": 0,
         "source_cached": 0,
         "images": 0,
+        "clips": 0,
         "attention": "causal",
         "logits": "all",
         "mla": "auto",

@@ -468,8 +468,14 @@ def test_the_catalog_has_no_warning_that_nobody_knows() -> None:
         ("deepseek-v4-flash", "AC150"),
         ("gemma-3-1b", "AC150"),
         ("gemma-3-27b", "AC150"),
+        ("deepseek-v4-pro", "AC150"),
         ("gemma-3-27b-wide-window", "AC150"),
         ("gemma-3-4b", "AC150"),
+        ("glm-5.2", "AC150"),
+        ("mimo-v2-flash", "AC150"),
+        ("nemotron-3-super", "AC150"),
+        ("recurrentgemma-2b", "AC150"),
+        ("step-3.5-flash", "AC150"),
     }
 
 

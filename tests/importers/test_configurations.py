@@ -183,11 +183,11 @@ def test_as_many_layers_as_nobody_has_are_refused(tmp_path: Path, key: str) -> N
 
 
 def test_towers_that_are_left_out_are_said_everywhere(tmp_path: Path) -> None:
-    path = written(tmp_path, {"model_type": "glmasr"})
-    assert cm.show(path).left_out == ["audio_config"]
-    assert "audio_config" in cm.show(path).conventions.not_counted
-    assert "audio_config" in cm.compare(path, "gpt2").conventions.not_counted
-    assert "left_out: [audio_config]\n" in cm.import_(path).yaml
+    path = written(tmp_path, {"model_type": "chameleon"})
+    assert cm.show(path).left_out == ["vq_config"]
+    assert "vq_config" in cm.show(path).conventions.not_counted
+    assert "vq_config" in cm.compare(path, "gpt2").conventions.not_counted
+    assert "left_out: [vq_config]\n" in cm.import_(path).yaml
 
 
 def test_an_import_says_what_it_read_and_what_that_makes(tmp_path: Path) -> None:

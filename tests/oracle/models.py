@@ -64,9 +64,8 @@ def _class(made: PreTrainedConfig) -> Callable[..., PreTrainedModel]:
         return AutoModelForCausalLM.from_config
     module = vars(importlib.import_module(type(made).__module__.replace(".configuration_", ".modeling_")))
     own = {name: cls for name, cls in module.items() if getattr(cls, "config_class", None) is type(made)}
-    return next(
-        cls for end in ("ForCausalLM", "TextModel") for name, cls in own.items() if name.endswith(end)
-    )._from_config
+    cls = next(cls for end in ("ForCausalLM", "TextModel") for name, cls in own.items() if name.endswith(end))
+    return cls._from_config
 
 
 class Products(TorchDispatchMode):

@@ -198,6 +198,7 @@ layer:
             "num_hidden_layers": 2,
             "H_cycles": 2,
             "L_cycles": 3,
+            "prefix_lm": False,
         },
         """
 d_model: 48
