@@ -90,6 +90,8 @@ def embed(model: Architecture, load: Workload) -> Iterator[Op]:
         yield _table("embedding.codebooks", shape.codebook_rows, width, load, load.new_tokens, tables=shape.codebooks)
     if shape.hashes and shape.hash_rows:
         yield _table("embedding.hashes", shape.hash_rows, width, load, load.new_tokens, tables=shape.hashes)
+    for number, one in enumerate(shape.beside, 1):
+        yield _table(f"embedding.beside_{number}", one.rows, one.width, load, shared)
     at = once(model, load, "embedding", "embedding")
     at.tokens = load.batch * shared
     if shape.token_types:
@@ -97,8 +99,8 @@ def embed(model: Architecture, load: Workload) -> Iterator[Op]:
     if model.positions:
         at_width = width if shape.narrow else model.d_model
         yield _table("embedding.positions", model.positions, at_width, load, load.new_tokens)
-    if width != model.d_model:
-        yield at.project("project", d_in=width, bias=shape.bias, up=model.d_model, role="embed")
+    if width != model.d_model or shape.beside:
+        yield at.project("project", d_in=width + shape.beside_width, bias=shape.bias, up=model.d_model, role="embed")
     if shape.norm:
         at.component = "norms"
         at_width = width if shape.narrow else model.d_model

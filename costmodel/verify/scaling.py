@@ -51,6 +51,7 @@ _AT_MOST = {
     "feature_layers": 3,
     "separators": 2,
     "scalars": 3,
+    "languages": 3,
     "hashes": 3,
     "size": 3,
     "kernel": 3,

@@ -385,9 +385,18 @@ MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "custom": custom,
     "now_and_then": now_and_then,
 }
+
+
+def language_ffn(d: Draw) -> Spec:
+    """Return a network with an adapter for each language."""
+    spec: Spec = {"kind": "language_ffn", "d_ff": d.dim(3, 48), "languages": d.dim(1, 4), "adapter_width": d.dim(2, 9)}
+    return spec | d.maybe("adapter_norm", d.one("own", "shared"))
+
+
 NETWORKS: dict[str, Callable[[Draw], Spec]] = {
     "ffn": ffn,
     "moe": moe,
     "rwkv4_channel_mix": rwkv4_channel_mix,
+    "language_ffn": language_ffn,
     "sometimes": sometimes,
 }

@@ -176,7 +176,7 @@ def random_spec(seed: int) -> Spec:
     blocks = {f"{'abc'[i]}.{kind.replace('_', '-')}": MIXERS[kind](d) for i, kind in enumerate(kinds)}
     networks = {
         f"{name}-{i}": NETWORKS[name](d)
-        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
+        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1, 1], k=d.dim(1, 2)))
     }
     for block in (*blocks.values(), *networks.values()):
         # What a custom block gives is one number a token, of which a norm would leave the sign.
@@ -390,6 +390,9 @@ def _frame(d: Draw, spec: Spec) -> None:
             | d.maybe("token_types", 2, 0.3)
         )
         shape |= (d.maybe("bias", True) | d.maybe("narrow", True)) if "width" in shape else {}
+        if "narrow" not in shape and d.chance(0.2):
+            shape["beside"] = [{"rows": d.dim(5, 30), "width": d.dim(3, 9)} for _ in range(d.dim(1, 2))]
+            shape |= d.maybe("bias", True)
         if d.chance(0.3):
             shape["codebooks"] = d.dim(1, 4)
             shape |= d.maybe("codebook_rows", d.dim(5, 30), 1 if "tied" in spec else 0.5)

@@ -36,11 +36,8 @@ MISSING: Mapping[str, str] = MappingProxyType(
     {
         "led": "global tokens beside windows",
         "pegasus_x": "global tokens beside blocks",
-        "pop2piano": "an encoder that reads spectrograms",
         "prophetnet": "streams that predict further tokens in every layer",
-        "roc_bert": "embeddings of shapes and sounds",
         "udop": "tables of positions in two dimensions",
-        "xmod": "an adapter for each language",
     }
 )
 

@@ -216,7 +216,7 @@ def without_what_is_passed_by(model: torch.nn.Module) -> None:
 
 BERTS = (
     "bert", "bert-generation", "blip_text_model", "camembert", "data2vec-text", "ernie", "megatron-bert", "roberta",
-    "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
+    "roberta-prelayernorm", "roc_bert", "xlm-roberta", "xlm-roberta-xl", "xmod",
 )  # fmt: skip
 # What a class allocates besides what the architecture has.
 BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {

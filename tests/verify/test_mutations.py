@@ -71,7 +71,7 @@ def hoarding(ops: Ops) -> Ops:
     assert done, "nothing to change"
 
 
-STATELESS = {"ffn", "host_attention", "moe"}  # what host_attention reads, its host keeps
+STATELESS = {"ffn", "host_attention", "language_ffn", "moe"}  # what host_attention reads, its host keeps
 # Fields without which a block of the kind has nothing to change: costs that are declared, columns that are kept.
 WITH = {"custom": {"state", "flops_per_token", "weights"}, "conformer_conv": {"causal"}}
 WITHOUT_PRODUCTS = {"residual_gate", "residual_scale", "layer_scale"}

@@ -25,7 +25,8 @@ MODULES = {
     "blt": "blt",
     "bert": """
         bert bert-generation big_bird camembert=roberta data2vec-text=roberta electra ernie git
-        megatron-bert rembert roberta roberta-prelayernorm roformer xlm-roberta-xl xlm-roberta=roberta
+        megatron-bert rembert roberta roberta-prelayernorm roc_bert roformer xlm-roberta-xl xlm-roberta=roberta
+        xmod
     """,
     "cohere": "cohere cohere2",
     "cpmant": "cpmant",
@@ -85,7 +86,7 @@ MODULES = {
     "short_conv": "lfm2 lfm2_moe lfm3",
     "sigmoid_experts": "dots1 glm4_moe hy_v3 minimax_m2 solar_open",
     "state_space": "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h",
-    "t5": "longt5 mt5=t5 switch_transformers=switch t5 umt5",
+    "t5": "longt5 mt5=t5 pop2piano switch_transformers=switch t5 umt5",
     "t5gemma": "t5gemma t5gemma2",
     "transcribers": "canary cohere_asr",
     "windowed_experts": "afmoe beam cohere2_moe exaone_moe flint kolibri1 laguna llama4_text mellum mimo_v2_flash",

@@ -45,7 +45,9 @@ class Reference(nn.Module):
         self.narrow = shape.get("narrow", False)
         first = narrow if self.narrow else width
         self.positions = matrix(spec["positions"], first) if spec.get("positions") else None
-        self.up = linear(narrow, width, shape.get("bias", False)) if narrow != width else None
+        self.beside = nn.ParameterList(matrix(one["rows"], one["width"]) for one in shape.get("beside", []))
+        wide = narrow + sum(table.shape[1] for table in self.beside)
+        self.up = linear(wide, width, shape.get("bias", False)) if wide > narrow or narrow != width else None
         self.norm = Norm(shape["norm"], first) if shape.get("norm") else None
         features = {f: spec[f] for f in FEATURES if spec.get(f) is not None}
         self.stack = Stack("layers", spec, spec, spec["n_layers"], width, features)
@@ -105,7 +107,7 @@ class Reference(nn.Module):
 
     def lookups(self) -> int:
         """Return the values of tables that are only looked up."""
-        tables = [self.types, self.positions, *self.codes, *self.hashes]
+        tables = [self.types, self.positions, *self.codes, *self.hashes, *self.beside]
         tables += [getattr(self, "encoder_table", None), *getattr(self, "encoder_positions", ())]
         tables += [] if self.spec.get("tied") or self.table is None else [self.table]
         tables += [self.stack.inputs.table] if hasattr(self.stack, "inputs") else []
@@ -130,6 +132,7 @@ class Reference(nn.Module):
             x = x + table[(7 * tokens + 1) % len(table)]
         if self.types is not None:
             x = x + self.types[tokens % len(self.types)]
+        x = torch.cat([x, *(table[(tokens + 2) % len(table)] for table in self.beside)], -1)
         return x if self.up is None or self.narrow else self.up(x)
 
     def _embed(self, tokens: Tensor, first: int) -> Tensor:

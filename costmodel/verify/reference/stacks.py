@@ -19,7 +19,7 @@ from .kept import Kept
 from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
 from .mixture_of_attention import MixtureOfAttention
-from .networks import Custom, FeedForward, MixtureOfExperts
+from .networks import Custom, FeedForward, LanguageFeedForward, MixtureOfExperts
 from .parts import Norm, Step, conv, linear, matrix
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
@@ -48,6 +48,7 @@ KINDS: dict[str, Any] = {
     "short_conv": ShortConv,
     "conformer_conv": ConformerConv,
     "ffn": FeedForward,
+    "language_ffn": LanguageFeedForward,
     "moe": MixtureOfExperts,
     "custom": Custom,
     "xl_attention": XlAttention,
