@@ -37,9 +37,7 @@ class LanguageFeedForward(Block):
     @model_validator(mode="after")
     def _consistent(self) -> LanguageFeedForward:
         if self.keep is not None:
-            raise Impossible(
-                "a text passes through the adapter as a whole, and keep lets some in", "keep", "leave it out"
-            )
+            raise Impossible("a whole text passes through its adapter, and keep lets some in", "keep", "leave it out")
         return self
 
     def reach(self) -> int:
