@@ -141,7 +141,7 @@ def find(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -
     files = _files(tuple(folders(more, shelf)))
     if wanted in files:
         return files[wanted]
-    if os.sep in wanted or wanted.endswith((*_SUFFIXES, ".json")):
+    if os.sep in wanted or wanted.endswith((*_SUFFIXES, ".json", ".safetensors", ".gguf")):
         return _path(Path(wanted), files)
     low = wanted.lower()
     known = aliases(tuple(more), shelf)
@@ -182,20 +182,27 @@ def _first(matches: list[str]) -> str:
 
 
 def document(wanted: str, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Document:
-    """Return a spec as plain data with places, its bases merged."""
+    """Return a spec as plain data with places, its bases merged.
+
+    ``hf:org/name`` asks a hub of models.
+    """
+    if wanted.startswith("hf:") and shelf is ARCHITECTURES:
+        from costmodel.importers.published import document_of, published
+
+        return document_of(published(wanted))
     return document_at(find(wanted, more, shelf), more, shelf)
 
 
 def document_at(path: Path, more: Sequence[Path] = (), shelf: Shelf = ARCHITECTURES) -> Document:
     """Return the spec in a file as plain data with places, its bases merged.
 
-    The file may be the ``config.json`` of a published model.
+    It may be the ``config.json`` of a published model, its folder, its weights beside one, or a GGUF file.
     """
-    if path.suffix == ".json":
-        from costmodel.importers.document import is_config, read_config
+    if path.suffix not in _SUFFIXES:
+        from costmodel.importers.published import document_of, is_published, published_at
 
-        if is_config(path):
-            return read_config(path)
+        if is_published(path):
+            return document_of(published_at(path))
 
     def read_base(name: str) -> Document:
         return read_document(find_base(name, path, more, shelf), follow=False)

@@ -2,7 +2,7 @@
 
 AC00x files and YAML, AC01x limits and values, AC10x fields and types, AC12x impossible numbers,
 AC13x schedules, AC14x base and like, AC22x budget files, AC30x tables in documents,
-AC40x imported configurations.
+AC40x imported configurations, AC41x their weights and repositories.
 """
 
 from __future__ import annotations
@@ -59,5 +59,14 @@ CODES = MappingProxyType(
         "AC402": "a key of a configuration could change a figure, and its family's adapter does not read it",
         "AC403": "a key of a configuration has the wrong type",
         "AC404": "the model type is missing, or no adapter reads it",
+        "AC411": "the tensors of a file are not the weights of the spec",
+        "AC412": "a tensor of a quantised model is packed in a way that is not known",
+        "AC413": "a file of weights or its index is cut off, or contradicts itself",
+        "AC414": "a repository cannot be read, or its name not be understood",
+        "AC421": "the file is no GGUF file that is read, or is cut off",
+        "AC422": "a part of a GGUF model is missing, or is another's",
+        "AC423": "a key of a GGUF file is missing, or says what is not understood and could change a figure",
+        "AC424": "a GGUF file does not say its architecture, or no row reads it",
+        "AC425": "a GGUF file lacks a tensor that says what the model is",
     }
 )

@@ -49,6 +49,17 @@ class Format:
 # Scale factors: MX formats one 8-bit exponent for 32 values (OCP Microscaling Formats v1.0,
 # section 5); nvfp4 one fp8 for 16; block-scaled fp8 one fp32 for 128 (arXiv:2412.19437, section
 # 3.3.2); int4 one fp16 for a group of 128.
+# Types of ggml, as GGUF files have them: bits of a value, values of a block, and bits that the block
+# shares (scales, minima, signs). Compared with the gguf package by a test. They are computed in bf16.
+_GGML = """
+q8_0 8 32 16, q6_k 6 256 144, q5_k 5 256 128, q5_1 5 32 32, q5_0 5 32 16, q4_k 4 256 128, q4_1 4 32 32, q4_0 4 32 16,
+iq4_nl 4 32 16, iq4_xs 4 256 64, q3_k 3 256 112, iq3_s 3 256 112, iq3_xxs 3 256 16, q2_k 2 256 160, iq2_s 2 256 144,
+iq2_xs 2 256 80, iq2_xxs 2 256 16, tq2_0 2 256 16, iq1_m 1 256 192, iq1_s 1 256 144, tq1_0 1 256 176, q1_0 1 128 16
+"""
+_OF_GGML = tuple(
+    Format(name, int(bits), int(group), int(shared), "bf16")
+    for name, bits, group, shared in (row.split() for row in _GGML.split(","))
+)
 FORMATS = MappingProxyType(
     {
         f.name: f
@@ -63,8 +74,13 @@ FORMATS = MappingProxyType(
             Format("mxfp8", 8, 32, 8),
             Format("mxfp4", 4, 32, 8),
             Format("nvfp4", 4, 16, 8),
+            *_OF_GGML,
         )
     }
+)
+
+KNOWN = (
+    f"dtypes: {', '.join(name for name, form in FORMATS.items() if form not in _OF_GGML)}, and ggml's q8_0, q4_k, ..."
 )
 
 GROUPS = MappingProxyType(
@@ -135,7 +151,7 @@ class Recipe:
             if role != "all" and role not in ROLES and role not in GROUPS:
                 raise UsageError(f"there is no dtype role {quote(role)}", hint="roles: " + ", ".join([*ROLES, "cache"]))
             if name not in FORMATS and not (role == "compute" and name == "tf32"):
-                raise UsageError(f"there is no dtype {quote(name)}", hint="dtypes: " + ", ".join(FORMATS))
+                raise UsageError(f"there is no dtype {quote(name)}", hint=KNOWN)
             if role in named:
                 raise UsageError(f'the dtype of "{role}" is given twice')
             named[role] = name

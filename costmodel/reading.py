@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import BinaryIO
 
 from costmodel.errors import SpecError, UnknownSpecError, plain
 from costmodel.nodes import Source
@@ -52,12 +53,30 @@ def check_confined(path: Path, where: str) -> None:
         raise SpecError("the file lies outside of what may be read here", "AC305", where)
 
 
-def read_bytes(path: Path, where: str | None = None, *, follow: bool = True, most: int = MAX_BYTES) -> bytes:
-    """Read a regular file of at most ``most`` bytes. ``follow=False`` refuses a symbolic link.
+def is_file(path: Path) -> bool:
+    """Say whether a regular file is there; never where the name cannot be one."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a folder is there; never where the name cannot be one."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):  # too long, not allowed, a NUL
+        return 0
+
+
+@contextmanager
+def opened(path: Path, where: str | None = None, *, follow: bool = True) -> Iterator[BinaryIO]:
+    """Give a regular file to read. ``follow=False`` refuses a symbolic link.
 
     Raises:
         UnknownSpecError: no such file.
-        SpecError: no regular file, too large, or not readable.
+        SpecError: no regular file, or not readable.
     """
     where = plain(where or str(path))
     check_confined(path, where)
@@ -68,14 +87,17 @@ def read_bytes(path: Path, where: str | None = None, *, follow: bool = True, mos
     try:
         if not follow and path.is_symlink():  # systems without O_NOFOLLOW, and a clear message
             raise SpecError("the file is a symbolic link", "AC001", where, "name the file itself")
-        descriptor = os.open(path, flags)
+        try:
+            descriptor = os.open(path, flags)
+        except ValueError:  # a NUL in the name
+            raise UnknownSpecError("this is no name of a file", "AC001", where) from None
         try:
             kind = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(kind):
                 what = "a folder" if stat.S_ISDIR(kind) else "no regular file"
                 raise SpecError(f"this is {what}", "AC001", where, "name a spec file")
             with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(most + 1)
+                yield file
         finally:
             os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
@@ -83,10 +105,19 @@ def read_bytes(path: Path, where: str | None = None, *, follow: bool = True, mos
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise SpecError(f"the file cannot be read: {reason}", "AC001", where) from None
-    except ValueError:  # a NUL in the name
-        raise UnknownSpecError("this is no name of a file", "AC001", where) from None
+
+
+def read_bytes(path: Path, where: str | None = None, *, follow: bool = True, most: int = MAX_BYTES) -> bytes:
+    """Read a regular file of at most ``most`` bytes. ``follow=False`` refuses a symbolic link.
+
+    Raises:
+        UnknownSpecError: no such file.
+        SpecError: no regular file, too large, or not readable.
+    """
+    with opened(path, where, follow=follow) as file:
+        content = file.read(most + 1)
     if len(content) > most:
-        raise too_large(where, most)
+        raise too_large(plain(where or str(path)), most)
     return content
 
 

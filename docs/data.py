@@ -14,6 +14,7 @@ import csv
 import difflib
 import io
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def exceptions() -> Table:
     return ("spec", "why its class does not count it, or counts other than we do"), sorted(rows)
 
 
+def remote() -> Table:
+    """Return the model types whose class stands beside the published weights, and where it was read."""
+    from costmodel.importers import defaults
+
+    types = {name: row for name, row in defaults.remote().items() if "." not in name}
+    rows = [(f"`{name}`", row["models"], "; ".join(row["source"])) for name, row in types.items()]
+    return ("model type", "published as", "read in (repository: path)"), rows
+
+
 def calibration() -> Table:
     """Return what ``archcalc calibrate`` says of the collectives of one device."""
     from costmodel.render.calibrate import grid
@@ -47,6 +57,39 @@ def calibration() -> Table:
     return [column.head for column in found.columns], [[cell.shown for cell in row] for row in found.rows]
 
 
+def gguf() -> Table:
+    """Return the architectures of llama.cpp that are read, their families, how many files were compared."""
+    from tests.importers.gguf_files import converted
+
+    families: dict[str, set[str]] = {}
+    files = Counter(model.architecture for model in converted())
+    for model in converted():
+        families.setdefault(model.architecture, set()).add(model.config["model_type"])
+    rows = [(name, " ".join(sorted(families[name])), str(files[name])) for name in sorted(files)]
+    return ("architecture of llama.cpp", "model types", "files compared"), rows
+
+
+def packings() -> Table:
+    """Return how quantised weights are packed."""
+    from costmodel.importers.packing import PACKINGS
+
+    def code(ends: Iterable[str]) -> str:
+        return " ".join(f"`{end}`" for end in ends if end)
+
+    heads = ("ends with", "types", "marked by", "values an element", "beside it, no parameters", "as in")
+    return heads, [
+        (
+            code([row.end]),
+            " ".join(row.dtypes),
+            code([row.beside or ""]),
+            f"{row.container} bits / bits of a value" if row.per_element is None else str(row.per_element),
+            code(row.more),
+            row.source,
+        )
+        for row in PACKINGS
+    ]
+
+
 def tables() -> dict[str, Callable[[], Table]]:
     """Return every table by the name of its file."""
     import published
@@ -55,6 +98,9 @@ def tables() -> dict[str, Callable[[], Table]]:
     return {
         "exceptions": exceptions,
         "calibration": calibration,
+        "remote": remote,
+        "gguf": gguf,
+        "packings": packings,
         **{f"measured-{name}": table for name, table in validation.TABLES.items()},
         **{f"published-{name}": table for name, table in published.TABLES.items()},
     }

@@ -26,6 +26,9 @@ from costmodel.errors import UsageError
         ("nvfp4", 16, 8 + 1),  # one byte for 16
         ("nvfp4", 17, 9 + 2),
         ("nvfp4", 0, 0),
+        ("q8_0", 64, 64 + 4),  # one fp16 for 32
+        ("q4_k", 512, 256 + 2 * 16),  # two fp16 and twelve bytes of scales for 256
+        ("q6_k", 256, 192 + 18),
         ("int4", 128, 64 + 2),
         # Eight groups each: whole bytes of scale factors whatever their bits.
         ("fp8-block", 1024, 1024 + 32),
@@ -89,7 +92,7 @@ ROLES_HINT = (
     "roles: weights, attention, ffn, experts, router, norm, head, embed, kv, kv_rope, index, state, conv, "
     "activations, compute, cache"
 )
-DTYPES_HINT = "dtypes: fp32, bf16, fp16, fp8, fp8-block, int8, int4, mxfp8, mxfp4, nvfp4"
+DTYPES_HINT = "dtypes: fp32, bf16, fp16, fp8, fp8-block, int8, int4, mxfp8, mxfp4, nvfp4, and ggml's q8_0, q4_k, ..."
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,11 @@ class KimiDeltaAttention(Block):
     Kept per sequence and layer, whatever the context: the state, ``n_heads * head_dim ** 2``
     values in fp32, and ``d_conv`` columns of queries, keys and values, whose convolutions have no
     bias. Decay (``f``) and output gate (``g``) come through a bottleneck of ``head_dim``, or, with
-    ``gates: full_rank``, each from one matrix. A token takes 3 products with the state.
+    ``gates: full_rank``, each from one matrix; with ``full_rank_output`` only the output gate does.
+    A token takes 3 products with the state.
     ``chunk_size`` is the kernel's: it changes ``executed`` only (recurrence.delta_chunk).
-    Source: arXiv:2510.26692; full rank and the chunks of 64: transformers' bailing_hybrid.
+    Source: arXiv:2510.26692; full rank and the chunks of 64: transformers' bailing_hybrid;
+    full rank of the output gate alone: Kimi K3 (arXiv:2607.24653).
     """
 
     component: ClassVar[str] = "mixer.kda"
@@ -30,7 +32,7 @@ class KimiDeltaAttention(Block):
     n_heads: Count
     head_dim: Count
     d_conv: Count
-    gates: Literal["low_rank", "full_rank"] = "low_rank"
+    gates: Literal["low_rank", "full_rank", "full_rank_output"] = "low_rank"
     chunk_size: Count = 64
 
     def lower(self, at: Site) -> Iterator[Op]:
@@ -44,6 +46,10 @@ class KimiDeltaAttention(Block):
         yield from unit_norms(at, width, heads)
         if self.gates == "full_rank":
             yield at.project("gates", split="out", units=heads, f=inner, g=inner)
+        elif self.gates == "full_rank_output":
+            yield at.project("f_a", f_a=width)
+            yield at.project("f_b", d_in=width, split="out", units=heads, f_b=inner)
+            yield at.project("gate", split="out", units=heads, g=inner)
         else:
             yield at.project("gates_a", f_a=width, g_a=width)
             yield at.project("f_b", d_in=width, split="out", units=heads, f_b=inner)

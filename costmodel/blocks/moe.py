@@ -81,7 +81,8 @@ class MixtureOfExperts(Block):
     ``zero_experts`` can be chosen too and do nothing; ``expected_top_k`` is then how many real ones
     a token uses (default: as if the choice were uniform). ``latent``: experts work at a smaller
     width, behind two projections, and with ``latent_norms`` between two norms of that width: one
-    before them, one on what each of the chosen gives. ``capacity_factor``: experts work on a fixed number of rows,
+    before them, one on what each of the chosen gives; ``latent_norms: sum`` is one, on their sum
+    (Kimi K3, arXiv:2607.24653). ``capacity_factor``: experts work on a fixed number of rows,
     ceil(factor x tokens x top_k / experts), filled or not. ``expert_choice``: experts choose
     ``capacity_factor`` times their share of tokens, so a token uses that many in expectation.
     ``output_bias``: one of the model's width on the sum of the routed experts (transformers' jetmoe).
@@ -103,7 +104,7 @@ class MixtureOfExperts(Block):
     shared: Shared | None = None
     router: Router = Router()
     latent: Count | None = None
-    latent_norms: bool = False
+    latent_norms: bool | Literal["sum"] = False
     capacity_factor: Expected | None = None
     expert_choice: bool = False
     output_bias: bool = False
@@ -201,7 +202,7 @@ class MixtureOfExperts(Block):
         experts = at.sub("experts")
         if self.latent:
             yield at.sub("latent", "moe.latent").project("down", down=width)
-        if self.latent_norms:
+        if self.latent_norms is True:
             yield at.sub("latent", "moe.latent").norm("norm", width)
         chosen = self.chosen if isinstance(self.chosen, int) else at.expectation(self.chosen)
         spread = (self.least, self.most) if self.least != self.most else None
@@ -212,10 +213,12 @@ class MixtureOfExperts(Block):
         steps = STEPS["activation"] + (STEPS["gate"] if self.gated else 0)
         yield experts.vector("activation", self.d_ff, steps, inputs=2, tokens=at.tokens * chosen)
         yield experts.experts("down", d_in=self.d_ff, bias=self.bias, **common, down=width)
-        if self.latent_norms:
+        if self.latent_norms is True:
             yield at.sub("latent", "moe.latent").norm("expert_norm", width, tokens=at.tokens * chosen)
         if not self.router.by_kind:  # each chosen expert's output is scaled and added to the sum
             yield experts.vector("combine", width, 2, tokens=at.tokens * chosen)
+        if self.latent_norms == "sum":
+            yield at.sub("latent", "moe.latent").norm("sum_norm", width)
         if self.latent:
             yield at.sub("latent", "moe.latent").project("up", d_in=width, up=at.width)
         if self.output_bias:

@@ -109,6 +109,6 @@ def _is_model(name: str) -> bool:
     from costmodel.errors import UnknownSpecError
 
     try:
-        return find(name).exists()
+        return name.startswith("hf:") or find(name).exists()
     except UnknownSpecError:
         return False

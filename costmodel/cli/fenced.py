@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
@@ -25,6 +26,7 @@ SAFE = (
     "list", "show", "compare", "flops", "cache", "explain", "roofline", "serve", "fit", "kernel", "hardware",
     "schema", "reference", "check", "diff", "claims",
 )  # fmt: skip
+_REMOTE = re.compile(r"(?:^|[=,\s])hf:")
 _WRITE = ("--out", "--output")
 _HELP = ("--help", "-h")
 _TOLD = 5  # places of further errors
@@ -171,6 +173,8 @@ def _words(fence: Fence, place: _Place) -> list[str]:
     for word in rest:
         if word.partition("=")[0] in _WRITE:
             raise place.error("AC305", "a document may not write files", word, f"take {word.partition('=')[0]} out")
+        if _REMOTE.search(word):
+            raise place.error("AC305", "a document may not read from the network", word, "import it into a spec first")
         if first == "diff" and (word == "--" or ":" in word or ".." in word):
             raise place.error("AC305", "a document may not read revisions", word, "compare files or names")
         if leaves(word, place.document.root):

@@ -60,13 +60,14 @@ def import_text(text: str, where: str, *, lenient: bool = False) -> Imported:
     left_out = {"left_out": list(draft.left_out)} if draft.left_out else {}
     document = draft.document()
     document["n_layers"] = config.depth(document["n_layers"])
+    n_read, n_others = config.tally()
     return Imported(
         head | left_out | document,
         str(data["model_type"]),
         recipe(next(filter(None, quantized), None)),
         [name for name, _ in unread],
         list(draft.left_out),
-        config.tally(),
+        (n_read, n_others - len(unread)),
     )
 
 

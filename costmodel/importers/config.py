@@ -14,6 +14,7 @@ from costmodel.nodes import Source
 _MOST, _MOST_LAYERS = 2**40, 10_000  # as for the fields of a spec
 _LAYERS = ("layer", "layers", "depth", "blocks", "cycles")  # ends of keys of which adapters make lists
 _WHOLE = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")  # of those, a whole model's
+_ITEMS = {int: "whole numbers", str: "texts", dict: "objects"}
 _ABSENT: Any = object()
 
 
@@ -100,7 +101,7 @@ class Config:
         if value is None:
             return self._null(key, null)
         if not isinstance(value, list) or any(type(item) is not kind for item in value):
-            self._wrong(key, f"a list of {'whole numbers' if kind is int else 'texts' if kind is str else 'values'}")
+            self._wrong(key, f"a list of {_ITEMS.get(kind, 'values')}")
         if kind is int and any(not 0 <= item <= _MOST for item in value):
             self._wrong(key, f"a list of numbers from 0 to {_MOST:,}")
         if length is not None and len(value) != length:
@@ -147,6 +148,13 @@ class Config:
         self.parts.append(part)
         return part
 
+    def each(self, key: str, model_type: str, length: int) -> list[Config]:
+        """Return the configurations that a list of a ``length`` holds, all of one type."""
+        values, path = self.list_of(dict, key, length), (*self.path, self.names.get(key, key))
+        found = [Config(value, model_type, self.source, (*path, index)) for index, value in enumerate(values)]
+        self.parts += found
+        return found
+
     def as_type(self, model_type: str) -> Config:
         """Return the same keys as another class reads them; they are noted here."""
         part = Config(self.given, model_type, self.source, self.path)
@@ -186,6 +194,12 @@ class Config:
     def refuse(self, key: str, message: str, hint: str | None = None, code: str = "AC401") -> NoReturn:
         """Raise SpecError at a key."""
         raise error_at(self.source, (*self.path, self.names.get(key, key)), code, message, hint)
+
+    def stated(self, *keys: str) -> None:
+        """Refuse a file that lacks keys of which nothing read here says what their class does without them."""
+        for key in keys:
+            if key not in self.given:
+                self.refuse(key, f"{key} is missing, and what {self.model_type} then does is not known")
 
     def require(self, key: str, *allowed: Any, why: str = "is not understood") -> Any:
         """Return a value that must be one of a few, of which the adapter knows what they mean."""

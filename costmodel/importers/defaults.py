@@ -1,7 +1,10 @@
-"""What the classes of transformers do when a key is missing: data, generated from the classes.
+"""What configuration classes do when a key is missing, as data.
 
-``defaults.jsonl`` has a line for each model type; it is written and checked by
-tests/importers/class_defaults.py against the transformers of the test extra.
+``defaults.jsonl`` has a line for each class of transformers; it is written and checked by
+tests/importers/class_defaults.py against the transformers of the test extra. ``remote.json`` has the
+types whose class stands beside the published weights, written by hand: where its code, or a copy of
+it, was read (repository and path), and the keys that matter. A default is only there where it was
+read; sizes have none, so that a file without them is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any, NamedTuple
 
 # Model types that share the class of another, and those of code on the hub that transformers reads with one of its own.
 SAME_KEYS = {
+    "deepseek_ref": "deepseek_v4",
     "gpt-sw3": "gpt2",
     "kimi_k2": "deepseek_v3",
     "minimax_m1": "minimax",
@@ -22,6 +26,7 @@ SAME_KEYS = {
 }
 
 PATH = Path(__file__).with_suffix(".jsonl")
+REMOTE = Path(__file__).with_name("remote.json")
 
 
 class Class(NamedTuple):
@@ -53,6 +58,23 @@ def class_of(model_type: str) -> Class:
     # One line is parsed, not all: a command reads one or two classes.
     start = _lines().find(f'\n{{"model_type":"{model_type}",'.encode()) + 1
     if not start:
-        raise KeyError(model_type)
+        return _remote_class(model_type)
     row = json.loads(_lines()[start : _lines().index(b"\n", start)])
     return Class(row["keys"], row.get("also", {}), row.get("inside", {}))
+
+
+@cache
+def remote() -> Mapping[str, Mapping[str, Any]]:
+    """Return what is known of every class that stands beside published weights, by model type.
+
+    ``models`` are those published with it, ``source`` where it was read; ``extends`` is a class that
+    it adds ``keys`` to. Parts, which have neither, are types with a dot.
+    """
+    found: dict[str, dict[str, Any]] = json.loads(REMOTE.read_bytes())
+    return found
+
+
+def _remote_class(model_type: str) -> Class:
+    row = remote()[model_type]
+    base = class_of(row["extends"]) if "extends" in row else Class({}, {}, {})
+    return Class(*({**known, **row.get(field, {})} for field, known in zip(Class._fields, base, strict=True)))

@@ -6,10 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from costmodel.importers import Imported, import_text
+from costmodel.importers import Imported
 from costmodel.importers.config import Read
 from costmodel.importers.json_text import MAX_BYTES, places
-from costmodel.loader import Document, read_bytes, to_text
+from costmodel.loader import Document, read_bytes
 from costmodel.nodes import Mapping, Node, Scalar, Sequence, Source
 
 
@@ -54,17 +54,6 @@ class ImportedDocument(Document):
         root = node(self.data)
         assert isinstance(root, Mapping)
         return root
-
-
-def read_config(path: Path) -> ImportedDocument:
-    """Read a ``config.json``.
-
-    Raises:
-        UnknownSpecError: no such file.
-        SpecError: it cannot be read, or not be understood.
-    """
-    text = to_text(read_bytes(path, most=MAX_BYTES), str(path))
-    return ImportedDocument(import_text(text, str(path)), text, str(path))
 
 
 def is_config(path: Path) -> bool:

@@ -110,3 +110,11 @@ def rope_of(c: Config, kind: str, head_dim: int, usual: float, missing: float = 
 def unrotated(part: Part) -> Part:
     """Return the same attention without a rotation."""
     return part._replace(fields={**part.fields, "rope": False})
+
+
+def alike(c: Config, key: str) -> int:
+    """Return a number that may stand as a list with an entry a layer."""
+    value = c.get(key)
+    if isinstance(value, list) and value and all(one == value[0] for one in value) and type(value[0]) is int:
+        return int(value[0])
+    return int(c.count(key))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel.block import Model, Natural
-from costmodel.dtypes import FORMATS, Recipe
+from costmodel.dtypes import FORMATS, KNOWN, Recipe
 from costmodel.errors import ArchcalcError, UsageError, one_of, quote
 from costmodel.plan import DEGREES, Plan, resolve
 from costmodel.profiles import Hardware, load_hardware
@@ -235,7 +235,7 @@ def _shape(value: str | float) -> float:
 def _formats(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         if name not in FORMATS:
-            raise UsageError(f"there is no dtype {quote(name)}", hint="dtypes: " + ", ".join(FORMATS))
+            raise UsageError(f"there is no dtype {quote(name)}", hint=KNOWN)
     return names
 
 

@@ -122,6 +122,17 @@ def experts(ops: list[Op]) -> list[Experts]:
                 "latent.up": (40, 160, 0),
             },
         ),
+        (
+            {"latent": 4, "latent_norms": "sum"},
+            {
+                "latent.down": (40, 160, 0),
+                "experts.up": (336, 448, 0),
+                "experts.down": (168, 224, 0),
+                "experts.combine": (0, 0, 32),
+                "latent.sum_norm": (4, 0, 32),  # 4 steps * 4 * 2
+                "latent.up": (40, 160, 0),
+            },
+        ),
         # Two shared experts of 5 are one network of 10: 10 * 20 and 10 * 10.
         (
             {"shared": {"n_experts": 2, "d_ff": 5}},

@@ -65,6 +65,8 @@ def one(ops: list[Op], kind: type[Op]) -> Op:
         (KimiDeltaAttention(**KDA), 360 + 30 + 72 + 176 + 3 + 12 + 4 + 120),
         # f, g 2*10*12 instead.
         (KimiDeltaAttention(**KDA, gates="full_rank"), 777 - 176 + 240),
+        # f as before, half of 176; g 10*12.
+        (KimiDeltaAttention(**KDA, gates="full_rank_output"), 777 - 176 + 88 + 120),
         # in 10*30; conv 10*3; out 10*10; biases 30 + 10 + 10.
         (ShortConv(kind="short_conv", d_conv=3), 300 + 30 + 100),
         (ShortConv(kind="short_conv", d_conv=3, bias=True), 430 + 50),

@@ -265,7 +265,7 @@ def gated_deltanet(d: Draw) -> Spec:
 def kda(d: Draw) -> Spec:
     """Return Kimi Delta Attention."""
     spec: Spec = {"kind": "kda", "n_heads": d.dim(1, 3), "head_dim": d.dim(3, 9), "d_conv": d.dim(1, 5)}
-    return spec | d.maybe("gates", "full_rank")
+    return spec | d.maybe("gates", d.one("full_rank", "full_rank_output"))
 
 
 def rg_lru(d: Draw) -> Spec:
@@ -323,7 +323,7 @@ def moe(d: Draw) -> Spec:
     n = d.dim(2, 9)
     spec: Spec = {"kind": "moe", "n_experts": n, "top_k": d.dim(1, n), "d_ff": d.dim(3, 24)}
     spec |= d.maybe("gated", False) | d.maybe("bias", True, 0.3) | d.maybe("latent", d.dim(3, 20), 0.25)
-    spec |= d.maybe("latent_norms", True) if "latent" in spec else {}
+    spec |= d.maybe("latent_norms", d.one(True, "sum")) if "latent" in spec else {}
     if d.chance():
         shared: Spec = {"d_ff": d.dim(3, 24)}
         shared |= d.maybe("n_experts", d.dim(1, 3)) | d.maybe("gate", True)

@@ -36,13 +36,36 @@ def test_kimi_linear_counts_its_layers_from_1() -> None:
     assert "do not share out layers 1 to 8" in refused("kimi_linear", num_hidden_layers=8, linear_attn_config=lists)
 
 
+def test_ling_3_is_read_with_the_keys_of_its_published_files_and_ling_2_6_is_not() -> None:
+    # What Ling-3.0-tiny says beside the keys of its class; its publisher counts 7.9B.
+    sizes: dict[str, Any] = {
+        "hidden_size": 1536, "intermediate_size": 4608, "num_hidden_layers": 24, "layer_group_size": 4,
+        "first_k_dense_replace": 1, "q_lora_rank": 256, "num_attention_heads": 16, "num_key_value_heads": 16,
+        "num_experts": 128, "moe_intermediate_size": 512, "num_nextn_predict_layers": 0,
+    }  # fmt: skip
+    besides = {
+        "gated_attention_proj_granularity_type": "head_wise", "group_norm_size": 1, "linear_silu": True,
+        "max_window_layers": 20, "moe_router_enable_expert_bias": True, "moe_shared_expert_intermediate_size": 512,
+        "mtp_use_kda": False, "no_kda_lora": True, "num_kv_heads_for_linear_attn": 0, "partial_rotary_factor": 0.5,
+        "qk_head_dim": 192, "rotary_dim": 64, "score_function": "sigmoid", "scoring_func": "sigmoid",
+        "expert_swiglu_limit_list": None, "use_qk_norm": True, "use_kda_lora": False, "value_norm": False,
+    }  # fmt: skip
+    found = parse(document("bailing_hybrid", architectures=["BailingMoeV3ForCausalLM"], **sizes, **besides))
+    assert isinstance(found, Architecture)
+    assert round(figures.params(found).total / 10**9, 1) == 7.9
+    for key, value in (("no_kda_lora", False), ("group_norm_size", 8), ("moe_shared_expert_intermediate_size", 1024)):
+        assert key in refused("bailing_hybrid", **sizes, **(besides | {key: value}))
+    message = refused("bailing_hybrid", architectures=["BailingMoeV2_5ForCausalLM"], **sizes)
+    assert message == "BailingMoeV2_5ForCausalLM has lightning attention in place of KDA, which is not read here"
+
+
 def test_nemotron_h_has_the_layers_of_its_pattern() -> None:
     found = document(
         "nemotron_h", hybrid_override_pattern="M-M*E", num_hidden_layers=99, num_nextn_predict_layers=2,
         mtp_hybrid_override_pattern="*E", mamba_n_groups=4, mamba_chunk_size=256, mamba_conv_bias=False,
     )  # fmt: skip
     assert found["n_layers"] == 5
-    assert found["layer"] == ["mamba + mlp + mamba + attention + moe"]
+    assert found["layer"] == ["mamba then mlp then mamba then attention then moe"]
     assert found["mtp"] == {"depth": 2, "mixer": "attention", "ffn": "moe"}
     mamba = found["blocks"]["mamba"]
     assert (mamba["n_groups"], mamba["conv_bias"], "chunk_size" in mamba) == (4, False, False)
@@ -69,7 +92,7 @@ def test_olmo_hybrid_is_rotated_unless_its_base_is_null() -> None:
 
 def test_glm5_next_may_be_flat() -> None:
     flat = {"num_hidden_layers": 8, "index_topk_pattern": "FFFFFFFS", "hidden_size": 512}
-    assert document("glm5_next", **flat)["mixer"] == "3 kda + dsa + 3 kda + reuse"
+    assert document("glm5_next", **flat)["mixer"] == "3 kda then dsa then 3 kda then reuse"
     assert document("glm5_next", **flat, index_topk_freq=2)["blocks"]["reuse"]["index_from"] == "dsa"
     assert refused("glm5_next", **flat, strange=1) == '"strange" is no key of this model type'
 

@@ -386,7 +386,7 @@ def test_a_projector_that_ends_elsewhere_leaves_out_the_tower() -> None:
 def test_windows_are_squares_of_patches() -> None:
     found = tower("qwen2_5_vl")
     assert found["blocks"]["local"]["chunk"] == 16
-    assert found["mixer"] == "repeat local + global"
+    assert found["mixer"] == "local then global then local"
     assert found["image_size"] == 4 * 32
 
 

@@ -58,7 +58,7 @@ def test_a_partial_language_model_has_the_defaults_of_its_class_or_is_filled_up(
 
 def test_keys_beside_the_towers_are_the_language_models_where_the_class_reads_them() -> None:
     beside = read("qwen2_vl", **SMALL, use_sliding_window=True, sliding_window=32, max_window_layers=1)
-    assert beside.document["mixer"] == "attention + local"
+    assert beside.document["mixer"] == "attention then local"
     assert beside.left_out == ["vision_config"]
     assert "tied" not in read("paddleocr_vl", **SMALL, num_key_value_heads=2, tie_word_embeddings=False).document
 

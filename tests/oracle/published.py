@@ -18,8 +18,10 @@ NO_CLASS: Mapping[str, str] = MappingProxyType(
         "gpt-4": "unpublished: claims only, nothing is computed",
         "grok-1": "no class in transformers",
         "gshard-600b": "no class in transformers",
+        "kimi-k3": "no class in transformers",
         "ling-lite-1.5": "no class in transformers",
         "llama-3.3-nemotron-super-49b": "no class in transformers",
+        "mimo-v2.5-pro": "no class in transformers",
     }
 )
 

@@ -31,7 +31,7 @@ MODULES = {
     "cohere": "cohere cohere2",
     "cpmant": "cpmant",
     "deepseek": "deepseek_v3 kimi_k2=deepseek_v3",
-    "deepseek_v4": "deepseek_v4",
+    "deepseek_v4": "deepseek_v4 deepseek_ref=deepseek_v4",
     "delta": "bailing_hybrid kimi_linear olmo_hybrid qwen3_5_moe_text qwen3_5_text qwen3_next",
     "doge": "doge",
     "experts": """
@@ -46,6 +46,7 @@ MODULES = {
     "gpt": "biogpt bloom ctrl gpt-sw3=gpt2 gpt2 gpt_bigcode gpt_neo mpt openai-gpt=openai opt xglm",
     "hrm": "hrm_text",
     "inkling": "inkling2_text inkling_text",
+    "kimi_k3": "kimi_k3.text=kimi_k3_text",
     "kosmos": "kosmos_2_5_text_model=kosmos2_5 kosmos_2_text_model=kosmos2",
     "latent": """
         axk1 axk2 deepseek_v2 deepseek_v32 glm4_moe_lite glm_moe_dsa hy_v4 longcat_flash minicpm3 mistral4
@@ -64,6 +65,7 @@ MODULES = {
         hunyuan_v1_dense hyperclovax iquestcoder ministral nanochat phi3 seed_oss smollm3
     """,
     "masked": "flaubert modernbert-decoder xlm",
+    "mimo_v2": "mimo_v2",
     "minimax_m3": "minimax_m3 minimax_m3_vl_text=minimax_m3",
     "mixed_heads": "dots3_note_text=dots3_note step3p5",
     "multimodal": """
@@ -83,6 +85,11 @@ MODULES = {
     """,
     "speech": "moonshine moonshine_streaming speech_to_text whisper",
     "readers": "blip mllama mllama_text_model=mllama_text pix2struct pp_formulanet trocr",
+    "remote": """
+        RefinedWeb=falcon_40b RefinedWebModel=falcon_7b Yi=plain aquila=plain baichuan chatglm exaone internlm
+        internlm2 mimo minicpm nemotron-nas orion phi-msft phi3_v=phi4mm phi4mm qwen xverse=internlm2
+    """,
+    "remote_experts": "arctic bailing_moe bailing_moe_v2 deepseek grok-1 hunyuan",
     "short_conv": "lfm2 lfm2_moe lfm3",
     "sigmoid_experts": "dots1 glm4_moe hy_v3 minimax_m2 solar_open",
     "state_space": "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h",
@@ -102,7 +109,7 @@ MODULES = {
         granite_speech_plus=wrapper hunyuan_vl=wrapper hyperclovax_vision_v2=wrapper
         idefics2=wrapper idefics3=wrapper inkling2=wrapper inkling_mm_model=wrapper
         instructblip=wrapper instructblipvideo=wrapper
-        internvl=wrapper janus=wrapper kimi_k25=wrapper kosmos-2=wrapper kosmos-2.5=wrapper
+        internvl=wrapper janus=wrapper kimi_k25=wrapper kimi_k3=wrapper kosmos-2=wrapper kosmos-2.5=wrapper
         lfm2_vl=wrapper lfm3_vl=wrapper lighton_ocr=wrapper llama4=wrapper llava=wrapper
         llava_next=wrapper llava_next_video=wrapper llava_onevision=wrapper minicpm_ocr=wrapper
         minicpmv4_6=wrapper minicpmv4_7=wrapper minimax_m3_vl=wrapper mistral3=wrapper

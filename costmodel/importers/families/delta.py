@@ -157,12 +157,33 @@ def kimi_linear(c: Config) -> Draft:
 
 
 def bailing_hybrid(c: Config) -> Draft:
-    """Read Ling 2.6: KDA with full-rank gates in heads as wide as ``head_dim``; latent attention with a gate by head.
+    """Read Ling 3.0: KDA with full-rank gates in heads as wide as ``head_dim``; latent attention with a gate by head.
 
     Attention is the last layer of every group of ``layer_group_size``. A file that transformers
     wrote has the width of KDA's heads in ``linear_head_dim``, and in ``head_dim`` that of rotation.
+    Ling 2.5 and 2.6 have the same model type and another recurrence, and name another class.
     """
     c.get("num_key_value_heads")
+    classes = c.given.get("architectures") or ()
+    if other := [name for name in classes if isinstance(name, str) and name.startswith("BailingMoeV2")]:
+        c.refuse("architectures", f"{other[0]} has lightning attention in place of KDA, which is not read here")
+    c.require("gated_attention_proj_granularity_type", None, "head_wise")
+    c.require("moe_router_enable_expert_bias", None, True)
+    c.require("no_kda_lora", None, True)
+    for key in ("use_kda_lora", "use_mla_nope", "use_bias", "use_qkv_bias", "up_proj_norm", "value_norm", "use_nGPT"):
+        c.require(key, None, False)
+    c.require("score_function", None, "sigmoid")
+    c.require("scoring_func", None, "sigmoid")
+    c.require("group_norm_size", None, 1)
+    c.require("linear_attention", None, "kda")
+    shared = c.natural("n_shared_experts", 0) * c.count("moe_intermediate_size")
+    agrees(c, shared, "moe_shared_expert_intermediate_size")
+    c.require("mtp_use_kda", None, False)
+    for key in (
+        "linear_silu", "max_window_layers", "num_kv_heads_for_linear_attn", "partial_rotary_factor", "rotary_dim",
+        "use_qk_norm", "scale_router_input", "expert_swiglu_limit_list", "share_expert_swiglu_limit_list",
+    ):  # fmt: skip
+        c.get(key)  # of Ling 2.6, and of training; the published class has no use for them
     for key in ("kda_safe_gate", "kda_lower_bound", "mtp_loss_scaling_factor"):
         c.get(key)
     fields = {

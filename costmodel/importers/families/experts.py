@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
-from costmodel.importers.expert_parts import after, biased, dense, every, same, sparse_layers, stack, windows
+from costmodel.importers.expert_parts import after, alike, biased, dense, every, same, sparse_layers, stack, windows
 from costmodel.importers.parts import ALL, QKV, attention, further, moe, top
 
 HUNYUAN = {
@@ -160,7 +160,7 @@ def hunyuan_v1_moe(c: Config) -> Draft:
         c.get(key)
     mixer = attention(c, bias=_all(c), qk_norm="head")
     experts = moe(
-        c, n_experts=_alike(c, "num_experts"), top_k=_alike(c, "moe_topk"), d_ff=c.count("intermediate_size"), shared=1
+        c, n_experts=alike(c, "num_experts"), top_k=alike(c, "moe_topk"), d_ff=c.count("intermediate_size"), shared=1
     )
     return Draft(top(c), [[mixer, experts]] * c.count("num_hidden_layers"))
 
@@ -252,11 +252,3 @@ def _by_step(c: Config) -> Iterator[bool]:
     without = c.list_of(int, "mlp_only_layers", null=[])
     for index in range(n):
         yield index not in without and (index + 1) % step == 0
-
-
-def _alike(c: Config, key: str) -> int:
-    """Return a number that may stand as a list with an entry a layer."""
-    value = c.get(key)
-    if isinstance(value, list) and value and all(one == value[0] for one in value) and type(value[0]) is int:
-        return int(value[0])
-    return int(c.count(key))

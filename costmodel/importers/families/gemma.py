@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
-from costmodel.importers.parts import ALL, attention, ffn, top
+from costmodel.importers.parts import ALL, agrees, attention, ffn, top
 from costmodel.importers.windows import windowed
 
 
@@ -20,6 +20,7 @@ def gemma(c: Config) -> Draft:
 def gemma2(c: Config) -> Draft:
     """Read Gemma 2: norms around sublayers, capped scores, a window in every other layer from the first."""
     _causal(c)
+    agrees(c, c.get("sliding_window"), "sliding_window_size")  # of the first files
     return _capped(c, norm={"place": "sandwich"})
 
 

@@ -68,7 +68,10 @@ def gpt2(c: Config) -> Draft:
 def gpt_bigcode(c: Config) -> Draft:
     """Read SantaCoder and StarCoder: GPT-2 with one key head where ``multi_query`` says so."""
     c.get("num_key_value_heads")  # the class writes it and sets it itself
-    for key in ("attention_softmax_in_fp32", "scale_attention_softmax_in_fp32"):
+    for key in (
+        "attention_softmax_in_fp32", "scale_attention_softmax_in_fp32", "inference_runner", "pre_allocate_kv_cache",
+        "validate_runner_input", "pad_key_length", "max_batch_size", "max_sequence_length",
+    ):  # fmt: skip
         c.get(key)
     c.require("add_cross_attention", False, None)
     mixer = heads(c, "n_embd", "n_head", kv_heads=1 if c.flag("multi_query") else None)

@@ -7,7 +7,7 @@ from typing import Any
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
 from costmodel.importers.families.llama_like import biased, even, stack
-from costmodel.importers.parts import ALL, QKV, attention, ffn, top
+from costmodel.importers.parts import ALL, QKV, agrees, attention, ffn, top
 
 LAYER = {"kind": "layer"}
 PARALLEL = {"kind": "layer", "place": "parallel"}
@@ -25,6 +25,8 @@ def falcon(c: Config) -> Draft:
     ``num_kv_heads`` counts in the new one only. ALiBi rotates nothing.
     """
     n_heads = c.count("num_attention_heads")
+    agrees(c, n_heads, "n_head")  # what its first files called it
+    agrees(c, c.count("num_hidden_layers"), "n_layer")
     is_new, is_multi, is_parallel = (c.flag(k) for k in ("new_decoder_architecture", "multi_query", "parallel_attn"))
     norms = c.natural("num_ln_in_parallel_attn", 2 if is_new else 1)
     kv_heads = c.count("num_kv_heads", n_heads)
@@ -126,6 +128,8 @@ def starcoder2(c: Config) -> Draft:
     """Read StarCoder 2: biases, no gate, perhaps a window in every layer."""
     c.require("norm_type", "layer_norm", None)  # keys of its published files
     c.require("mlp_type", "default", None)
+    for key in ("attention_softmax_in_fp32", "scale_attention_softmax_in_fp32"):
+        c.get(key)
     bias = c.flag("use_bias")
     mixer = attention(c, bias=ALL if bias else (), window=c.count("sliding_window", None))
     return stack(c, mixer, ffn(c, gated=False, bias=bias or None), norm=LAYER)

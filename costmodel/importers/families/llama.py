@@ -11,6 +11,7 @@ from costmodel.importers.parts import ALL, QKV, attention, ffn, layer_types, top
 
 def llama(c: Config) -> Draft:
     """Read Llama: grouped queries, one gated network, RMS norms."""
+    c.get("max_sequence_length")  # of the first files; the class reads another key
     bias = ALL if c.flag("attention_bias") else ()
     layer = [attention(c, bias=bias), ffn(c, bias=c.flag("mlp_bias") or None)]
     return Draft(top(c), [layer] * c.count("num_hidden_layers"))

@@ -69,7 +69,7 @@ def minimax_m2(c: Config) -> Draft:
 
     The further layers that published files name are in no checkpoint, and are left out.
     """
-    for key in ("num_mtp_modules", "mtp_transformer_layers", "use_mtp", "shared_moe_mode"):
+    for key in ("num_mtp_modules", "mtp_transformer_layers", "use_mtp", "shared_moe_mode", "mlp_intermediate_size"):
         c.get(key)
     for part in ("full_attention", "linear_attention", "mlp"):
         c.get(f"layernorm_{part}_beta")

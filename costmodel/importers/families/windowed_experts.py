@@ -48,7 +48,7 @@ def cohere2_moe(c: Config) -> Draft:
     n, window = c.count("num_hidden_layers"), c.count("sliding_window", None)
     c.require("shared_expert_combination_strategy", "average", "sum")
     score = c.require("expert_selection_fn", "softmax", "sigmoid")
-    first = c.natural("first_k_dense_replace", 0)
+    first = min(c.natural("first_k_dense_replace", 0), n)
     prefix, rest = c.count("prefix_dense_sliding_window_pattern"), c.count("sliding_window_pattern")
     usual = [(index + 1) % prefix != 0 for index in range(first)]
     usual += [(index + 1) % rest != 0 for index in range(n - first)]

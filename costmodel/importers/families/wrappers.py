@@ -50,6 +50,7 @@ RULES = {
     "inkling_mm_model": Rule("none", also=("mtp_config",)),
     "instructblip": TEXT,
     "instructblipvideo": TEXT,
+    "kimi_k3": TEXT,
     "kosmos-2": EITHER,
     "kosmos-2.5": TEXT,
     "lfm2_vl": Rule(older="tie_embedding"),

@@ -119,7 +119,9 @@ class MixtureOfExperts(nn.Module):
             self.biases["down"] = stack(self.n, inner)
         if spec.get("latent"):
             self.latent = nn.ModuleList([linear(width, inner), linear(inner, width)])
-        if spec.get("latent_norms"):
+        if spec.get("latent_norms") == "sum":
+            self.sum_norm = Norm("rms", inner)
+        elif spec.get("latent_norms"):
             self.latent_norms = nn.ModuleList([Norm("rms", inner), Norm("rms", inner)])
         if spec.get("output_bias"):
             self.output_bias = nn.Parameter(torch.randn(width))
@@ -173,6 +175,7 @@ class MixtureOfExperts(nn.Module):
         out = self.latent_norms[1](out) if hasattr(self, "latent_norms") else out
         self._pad(step, len(rows), len(flat), inner)
         mixed = torch.zeros_like(inner).index_add(0, rows, out * weights.flatten()[:, None])
+        mixed = self.sum_norm(mixed) if hasattr(self, "sum_norm") else mixed
         total = self.latent[1](mixed) if hasattr(self, "latent") else mixed
         if hasattr(self, "output_bias"):
             total = total + self.output_bias

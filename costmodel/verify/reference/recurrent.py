@@ -158,13 +158,15 @@ class KimiDeltaAttention(nn.Module):
         inner = self.n * self.e
         self.q, self.k, self.v = (linear(width, inner) for _ in range(3))
         self.convs = nn.ParameterList(taps(inner, spec["d_conv"], False)[0] for _ in range(3))
-        if spec.get("gates") == "full_rank":
-            self.f, self.g = linear(width, inner), linear(width, inner)
-        else:
-            self.f, self.g = (nn.Sequential(linear(width, self.e), linear(self.e, inner)) for _ in range(2))
+        gates = spec.get("gates")
+        self.f = linear(width, inner) if gates == "full_rank" else nn.Sequential(*self._bottleneck(width))
+        self.g = linear(width, inner) if gates else nn.Sequential(*self._bottleneck(width))
         self.b, self.a_log = linear(width, self.n), nn.Parameter(torch.randn(self.n))
         self.dt_bias, self.norm = nn.Parameter(torch.randn(inner)), Norm("rms", self.e)
         self.out = linear(inner, width)
+
+    def _bottleneck(self, width: int) -> tuple[nn.Module, nn.Module]:
+        return linear(width, self.e), linear(self.e, self.n * self.e)
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
         """Scan the new tokens."""
