@@ -23,6 +23,7 @@ from costmodel.architecture import Architecture
 from costmodel.sizes import Size
 from costmodel.verify.reference.model import Mtp, Reference
 from costmodel.verify.reference.parts import Cache, Step
+from costmodel.verify.reference.patches import Patcher
 from costmodel.verify.reference.towers import AudioTower, Tower
 from costmodel.verify.terms import Terms, flops_terms, kept_terms, parameter_terms
 from costmodel.workload import Workload
@@ -178,14 +179,15 @@ class Comparison:
         yield from self._kept(figures.cache(ops), cache, _said(load))
         return load, totals
 
-    def _kept(self, ours: figures.Cache, cache: Cache, at: str) -> Iterator[Equality]:
+    def _kept(self, ours: figures.Cache, cache: Cache, at: str, batch: int = 0) -> Iterator[Equality]:
         """Compare the cache, the batch's."""
+        batch = batch or self.batch
         tensors, states = cache.tensors(), cache.tensors(("state", "conv"))
         values = sum(t.numel() for t in tensors)
-        terms = () if values == ours.values * self.batch else kept_terms(ours, cache, self.batch)
-        yield Equality("cache.values", at, _int(ours.values) * self.batch, values, terms)
-        yield Equality("cache.bytes", at, _int(ours.bytes) * self.batch, _bytes(tensors))
-        yield Equality("cache.state_bytes", at, _int(ours.state_bytes) * self.batch, _bytes(states))
+        terms = () if values == ours.values * batch else kept_terms(ours, cache, batch)
+        yield Equality("cache.values", at, _int(ours.values) * batch, values, terms)
+        yield Equality("cache.bytes", at, _int(ours.bytes) * batch, _bytes(tensors))
+        yield Equality("cache.state_bytes", at, _int(ours.state_bytes) * batch, _bytes(states))
 
     def _forward(
         self, cache: Cache, new: int, way: str, source: int, *, last: bool = False, padded: bool = False
@@ -211,8 +213,11 @@ class Comparison:
         )
 
     def _towers(self) -> Iterator[Equality]:
-        """Compare every tower and its projector."""
+        """Compare every tower and its projector, and a patcher."""
         for name, spec in self.spec["components"].items():
+            if "vocab_size" in spec:
+                yield from self._patcher(name, Patcher(spec, self.spec["d_model"]))
+                continue
             hears = "input" in spec
             module = (AudioTower if hears else Tower)(spec, self.spec["d_model"])
             ours = figures.params(self.architecture, [name]).total - figures.params(self.architecture).total
@@ -228,6 +233,23 @@ class Comparison:
             yield Equality(f"flops.attention of {name}", at, _int(found.attention), math.floor(step.full_pairs))
             seen = figures.flops(self.architecture.lower_component(name, load))
             yield Equality(f"flops.attention of {name}", f"{at}, causal", _int(seen.attention), step.useful_pairs)
+
+    def _patcher(self, name: str, module: Patcher) -> Iterator[Equality]:
+        """Compare what finds the ends of patches: two steps on the bytes of the model."""
+        ours = figures.params(self.architecture, [name]).total - figures.params(self.architecture).total
+        yield Equality(f"params of {name}", "", ours, sum(p.numel() for p in module.parameters()))
+        module.to(torch.bfloat16)
+        cache = Cache()
+        for new in (self.random.randint(2, 5), 2):
+            load, step = Workload(batch=2, new_tokens=new, cached_tokens=cache.length), Step(cache, new, cache.length)
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                module(torch.randint(9, (2, new)), step)
+            ops = self.architecture.lower_component(name, replace(load, attention="full"))
+            found = figures.flops(ops)
+            yield Equality(f"flops of {name}", _said(load), _int(found.forward), self._within(counter, step))
+            seen = figures.flops(self.architecture.lower_component(name, load))
+            yield Equality(f"flops.attention of {name}", _said(load), _int(seen.attention), step.useful_pairs)
+            yield from self._kept(figures.cache(ops), cache, f"{name}, {_said(load)}", 2)
 
     @staticmethod
     def _within(counter: FlopCounterMode, step: Step) -> int:

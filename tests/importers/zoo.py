@@ -91,13 +91,17 @@ NEEDS: dict[str, dict[str, Any]] = {
     "aya_vision": {"vision_config": {"model_type": "siglip_vision_model", **NO_HEAD}},
     "chameleon": {"vocabulary_map": {"<image>": 1}},
     "cohere_compass_text": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": None}},
-    "cohere_compass": {"text_config": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": None}}},
+    "cohere_compass": {
+        "text_config": {"rope_parameters": {"full_attention": ROPE, "sliding_attention": None}},
+        "vision_config": {"out_hidden_size": 8192},
+    },
     "deepseek_ocr2": {"text_config": {"mlp_layer_types": ["dense"] + ["sparse"] * 31, "num_experts_per_tok": 6}},
     "dots3_note": {"pad_token_id": 1},
     "emu3": {"pad_token_id": 1, "vocabulary_map": {"<image>": 1}},
     "gemma4_assistant": {"text_config": {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0}},
     "granite4_vision": {"deepstack_layer_map": [], "downsample_rate": "1/4"},
-    "hunyuan_vl": {"text_config": {"head_dim": 128}},
+    "hunyuan_vl": {"text_config": {"head_dim": 128}, "vision_config": {"text_hidden_size": 4096}},
+    "ovis2": {"text_config": {"model_type": "qwen2", "hidden_size": 1536}},
     "perception_lm": {"vision_config": {"model_type": "timm_wrapper", "model_args": {"embed_dim": 64}}},
     "qwen4_exp": {"text_config": {"model_type": "qwen4_exp_text", **QSA}, "vision_config": {"out_hidden_size": 2048}},
     # sizes with which a tower that the class builds can also run, before the language model of its defaults
@@ -105,6 +109,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "cosmos3_omni": {"vision_config": {"model_type": "qwen3_vl_vision", "out_hidden_size": 4096}},
     "deepseek_vl": {"vision_config": {"model_type": "siglip_vision_model", **NO_HEAD}},
     "exaone4_5": {"vision_config": {"out_hidden_size": 4096}},
+    "gemma4": {"vision_config": {"model_type": "gemma4_vision"}},
+    "gemma4_unified": {"vision_config": {"model_type": "gemma4_unified_vision"}},
     "gemma3": {"vision_config": {"model_type": "siglip_vision_model", "image_size": 256, **NO_HEAD}},
     "glm5_next": {"vision_config": {"out_hidden_size": 4096}},
     "glm_ocr": {"vision_config": {"out_hidden_size": 1024}},
@@ -122,6 +128,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "qwen3_omni_moe_thinker": {"vision_config": {"out_hidden_size": 2048}, "audio_config": {"output_dim": 2048}},
     "qwen3_vl": {"vision_config": {"out_hidden_size": 4096}},
     "qwen3_vl_moe": {"vision_config": {"out_hidden_size": 2048}},
+    "t5gemma2": {"encoder": {"vision_config": {"image_size": 256, **NO_HEAD}}},
     "shieldgemma2": {"vision_config": {"model_type": "siglip_vision_model", "image_size": 256, **NO_HEAD}},
     "smolvlm": {"vision_config": {"image_size": 256}},
     "qwen4_exp_text": QSA,
@@ -201,9 +208,15 @@ def without_pooler(model: torch.nn.Module) -> None:
     without_unread_bias(model)
 
 
+def without_what_is_passed_by(model: torch.nn.Module) -> None:
+    """Take away what merges patches in the middle of a tower where the configuration passes it by."""
+    if model.config.downsample_mode == "4x":
+        model.model.vision_tower.vit_merger = None
+
+
 BERTS = (
     "bert", "bert-generation", "blip_text_model", "camembert", "data2vec-text", "ernie", "megatron-bert", "roberta",
-    "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
+    "roberta-prelayernorm", "roc_bert", "xlm-roberta", "xlm-roberta-xl", "xmod",
 )  # fmt: skip
 # What a class allocates besides what the architecture has.
 BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
@@ -213,6 +226,7 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "ernie4_5_moe": without_frozen,
     "ernie4_5_vl_moe_text": without_experts_of_images,
     "laguna": without_frozen,
+    **dict.fromkeys(("minicpm_ocr", "minicpmv4_6", "minicpmv4_7"), without_what_is_passed_by),
     "longcat_flash": without_zero_experts,
     "roformer": without_sines,
 }
@@ -224,6 +238,7 @@ OTHER_KIND = {"higgs_audio_v2": ("mlp", "input_layernorm", "post_attention_layer
 # Towers of classes whose language model has no module of its own that holds all of it.
 VECTORS = ("flow_head", "loss_weighting", "audio_prompt_proj", "audio_latent_proj", "bos_latent")  # frames of sound
 TOWERS = {
+    "blt": ("model.patcher",),
     "clvp": ("conditioning_encoder", "text_encoder_model", "speech_encoder_model", "logit_scale"),
     "csm": ("depth_decoder", "codec_model"),
     "gradium_phonon_tts": (*VECTORS, "num_speakers_embed", "num_speakers_proj", "duration_delta_proj"),
@@ -232,6 +247,7 @@ TOWERS = {
     "moshi": ("depth_decoder", "audio_encoder"),
     "musicgen": ("audio_encoder",),
     "pocket_tts": VECTORS,
+    "t5gemma2": ("model.encoder.vision_tower", "model.encoder.multi_modal_projector"),
     "musicgen_melody": ("text_encoder", "audio_encoder", "enc_to_dec_proj", "audio_enc_to_dec_proj"),
 }
 
@@ -253,8 +269,10 @@ def size(*modules: torch.nn.Module | None, without: str = "\0") -> int:
 
 def take_away(model: torch.nn.Module, names: Iterable[str]) -> None:
     """Take away parts of a model; what they share with the rest stays there."""
-    for name in names:
-        owner = model if hasattr(model, name) else model.base_model
+    for path in names:
+        inside, _, name = path.rpartition(".")
+        place = model.get_submodule(inside)
+        owner = place if hasattr(place, name) else model.base_model
         if hasattr(owner, name):
             setattr(owner, name, None)
 
@@ -284,7 +302,8 @@ def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Modul
 def count(model: torch.nn.Module) -> Counts:
     """Count a model's parameters."""
     config = model.config.get_text_config(decoder=True)
-    BESIDE.get(config.model_type, lambda _: None)(model)
+    for name in {config.model_type, model.config.model_type}:
+        BESIDE.get(name, lambda _: None)(model)
     everything = size(model)
     take_away(model, TOWERS.get(model.config.model_type, ()))
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None

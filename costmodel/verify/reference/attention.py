@@ -235,18 +235,61 @@ class CrossAttention(nn.Module):
         self.o = linear(self.n * self.v, width, "o" in biased)
         self.q_norm = head_norm(spec.get("qk_norm"), self.n, self.k)
         self.k_norm = head_norm(spec.get("qk_norm"), self.g, self.k)
+        self.window = spec.get("window")
+        self.source_norm = Norm(spec["source_norm"], d_source) if spec.get("source_norm") else None
         if spec.get("gate"):
             self.gate = nn.Parameter(torch.ones(1))
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
-        """Attend to all of the source; only its new tokens are projected."""
+        """Attend to all of the source, or its last tokens; only its new tokens are projected."""
         q = apply_norm(self.q_norm, heads(self.q(x), self.n))
         slot = step.cache.slot(key)
         if step.source is not None:
-            k = apply_norm(self.k_norm, heads(self.to_k(step.source), self.g))
-            v = heads(self.to_v(step.source), self.g)
+            source = step.source if self.source_norm is None else self.source_norm(step.source)
+            k = apply_norm(self.k_norm, heads(self.to_k(source), self.g))
+            v = heads(self.to_v(source), self.g)
             slot["k"] = torch.cat([slot["k"], k], 2) if "k" in slot else k
             slot["v"] = torch.cat([slot["v"], v], 2) if "v" in slot else v
         mask = torch.ones(step.new, slot["k"].shape[2], dtype=torch.bool)
+        if self.window and step.seen is not None:
+            last = int(step.seen[-1])
+            at = torch.arange(last - slot["k"].shape[2], last)[None]
+            mask = (at < step.seen[:, None]) & (at >= step.seen[:, None] - self.window)
         out = self.o(merged(attend(step, q, slot["k"], slot["v"], mask)))
+        if self.window:
+            slot |= {name: slot[name][:, :, -self.window :].clone() for name in ("k", "v")}
         return out * torch.tanh(self.gate) if hasattr(self, "gate") else out
+
+
+class MergedAttention(nn.Module):
+    """Queries on the own tokens and on the source in one softmax, with one set of matrices (t5gemma2)."""
+
+    def __init__(self, spec: Spec, width: int) -> None:
+        super().__init__()
+        self.span, self.n, self.k = Span(spec), spec["n_heads"], spec["head_dim"]
+        self.g, self.v = spec.get("n_kv_heads") or self.n, spec.get("v_head_dim") or self.k
+        biased = spec.get("bias", [])
+        self.q = linear(width, self.n * self.k, "q" in biased)
+        self.to_k = linear(width, self.g * self.k, "k" in biased)
+        self.to_v = linear(width, self.g * self.v, "v" in biased)
+        self.o = linear(self.n * self.v, width, "o" in biased)
+        self.q_norm = head_norm(spec.get("qk_norm"), self.n, self.k)
+        self.k_norm = head_norm(spec.get("qk_norm"), self.g, self.k)
+        self.source_norm = Norm(spec["source_norm"], width) if spec.get("source_norm") else None
+
+    def _both(self, x: Tensor) -> dict[str, Tensor]:
+        k = apply_norm(self.k_norm, heads(self.to_k(x), self.g))
+        return {"k": k.transpose(1, 2), "v": heads(self.to_v(x), self.g).transpose(1, 2)}
+
+    def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
+        """Attend to both; of the source only new tokens are projected."""
+        q, beside = apply_norm(self.q_norm, heads(self.q(x), self.n)), step.cache.slot((*key, "source"))
+        own, positions = self.span.extend(step, step.cache.slot(key), self._both(x))
+        if step.source is not None:
+            source = step.source if self.source_norm is None else self.source_norm(step.source)
+            for name, fresh in self._both(source).items():
+                beside[name] = torch.cat([beside[name], fresh], 1) if name in beside else fresh
+        k, v = (torch.cat([own[name], beside[name]], 1).transpose(1, 2) for name in ("k", "v"))
+        every = torch.ones(step.new, beside["k"].shape[1], dtype=torch.bool)
+        mask = torch.cat([self.span.mask(step.positions, positions), every], 1)
+        return self.o(merged(attend(step, q, k, v, mask)))

@@ -42,6 +42,7 @@ class Step:
     x0: Tensor | None = None
     source: Tensor | None = None
     source_past: int = 0
+    seen: Tensor | None = None  # source tokens that there are as each query comes, where they grow with the queries
     loop: int = 0
     prefix: int = 0  # first tokens of the sequence that a block may see otherwise
     shared: dict[str, Any] = field(default_factory=dict)  # block name -> what later blocks read of it

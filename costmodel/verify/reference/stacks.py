@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .around import GatedInput, Normed
-from .attention import Attention, CrossAttention
+from .attention import Attention, CrossAttention, MergedAttention
 from .compressed import CompressedAttention
 from .conformer import ConformerConv
 from .convolved import ConvolvedAttention
@@ -19,7 +19,7 @@ from .kept import Kept
 from .latent import LatentAttention
 from .linear import Lightning, Mlstm, RgLru, RwkvChannelMix, RwkvTimeMix
 from .mixture_of_attention import MixtureOfAttention
-from .networks import Custom, FeedForward, MixtureOfExperts
+from .networks import Custom, FeedForward, LanguageFeedForward, MixtureOfExperts
 from .parts import Norm, Step, conv, linear, matrix
 from .recurrent import GatedDeltaNet, KimiDeltaAttention, Mamba, Mamba2, ShortConv
 from .schedules import Place, expand
@@ -35,6 +35,7 @@ KINDS: dict[str, Any] = {
     "compressed_attention": CompressedAttention,
     "cca": ConvolvedAttention,
     "host_attention": HostAttention,
+    "merged_attention": MergedAttention,
     "mamba": Mamba,
     "mamba2": Mamba2,
     "gated_deltanet": GatedDeltaNet,
@@ -47,6 +48,7 @@ KINDS: dict[str, Any] = {
     "short_conv": ShortConv,
     "conformer_conv": ConformerConv,
     "ffn": FeedForward,
+    "language_ffn": LanguageFeedForward,
     "moe": MixtureOfExperts,
     "custom": Custom,
     "xl_attention": XlAttention,
