@@ -11,8 +11,20 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from costmodel.block import Block, Count, Impossible, Layers
 from costmodel.document import Embedding, Encoder, Entry, Head, Host, Mtp, Schedule, Sublayers
-from costmodel.ends import embed, embed_source, head_columns, head_rows, leave_source, narrowed, once, unembed
+from costmodel.ends import (
+    check_codebooks,
+    check_host,
+    embed,
+    embed_source,
+    head_columns,
+    head_rows,
+    leave_source,
+    narrowed,
+    once,
+    unembed,
+)
 from costmodel.ops import Op
+from costmodel.patches import Patches, check_patches
 from costmodel.stack import Layout, Norm, RelativeBias, Stack, arrange
 from costmodel.workload import Workload
 
@@ -42,6 +54,7 @@ class Architecture(Entry):
     loops: Annotated[int, Field(gt=0, le=10_000)] = 1
     encoder: Encoder | None = None
     d_source: Count | None = None
+    patches: Patches | None = None
     mtp: Mtp | None = None
     features: dict[str, Any] = {}  # instances of Feature
     components: dict[str, Any] = {}  # instances of Tower
@@ -81,10 +94,10 @@ class Architecture(Entry):
         narrow = (self.embedding and self.embedding.width) or self.d_model
         if self.tied and self.head and self.head.width not in (None, narrow):
             raise Impossible(f"the head is {self.head.width} wide and its table {narrow}", "head.width", "tied: false")
-        self._check_codebooks()
+        check_codebooks(self)
         for feature in self.features.values():
             feature.check(self)
-        self._check_host()
+        check_host(self)
         if self.encoder is not None:
             inner = self._arrange(self.encoder, self.encoder.n_layers, "encoder.")
             self._check_source(self.encoder)
@@ -101,38 +114,13 @@ class Architecture(Entry):
                 raise Impossible("no block reads the encoder", "encoder", "add a cross_attention block to the layers")
         elif self.d_source is not None and not self.reads_source:
             raise Impossible("no block reads a source", "d_source", "add a cross_attention block to the layers")
+        check_patches(self)
         layouts = [self._layout]
         if self.mtp is not None:
             layouts.append(self._arrange(self.mtp, self.mtp.depth, "mtp."))
         for name in dict.fromkeys(name for found in layouts for name in found.counts):
             self._check_inputs(name, self.blocks[name])
         return self
-
-    def _check_host(self) -> None:
-        """Raise Impossible unless a model that reads a host's cache takes its input from there, and only from there."""
-        reader = next((name for name, block in self.blocks.items() if block.reads_host), None)
-        if self.host is None:
-            if reader is not None:
-                raise Impossible(f'"{reader}" reads the cache of a host, and there is none', "blocks", "add host")
-            return
-        if reader is None:
-            raise Impossible("no block reads the host", "host", "add a host_attention block to the layers")
-        given = [name for name in ("tied", "embedding", "positions", "encoder", "mtp") if getattr(self, name)]
-        given += [name for name in ("ple", "ngrams") if name in self.features]
-        if given:
-            raise Impossible(f"the input comes from the host, and {given[0]} asks for tables of its own", given[0])
-
-    def _check_codebooks(self) -> None:
-        """Raise Impossible where one table would have to be several, or text has none."""
-        tables, heads = (self.embedding or Embedding()).tables, (self.head or Head()).codebooks
-        if self.tied and self.head and self.head.columns:
-            raise Impossible("a head that is the table has the columns of the vocabulary", "head.columns")
-        if self.tied and (tables > 1 or heads > 1):
-            place = "embedding.codebooks" if tables > 1 else "head.codebooks"
-            raise Impossible("one table that is the head too has no codebooks", place, "leave tied out")
-        if tables > 1 and self.encoder and not (self.encoder.embedding and self.encoder.embedding.table):
-            message = "the encoder reads text, and the embedding has only codebooks"
-            raise Impossible(message, "encoder.embedding", "add embedding: {table: true} to the encoder")
 
     def _check_span(self, name: str, block: Block) -> None:
         """Raise Impossible where a window or chunk is wider than the longest context."""
@@ -167,24 +155,26 @@ class Architecture(Entry):
         if block.reads_source and not self._source_width:
             message = "cross-attention reads an encoder, and there is none"
             raise Impossible(message, "blocks", "add encoder, or d_source where another model is the encoder")
-        width = getattr(block, "d_source", None)
+        width = self.d_model if block.source_as_wide else getattr(block, "d_source", None)
         if width not in (None, self._source_width):
             message = f"d_source is {width}, but the source is {self._source_width} wide"
             error = Impossible(message, "d_source", "leave d_source out")
-            error.path = (block.section, name, "d_source")
+            if block.source_as_wide:
+                error = Impossible(f"the source is {self._source_width} wide, and the layers {width}", "d_source")
+            error.path = (block.section, name, *(() if block.source_as_wide else ("d_source",)))
             raise error
 
     @property
     def _source_width(self) -> int:
         """Return the width of what cross-attention reads; 0 without an encoder."""
         if self.encoder is None:
-            return self.d_source or 0
+            return self.d_model if self.patches else self.d_source or 0
         return self.d_model if self.encoder.project else self.encoder.d_model or self.d_model
 
     @property
     def reads_source(self) -> bool:
         """Say whether some layer reads the tokens of an encoder, here or elsewhere."""
-        return any(self.blocks[name].reads_source for name in self._layout.counts)
+        return self.patches is None and any(self.blocks[name].reads_source for name in self._layout.counts)
 
     @property
     def has_prefix(self) -> bool:
@@ -261,6 +251,12 @@ class Architecture(Entry):
         )
 
     @property
+    def stacks(self) -> list[Stack]:
+        """Return all stacks in their order, the decoder last."""
+        before = self.patches.stacks(self) if self.patches else (self.encoder_stack,)
+        return [*filter(None, before), self.stack]
+
+    @property
     def n_streams(self) -> int:
         """Return how many residual streams of ``d_model`` values a layer passes on."""
         return max((int(getattr(feature, "n_streams", 1)) for feature in self.features.values()), default=1)
@@ -292,6 +288,8 @@ class Architecture(Entry):
             yield from embed_source(self, stack, load)
             yield from stack.lower(load, load.source_new, 0)
             yield from leave_source(self, stack, load)
+        if self.patches is not None:
+            load = yield from self.patches.lower(self, load)
         for feature in self.features.values():
             yield from feature.model(once(self, load, feature.path, feature.component))
         yield from self.stack.lower(load, new, cached)

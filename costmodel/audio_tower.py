@@ -11,9 +11,10 @@ from pydantic import model_validator
 
 from costmodel.block import Count, Impossible
 from costmodel.ops import Op
+from costmodel.projector import Grid, project
 from costmodel.sizes import Size, absent
 from costmodel.source_input import SourceInput
-from costmodel.tower_stack import TowerStack, project
+from costmodel.tower_stack import TowerStack
 from costmodel.workload import Workload
 
 
@@ -31,7 +32,6 @@ class AudioTower(TowerStack):
     Source: arXiv:2212.04356 (Whisper); transformers 5.23, qwen2_audio, voxtral, qwen3_omni_moe.
     """
 
-    axes: ClassVar[int] = 1
     sense: ClassVar[str] = "clips"
 
     input: SourceInput
@@ -48,9 +48,10 @@ class AudioTower(TowerStack):
             raise Impossible(f"frames {self.frames} is not a multiple of piece {self.piece}", "piece")
         if not self.tokens:
             raise Impossible(f"of {self._piece} frames no token is left", "frames")
-        if 0 < self.positions < self.tokens:
-            message = f"{self.tokens} tokens have no row each in a table of {self.positions} positions"
+        if (rows := min(self.tables.values(), default=self.tokens)) < self.tokens:
+            message = f"{self.tokens} tokens have no row each in a table of {rows} positions"
             raise Impossible(message, "positions", f"positions: {self.tokens}")
+        self.check_steps()
         if not self.tokens_out:
             raise Impossible(f"of {self.tokens} tokens the projector leaves none", "projector")
         return self
@@ -64,13 +65,10 @@ class AudioTower(TowerStack):
         """Return the tokens of one clip in the stack."""
         return self.frames // self._piece * int(self.input.lengths(self._piece)[-1])
 
-    @cached_property
-    def tokens_out(self) -> int:
-        """Return the tokens of one clip that the language model gets."""
-        tokens = self.tokens
-        for step in self.projector:
-            tokens //= step.side
-        return tokens
+    @property
+    def grid(self) -> Grid:
+        """Return what the projector gets: tokens along one axis."""
+        return Grid(self.d_model, self.tokens, self.tokens, axes=1)
 
     def lower(self, load: Workload, d_model: int) -> Iterator[Op]:
         """Yield the operations on all clips of a step; ``d_model`` is the language model's."""
@@ -87,5 +85,5 @@ class AudioTower(TowerStack):
         yield from self.begin(at)
         yield from self.layers(stack, at)
         out = replace(at, path="audio.projector")
-        yield from project(out, self.projector, self.d_model, self.axes)
+        yield from project(out, self.projector, self.grid, self.blocks)
         yield from self.between(out, d_model)

@@ -75,6 +75,7 @@ class Block(Model):
     section: ClassVar[str] = "blocks"  # the field of a spec that declares it
     own_norms: ClassVar[bool] = False  # True where the block brings the norms of its sublayer
     reads_source: ClassVar[bool] = False  # True where it reads the tokens of an encoder
+    source_as_wide: ClassVar[bool] = False  # True where those tokens must be as wide as its own
     reads_host: ClassVar[bool] = False  # True where it reads the cache of another model
 
     kind: str

@@ -190,7 +190,8 @@ def _is_partial(op: Op, plan: Plan) -> bool:
 
 def _leaves(op: Op, architecture: Architecture) -> bool:
     """Say whether the output goes to the residual stream, where sums of one sublayer meet."""
-    return _width(op) in (architecture.d_model, architecture.encoder and architecture.encoder.d_model)
+    beside = architecture.encoder or architecture.patches
+    return _width(op) in (architecture.d_model, beside and beside.d_model)
 
 
 def _width(op: Op) -> Size:
@@ -205,11 +206,7 @@ def _shared_sites(architecture: Architecture, place: list[str]) -> set[str]:
 
 
 def _layout(architecture: Architecture, stack: str) -> Layout | None:
-    if stack == "layers":
-        return architecture.stack.layout
-    if stack == "encoder" and architecture.encoder_stack is not None:
-        return architecture.encoder_stack.layout
-    return None
+    return next((found.layout for found in architecture.stacks if found.path == stack), None)
 
 
 def _sublayers(architecture: Architecture, layout: Layout, names: set[str]) -> int:

@@ -64,6 +64,13 @@ class Unpublished(Entry):
     confidence: Literal["rumour", "unverified"] = "rumour"
 
 
+class Beside(Model):
+    """A table of another view of every token, as its shape or its sound: ``rows`` of ``width`` values."""
+
+    rows: Count
+    width: Count
+
+
 class Embedding(Model):
     """The input embedding: a table of ``width`` (the residual stream's unless told otherwise).
 
@@ -76,7 +83,13 @@ class Embedding(Model):
     its own, and their rows are added up. With ``codebook_rows`` those tables have so many rows and
     stand beside the table of text, of which every position is counted with a row too (Moshi, CSM);
     without it there is no text (MusicGen, Dia).
-    Source: arXiv:2306.05284 (MusicGen); arXiv:2410.00037 (Moshi).
+
+    ``beside``: further tables, of whose rows each token has one beside its own, in one wider vector that the
+    projection, with a ``bias`` or not, brings to the residual stream (RoCBert).
+
+    ``hashes``: further tables of ``hash_rows`` rows, in each of which a token looks up one by a hash of
+    itself and the last few before it; their rows are added up. The ids of those are not counted.
+    Source: arXiv:2306.05284 (MusicGen); arXiv:2410.00037 (Moshi); arXiv:2412.09871, section 3.2.1 (hashes).
     """
 
     width: Count | None = None
@@ -87,16 +100,29 @@ class Embedding(Model):
     narrow: bool = False
     codebooks: Count | None = None
     codebook_rows: Count | None = None
+    beside: list[Beside] = []
+    hashes: Count | None = None
+    hash_rows: Count | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Embedding:
         if self.codebook_rows and not self.codebooks:
             message = "codebook_rows are rows of codebooks, and there are none"
             raise Impossible(message, "codebook_rows", "add codebooks")
+        if self.narrow and self.beside:
+            raise Impossible("beside stands before the projection, and narrow puts a norm there", "narrow")
+        if bool(self.hashes) != bool(self.hash_rows):
+            given, other = ("hashes", "hash_rows") if self.hashes else ("hash_rows", "hashes")
+            raise Impossible(f"{given} stands beside {other}, and there is none", given, f"add {other}")
         for field in ("bias", "narrow"):
-            if getattr(self, field) and self.width is None:
+            if getattr(self, field) and self.width is None and (field == "narrow" or not self.beside):
                 raise Impossible(f"{field} is of a projection from the table's width, and there is none", field)
         return self
+
+    @property
+    def beside_width(self) -> int:
+        """Return the values that stand beside those of the table."""
+        return sum(one.width for one in self.beside)
 
     @property
     def tables(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
+from costmodel.block import Impossible
 from costmodel.document import Embedding, Head
 from costmodel.ops import Lookup, Op, Project
 from costmodel.site import Site
@@ -34,6 +35,34 @@ def once(model: Architecture, load: Workload, path: str, component: str) -> Site
     )
 
 
+def check_codebooks(model: Architecture) -> None:
+    """Raise Impossible where one table would have to be several, or text has none."""
+    tables, heads = (model.embedding or Embedding()).tables, (model.head or Head()).codebooks
+    if model.tied and model.head and model.head.columns:
+        raise Impossible("a head that is the table has the columns of the vocabulary", "head.columns")
+    if model.tied and (tables > 1 or heads > 1):
+        place = "embedding.codebooks" if tables > 1 else "head.codebooks"
+        raise Impossible("one table that is the head too has no codebooks", place, "leave tied out")
+    if tables > 1 and model.encoder and not (model.encoder.embedding and model.encoder.embedding.table):
+        message = "the encoder reads text, and the embedding has only codebooks"
+        raise Impossible(message, "encoder.embedding", "add embedding: {table: true} to the encoder")
+
+
+def check_host(model: Architecture) -> None:
+    """Raise Impossible unless a model that reads a host's cache takes its input from there, and only from there."""
+    reader = next((name for name, block in model.blocks.items() if block.reads_host), None)
+    if model.host is None:
+        if reader is not None:
+            raise Impossible(f'"{reader}" reads the cache of a host, and there is none', "blocks", "add host")
+        return
+    if reader is None:
+        raise Impossible("no block reads the host", "host", "add a host_attention block to the layers")
+    given = [name for name in ("tied", "embedding", "positions", "encoder", "mtp") if getattr(model, name)]
+    given += [name for name in ("ple", "ngrams") if name in model.features]
+    if given:
+        raise Impossible(f"the input comes from the host, and {given[0]} asks for tables of its own", given[0])
+
+
 def _table(
     path: str, rows: int, width: int, load: Workload, new: Size, *, lookup: bool = True, tables: int = 1
 ) -> Lookup:
@@ -59,6 +88,10 @@ def embed(model: Architecture, load: Workload) -> Iterator[Op]:
     yield _table("embedding", rows, width, load, shared, lookup=only, tables=shape.tables)
     if shape.codebooks and shape.codebook_rows:
         yield _table("embedding.codebooks", shape.codebook_rows, width, load, load.new_tokens, tables=shape.codebooks)
+    if shape.hashes and shape.hash_rows:
+        yield _table("embedding.hashes", shape.hash_rows, width, load, load.new_tokens, tables=shape.hashes)
+    for number, one in enumerate(shape.beside, 1):
+        yield _table(f"embedding.beside_{number}", one.rows, one.width, load, shared)
     at = once(model, load, "embedding", "embedding")
     at.tokens = load.batch * shared
     if shape.token_types:
@@ -66,8 +99,8 @@ def embed(model: Architecture, load: Workload) -> Iterator[Op]:
     if model.positions:
         at_width = width if shape.narrow else model.d_model
         yield _table("embedding.positions", model.positions, at_width, load, load.new_tokens)
-    if width != model.d_model:
-        yield at.project("project", d_in=width, bias=shape.bias, up=model.d_model, role="embed")
+    if width != model.d_model or shape.beside:
+        yield at.project("project", d_in=width + shape.beside_width, bias=shape.bias, up=model.d_model, role="embed")
     if shape.norm:
         at.component = "norms"
         at_width = width if shape.narrow else model.d_model

@@ -113,11 +113,12 @@ class Project(Op):
         return self.groups * self.d_out * self.tokens
 
     def matmuls(self) -> Iterator[Matmul]:
-        """Yield one product a matrix; a stack of groups is a batch."""
+        """Yield one product a matrix; a stack of groups is a batch, of a stack of choices those that are used."""
         for weight in self.weights:
             if len(weight.shape) > 1 and weight.role != "buffer" and not weight.name.endswith(".bias"):
                 d_out, d_in = weight.shape[-2:]
-                yield Matmul(self.runs, prod(weight.shape[:-2]), self.tokens, d_in, d_out, weight.role)
+                stack = prod(weight.shape[:-2]) if weight.chosen is None else weight.chosen
+                yield Matmul(self.runs, stack, self.tokens, d_in, d_out, weight.role)
 
 
 @dataclass(slots=True, kw_only=True)

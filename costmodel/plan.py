@@ -126,6 +126,9 @@ def check(architecture: Architecture, plan: Plan) -> None:
             f"ep {plan.ep} does not divide the {plan.stage_devices} devices of tp x cp x dp",
             hint=f"ep {', '.join(map(str, _divisors(plan.stage_devices)))}",
         )
+    if plan.pp > 1 and architecture.patches is not None:
+        message = f"pp {plan.pp} cuts one stack into stages, and patches of bytes have three"
+        raise UsageError(message, hint="leave --pp out")
     if plan.pp > architecture.n_layers:
         raise UsageError(f"pp {plan.pp} is more than the {architecture.n_layers} layers", hint="a stage needs a layer")
     widest = _limits(architecture)

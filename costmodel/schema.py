@@ -25,6 +25,7 @@ def spec_schema() -> Schema:
     from costmodel.audio_tower import AudioTower
     from costmodel.blocks import block_class, kinds
     from costmodel.document import Unpublished
+    from costmodel.patcher import Patcher
     from costmodel.residual import feature_class, features
     from costmodel.shared_block import SharedBlock
     from costmodel.tower import Tower
@@ -38,13 +39,17 @@ def spec_schema() -> Schema:
     definitions["block"] = _block(list(blocks))
     definitions["shared-block"] = model_schema(SharedBlock, definitions)
     definitions["shared-block"]["properties"].pop("kind")
-    for name, cls in (("vision-tower", Tower), ("audio-tower", AudioTower)):
+    for name, cls in (("vision-tower", Tower), ("audio-tower", AudioTower), ("patcher", Patcher)):
         definitions[name] = model_schema(cls, definitions)
         definitions[name]["properties"]["blocks"] = _named("block")
     definitions["tower"] = {
         "if": {"required": ["input"]},
         "then": reference("audio-tower"),
-        "else": reference("vision-tower"),
+        "else": {
+            "if": {"required": ["vocab_size"]},
+            "then": reference("patcher"),
+            "else": reference("vision-tower"),
+        },
     }
     properties = top["properties"]
     properties.pop("features")
@@ -69,7 +74,7 @@ def spec_schema() -> Schema:
     }
     definitions |= {f"{name}-derived": _derived(schema) for name, schema in definitions.items()}
     definitions["block-derived"] = reference("block-any-derived")
-    kinds_of_tower = [reference(f"{name}-tower-derived") for name in ("vision", "audio")]
+    kinds_of_tower = [reference(f"{name}-derived") for name in ("vision-tower", "audio-tower", "patcher")]
     definitions["tower-derived"] = {"anyOf": [*kinds_of_tower, {"type": "null"}]}
     return {
         "$schema": DRAFT,

@@ -33,8 +33,8 @@ tied: false # true: the LM head is the input embedding
 
 # A block is a mechanism with the sizes it needs. Kinds of mixers: attention, mla,
 # cca, compressed_attention, cross_attention, differential_attention, host_attention, mamba,
-# mamba2, gated_deltanet, kda, lightning, mlstm, rg_lru, rwkv4_time_mix, short_conv; of
-# feed-forwards: ffn, moe, rwkv4_channel_mix; custom: costs that you state yourself.
+# mamba2, merged_attention, gated_deltanet, kda, lightning, mlstm, rg_lru, rwkv4_time_mix,
+# short_conv; of feed-forwards: ffn, language_ffn, moe, rwkv4_channel_mix; custom: costs that you state yourself.
 blocks:
   global: {{kind: attention, n_heads: 32, n_kv_heads: 8, head_dim: 128}}
   # The same with a sliding window: it keeps the last 4,096 tokens.

@@ -111,6 +111,7 @@ def _components(raw: object, problems: list[Problem]) -> dict[str, BaseModel]:
         problems.append(Problem(("components",), "components must map names to towers", "AC103"))
         return {}
     from costmodel.audio_tower import AudioTower
+    from costmodel.patcher import Patcher
     from costmodel.tower import Tower
 
     components: dict[str, BaseModel] = {}
@@ -120,7 +121,7 @@ def _components(raw: object, problems: list[Problem]) -> dict[str, BaseModel]:
             problems.append(Problem(path, f'component "{name}" must be a mapping', "AC103"))
             continue
         own = _blocks(value.get("blocks"), (*path, "blocks"), problems)
-        cls = AudioTower if "input" in value else Tower
+        cls = AudioTower if "input" in value else Patcher if "vocab_size" in value else Tower
         tower = _model(cls, {**value, "blocks": own}, path, problems)
         if tower is not None:
             components[name] = tower

@@ -462,3 +462,14 @@ def test_a_stack_that_looks_both_ways_everywhere_is_an_encoder(mixer: dict[str, 
 def test_one_layer_that_looks_back_makes_a_decoder() -> None:
     blocks = {"mlp": MLP, "both": BOTH, "back": BOTH | {"causal": True}}
     assert model(n_layers=2, blocks=blocks, mixer="both + back").sort == "decoder"
+
+
+def test_tables_beside_the_table_by_hand() -> None:
+    spec = {"name": "toy", "d_model": 4, "vocab_size": 9, "n_layers": 1, "ffn": "mlp"}
+    spec |= {"blocks": {"mlp": {"kind": "ffn", "d_ff": 3}}}
+    views = {"beside": [{"rows": 5, "width": 2}, {"rows": 6, "width": 3}], "bias": True}
+    plain, found = parse(spec), parse(spec | {"embedding": views})
+    # Two tables, and a matrix of (4 + 2 + 3) x 4 with a bias.
+    assert figures.params(found).total - figures.params(plain).total == 10 + 18 + 36 + 4
+    work = {op.path: op.flops for op in found.lower(Workload(new_tokens=5))}
+    assert work["embedding.project"] == 2 * 5 * 36

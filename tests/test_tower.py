@@ -61,6 +61,13 @@ def flops(images: int, **changes: Any) -> int:
     return sum(op.flops for op in vision(Workload(images=images), **changes))
 
 
+CROSS = {"kind": "cross_attention", "n_heads": 2, "head_dim": 3}
+READERS = {"n_layers": 1, "queries": 3, "d_model": 8, "pre_norm": True, "mixer": "cross"}
+LOOK = {"kind": "attention", "n_heads": 2, "head_dim": 2, "causal": False, "bias": ["q", "k", "v", "o"]}
+BLOCKS = {"attention": LOOK, "mlp": {"kind": "ffn", "d_ff": 6, "gated": False, "bias": True}}
+QUERIES: dict[str, Any] = {"blocks": BLOCKS | {"cross": CROSS}, "projector": [{"layers": READERS}, {"linear": 5}]}
+INNER = {"n_layers": 2, "mixer": "attention", "ffn": "mlp"}
+LAYERS: dict[str, Any] = {"projector": [{"layers": INNER}, {"linear": 5, "bias": True}]}
 # Patch 3*2*2*4 + 4 = 52, class token 4, positions 40, norm 8; a layer 4*16 + 16 and 2*24 + 6 + 4
 # and two norms of 8 = 154; last norm 8; projector 9*4*5 + 5 = 185.
 ALL = 52 + 4 + 40 + 8 + 2 * 154 + 8 + 185
@@ -84,6 +91,21 @@ ALL = 52 + 4 + 40 + 8 + 2 * 154 + 8 + 185
         ({"separators": 3}, ALL + 15),
         ({"feature_layers": 2}, ALL + 180),
         ({"projector": [{"merge": 3}, {"linear": 5, "bias": True, "gated": True}]}, ALL + 185),
+        ({"positions": [3, 4]}, ALL - 40 + 7 * 4),
+        ({"class_token": "kept", "projector": [{"linear": 5, "bias": True}]}, ALL - 185 + 25),
+        ({"input_norm": "rms"}, ALL + 12),
+        ({"input_norm": "layer"}, ALL + 24),
+        # No layers: neither 154 twice nor their blocks.
+        ({"n_layers": 0, "blocks": {}, "mixer": None, "ffn": None}, ALL - 308),
+        # A convolution of 3 x 3 patches, 9*4*6 + 6, and a matrix 6*5.
+        ({"projector": [{"linear": 6, "kernel": 3, "stride": 2, "bias": True}, {"linear": 5}]}, ALL - 185 + 222 + 30),
+        ({"projector": [{"separators": 2}, {"linear": 5, "bias": True}]}, ALL - 185 + 8 + 25),
+        ({"projector": [{"repeat": 2}, {"linear": 5}]}, ALL - 185 + 40),
+        # Three queries of width 8 read patches of width 4: q and o 8*6 each, k and v 4*6 each, a norm of 16 before
+        # and one behind; a norm of 16 before the layer; a matrix 8*5.
+        (QUERIES, ALL - 185 + 24 + 144 + 32 + 16 + 40),
+        # Two layers on the patches themselves, and their last norm.
+        (LAYERS, ALL - 185 + 2 * 154 + 8 + 25),
         # Two copies of a mean, a norm of 4 with biases and 4*5.
         ({"deepstack": {"copies": 2, "projector": [{"pool": 3}, {"norm": "layer"}, {"linear": 5}]}}, ALL + 2 * 28),
     ],
@@ -111,6 +133,29 @@ def test_flops_of_what_stands_beside_the_projector_by_hand() -> None:
     assert steps["vision.deepstack.2_norm"] == 2 * 7 * 36
     assert steps["vision.deepstack.2_activation"] == 2 * 36
     assert steps["vision.deepstack.add"] == 2 * 5
+
+
+def test_flops_of_queries_layers_and_convolutions_by_hand() -> None:
+    one = flops(1) - 360  # without the projector
+    # Three queries: q and o 2*3*48 each, k and v of nine patches 2*9*24 each; 27 pairs, 2 heads, 2 * (3 + 3); 2*3*40.
+    assert flops(1, **QUERIES) == one + 2 * 288 + 2 * 432 + 27 * 2 * 12 + 240
+    # Nine patches: 2*9*(64 + 48) and 81 pairs, 2 heads, 2 * (2 + 2) in each layer; 2*9*20.
+    assert flops(1, **LAYERS) == one + 2 * (2016 + 1296) + 360
+    # Of 3 x 3 patches 2 x 2 are left: 2*4*(9*4*6), then 2*4*30.
+    conv = [{"linear": 6, "kernel": 3, "stride": 2, "bias": True}, {"linear": 5}]
+    assert flops(1, projector=conv) == one + 1728 + 240
+    assert flops(1, projector=[{"repeat": 2}, {"linear": 5}]) == one + 2 * 9 * 40
+    assert flops(1, projector=[{"separators": 2}, {"linear": 5}]) == one + 2 * 9 * 20
+    assert flops(1, class_token="kept", projector=[{"linear": 5}]) == one + 2 * 10 * 20
+    no_layers = {"n_layers": 0, "blocks": {}, "mixer": None, "ffn": None}
+    assert flops(2, **no_layers) == 18 * 96 + 2 * 360
+
+
+def test_what_reads_patches_keeps_nothing() -> None:
+    ops = vision(Workload(images=2), **QUERIES)
+    assert figures.cache(ops).values == 0
+    none = vision(Workload(), **QUERIES)
+    assert sum(op.flops + op.elementwise + op.takes + op.gives for op in none) == 0
 
 
 def test_patches_of_a_chunk_see_each_other() -> None:
@@ -169,12 +214,12 @@ def test_tokens_of_an_image() -> None:
         ),
         (
             {"projector": [{"pool": 3, "norm": "rms"}]},
-            "a step is one of pool, merge, norm and linear, and this one has pool and norm",
+            "a step is one of pool, merge, norm, linear, layers, separators and repeat, and this one has pool and norm",
             "components.vision.projector[0].norm",
         ),
         (
             {"projector": [{"activation": "gelu"}]},
-            "a step is one of pool, merge, norm and linear, and this one has nothing",
+            "a step is one of pool, merge, norm, linear, layers, separators and repeat, and this one has nothing",
             "components.vision.projector[0]",
         ),
         (
@@ -207,6 +252,61 @@ def test_tokens_of_an_image() -> None:
             {"mixer": None, "ffn": None},
             "no schedule says which blocks the layers are",
             "components.vision.mixer",
+        ),
+        (
+            {"projector": [{"linear": 5, "kernel": 2}]},
+            "a kernel of 2 has no middle",
+            "components.vision.projector[0].kernel",
+        ),
+        (
+            {"projector": [{"linear": 5, "kernel": 3, "stride": 4}]},
+            "a stride of 4 leaves patches out of a kernel of 3",
+            "components.vision.projector[0].stride",
+        ),
+        (
+            {"projector": [{"pool": 3, "kernel": 3}, {"linear": 5}]},
+            "kernel stands beside linear, not pool",
+            "components.vision.projector[0].kernel",
+        ),
+        (
+            QUERIES | {"projector": [{"layers": READERS}, {"merge": 3}, {"linear": 5}]},
+            "queries, or patches with a class token, stand in no square and have no neighbours",
+            "components.vision.projector[1]",
+        ),
+        (
+            {"class_token": "kept"},
+            "queries, or patches with a class token, stand in no square and have no neighbours",
+            "components.vision.projector[0]",
+        ),
+        (
+            QUERIES | {"mixer": "cross"},
+            '"cross" reads other tokens, and a tower has none',
+            "components.vision.blocks",
+        ),
+        (
+            {"projector": [{"layers": INNER | {"queries": 3}}, {"linear": 5}]},
+            "no block reads the patches",
+            "components.vision.projector[0].layers.queries",
+        ),
+        (
+            QUERIES | {"projector": [{"layers": {"n_layers": 1, "mixer": "cross"}}, {"linear": 5}]},
+            '"cross" reads other tokens than these, and there are none',
+            "components.vision.projector[0].layers.layer",
+        ),
+        (
+            {"projector": [{"layers": INNER | {"d_model": 8}}, {"linear": 5}]},
+            "d_model is the width of queries, and there are none",
+            "components.vision.projector[0].layers.d_model",
+        ),
+        (
+            QUERIES | {"blocks": BLOCKS | {"cross": CROSS | {"kind": "merged_attention"}}},
+            '"cross" reads patches as wide as itself, and they are 4 wide',
+            "components.vision.projector[0].layers.d_model",
+        ),
+        (
+            {"deepstack": {"copies": 1, "projector": [{"layers": INNER}, {"merge": 3}, {"linear": 5}]}},
+            "layers stand in the projector itself",
+            "components.vision.deepstack.projector[0]",
         ),
         ({"ffn": "mlq"}, 'ffn names "mlq", which is not among blocks', "components.vision.ffn"),
         ({"layer": ["attention"]}, "layer replaces mixer and ffn", "components.vision.layer"),

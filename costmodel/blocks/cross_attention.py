@@ -11,10 +11,10 @@ from pydantic import model_validator
 
 from costmodel.block import Block, Count, require_known, require_multiple
 from costmodel.blocks.parts.head_norm import HeadNorm, NormShape, head_norm
+from costmodel.blocks.parts.source_cache import source_cache
 from costmodel.ops import Op
 from costmodel.site import Site
-from costmodel.sizes import Size, round_up
-from costmodel.things import State
+from costmodel.sizes import Size, minimum
 
 
 class CrossAttention(Block):
@@ -22,7 +22,9 @@ class CrossAttention(Block):
 
     Keys and values are computed once a source token and kept: ``n_kv_heads * (head_dim +
     v_head_dim)`` values a source token and layer, whatever the context. ``d_source`` is the width
-    of the source stack where it differs. ``gate: tanh`` adds one scalar on the output.
+    of the source stack where it differs. ``gate: tanh`` adds one scalar on the output. ``window``: only
+    the last tokens of the source are seen and kept, as the vectors of a patch of bytes are.
+    ``source_norm``: a norm on the source, in every layer anew.
     Source: arXiv:1706.03762, section 3.2.3.
     """
 
@@ -39,6 +41,8 @@ class CrossAttention(Block):
     bias: list[str] = []
     qk_norm: HeadNorm | NormShape | None = None
     gate: Literal["tanh"] | None = None
+    window: Count | None = None
+    source_norm: Literal["rms", "layer", "none"] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> CrossAttention:
@@ -59,16 +63,21 @@ class CrossAttention(Block):
     def details(self) -> str:
         """Return the heads and their width."""
         kv = f", {self.n_kv_heads} kv heads" if self.n_kv_heads not in (None, self.n_heads) else ""
-        return f"{self.n_heads} heads{kv}, head_dim {self.head_dim}"
+        window = f"window {self.window}, " if self.window else ""
+        return f"{window}{self.n_heads} heads{kv}, head_dim {self.head_dim}"
 
     def lower(self, at: Site) -> Iterator[Op]:
         """Yield the operations of one layer."""
         heads, kv_heads = self.n_heads, self.n_kv_heads or self.n_heads
         k, v = self.head_dim, self.v_head_dim or self.head_dim
-        source = at.load.source_new + at.load.source_cached
-        source_rows = at.batch * at.load.source_new
+        fresh, left = at.load.source_new, at.load.source_cached
+        if self.window:
+            left = minimum(left, self.window)
+        source_rows = at.batch * fresh
         d_source = self.d_source or at.source_width or at.width
         yield at.project("q", bias=self.bias, split="out", units=heads, q=heads * k)
+        if self.source_norm:
+            yield at.norm("source_norm", d_source, kind=self.source_norm, tokens=source_rows)
         columns: dict[str, Size] = {"k": kv_heads * k, "v": kv_heads * v}
         yield at.project(
             "kv", d_in=d_source, tokens=source_rows, bias=self.bias, split="out", units=kv_heads, **columns
@@ -76,32 +85,19 @@ class CrossAttention(Block):
         if self.norm is not None:
             yield self.norm.lower(at, "q_norm", heads, k)
             yield self.norm.lower(replace(at, tokens=source_rows), "k_norm", kv_heads, k)
-        width = kv_heads * (k + v)
-        paged = round_up(source, at.load.page)
-        cache = State(
-            "kv",
-            "cross",
-            source,
-            at.load.source_cached,
-            at.load.source_new,
-            paged,
-            source,
-            at.runs,
-            "kv",
-            kv_heads,
-            width,
-            at.load.source_new,
-        )
-        pairs = at.new * source
+        seen = left + fresh
+        if self.window and at.load.attention != "full":
+            seen = minimum(seen, self.window)
+        pairs = at.new * seen
         yield at.attend(
             "attend",
             pairs if at.keep is None else at.expected(pairs, at.keep),
-            source,
+            left + fresh,
             n_heads=heads,
             n_kv_heads=kv_heads,
             qk_head_dim=k,
             v_head_dim=v,
-            states=(cache,),
+            states=(source_cache(at, kv_heads, kv_heads * (k + v), self.window),),
         )
         yield at.project("o", d_in=heads * v, bias=self.bias, split="in", units=heads, o=at.width)
         if self.gate is not None:

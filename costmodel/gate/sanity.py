@@ -92,6 +92,9 @@ def cut_schedules(subject: Subject, _: Reference) -> Iterator[Odd]:
     stacks: list[tuple[DataPath, Any, int]] = [((), model, model.n_layers)]
     if model.encoder is not None:
         stacks.append((("encoder",), model.encoder, model.encoder.n_layers))
+    if model.patches is not None:
+        stacks.append((("patches",), model.patches, model.patches.n_layers))
+        stacks.append((("patches", "encoder"), model.patches.encoder, model.patches.encoder.n_layers))
     for path, stack, layers in stacks:
         schedules = [((*path, field), getattr(stack, field)) for field in ("mixer", "ffn")]
         schedules += [((*path, "layer", i), one) for i, one in enumerate(stack.layer or [])]

@@ -40,6 +40,15 @@ class Draft:
     left_out: Sequence[str] = ()
     remarks: Sequence[str] = ()
 
+    def inner(self, fields: Mapping[str, Any], layers: Sequence[Layer]) -> dict[str, Any]:
+        """Return a stack that stands in ``more``, of blocks that are listed with the others.
+
+        None of them may be called like another one of these.
+        """
+        parts = list(_parts(layers))
+        self.blocks = [*self.blocks, *parts]
+        return {"n_layers": len(layers), **fields, **_schedules(layers, _names(parts))}
+
     def document(self) -> dict[str, Any]:
         """Return the spec's data, without its name and source."""
         stacks = [("", self.layers)]
@@ -128,6 +137,8 @@ def _suffixes(variants: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _schedules(layers: Sequence[Layer], names: Names) -> dict[str, Any]:
     """Return the schedules of a stack: mixer and ffn where the second of two sublayers is a network, else layer."""
+    if not layers:
+        return {}
     depth = max(len(layer) for layer in layers)
     entries: dict[int, str] = {}  # by the sublayer, which layers share
 

@@ -18,6 +18,7 @@ ROWS = {
     "mixer.compressed_attention": "attention",
     "mixer.cca": "attention",
     "mixer.cross_attention": "cross-attention",
+    "mixer.merged_attention": "attention",
     "mixer.host_attention": "attention",
     "mixer.relative_bias": "attention",
     "mixer.mamba": "mamba",

@@ -17,7 +17,7 @@ def layers(show: Show, view: View) -> Page:
     assert shape is not None
     out: Page = []
     for stack in shape.stacks:
-        head = "encoder" if stack.name == "encoder" else "layers"
+        head = stack.name
         blocks = sorted((row for row in shape.blocks if row.stack == stack.name), key=lambda row: row.role == "ffn")
         first, *rest = _joined(_formula(stack, blocks), min(80, view.columns) - len(head) - 2)
         out.append(line(head, "bold").add(f"  {first}"))

@@ -29,6 +29,9 @@ def notes(show: Show, view: View) -> Page:
     if show.model == "encoder":
         said = "every token sees later ones, so that an engine reads all of them anew and keeps nothing: "
         out += paragraph(f"{said}decode and cache are of a step that keeps keys all the same.", 80, "yellow")
+    if show.patch_size is not None:
+        said = f"a patch of {show.patch_size} bytes is worked on in the step of its last one: other steps of decode do"
+        out += paragraph(f"{said} without, and the mean is that of {show.patch_size} new tokens.", 80, "yellow")
     if show.left_out:
         out += paragraph(f"not described, in no figure: {', '.join(map(clean, show.left_out))}.", 80, "yellow")
     out += _published(show.claims)

@@ -28,6 +28,8 @@ def owners() -> dict[str, Any]:
     from costmodel import architecture, document, source_input, stack
     from costmodel.audio_tower import AudioTower
     from costmodel.blocks import block_class, kinds
+    from costmodel.patcher import Patcher
+    from costmodel.patches import Patches
     from costmodel.residual import feature_class, features
     from costmodel.shared_block import SharedBlock
     from costmodel.tower import Tower
@@ -39,6 +41,7 @@ def owners() -> dict[str, Any]:
         "host": document.Host,
         "encoder": document.Encoder,
         "input": source_input.SourceInput,
+        "patches": Patches,
         "mtp": document.Mtp,
         "source": document.Source,
         "claim": document.Claim,
@@ -46,6 +49,7 @@ def owners() -> dict[str, Any]:
         "shared": SharedBlock,
         "tower": Tower,
         "audio-tower": AudioTower,
+        "patcher": Patcher,
         **{kind: block_class(kind) for kind in kinds()},
         **{name: feature_class(name) for name in features()},
         **{name: getattr(import_module("costmodel.gate.budget_file"), cls) for name, cls in _BUDGETS.items()},

@@ -57,7 +57,7 @@ class BlockRow:
 
 @dataclass(slots=True)
 class StackRow:
-    """A stack of layers: ``name`` is layers or encoder."""
+    """A stack of layers: ``name`` is layers, encoder, bytes or patches."""
 
     name: str
     n_layers: int
@@ -89,9 +89,7 @@ def describe(architecture: Architecture) -> Shape:
 def _describe(architecture: Architecture) -> Shape:
     from costmodel.workload import Workload
 
-    stacks = [architecture.stack]
-    if architecture.encoder_stack is not None:
-        stacks.insert(0, architecture.encoder_stack)
+    stacks = architecture.stacks
     ops = architecture.lower(Workload(new_tokens=1, cached_tokens=1, source_cached=1))
     kept = {stack.path: _kept(stack, ops) for stack in stacks}
     rows = [_stack_row(stack, kept[stack.path], _schedules(architecture, stack)) for stack in stacks]
@@ -222,6 +220,8 @@ def _cell(layer: Any, stack: Stack, kept: dict[str, str], wanted: str) -> str:
 
 def _schedules(architecture: Architecture, stack: Stack) -> list[str]:
     """Return the schedules of a stack as written."""
-    part: Any = architecture.encoder if stack.path == "encoder" else architecture
+    patches = architecture.patches
+    parts = {"encoder": architecture.encoder, "patches": patches, "bytes": patches and patches.encoder}
+    part: Any = parts.get(stack.path, architecture)
     found = [part.mixer, part.ffn, *(part.layer or [])]
     return [text for text in found if isinstance(text, str)]

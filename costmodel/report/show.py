@@ -60,6 +60,7 @@ class Show:
     claims: list[Verdict] = field(default_factory=list)
     source: SourceRow | None = None
     sources: list[SourceRow] = field(default_factory=list)
+    patch_size: int | None = field(default=None, metadata=OPTIONAL)
     weights: list[WeightRow] | None = field(default=None, metadata=OPTIONAL)
     conventions: Conventions = field(default_factory=Conventions)
     choices: Choices = field(default_factory=Choices, metadata=PRIVATE)
@@ -118,6 +119,7 @@ def _identity(entry: Architecture | Unpublished, choices: Choices) -> Show:
         page.model = entry.sort
         page.n_layers, page.loops = entry.n_layers, entry.loops
         page.encoder_layers = entry.encoder.n_layers if entry.encoder else None
+        page.patch_size = entry.patches.size if entry.patches else None
         page.d_model, page.vocab_size, page.tied = entry.d_model, entry.vocab_size, entry.tied
     return page
 

@@ -14,6 +14,7 @@ from costmodel import figures
 from costmodel.verify.equality import Equality, integer, said
 from costmodel.verify.reference.model import Mtp
 from costmodel.verify.reference.parts import Cache, Step
+from costmodel.verify.reference.patches import Patcher
 from costmodel.verify.reference.towers import AudioTower, Tower
 from costmodel.verify.traffic import Products
 from costmodel.workload import Workload
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 
 
 def compare_towers(of: Comparison) -> Iterator[Equality]:
-    """Compare every tower and its projector."""
+    """Compare every tower and its projector, and a patcher."""
     for name, spec in of.spec["components"].items():
+        if "vocab_size" in spec:
+            yield from _patcher(of, name, Patcher(spec, of.spec["d_model"]))
+            continue
         hears = "input" in spec
         module = (AudioTower if hears else Tower)(spec, of.spec["d_model"])
         ours = figures.params(of.architecture, [name]).total - figures.params(of.architecture).total
@@ -41,6 +45,24 @@ def compare_towers(of: Comparison) -> Iterator[Equality]:
         seen = figures.flops(of.architecture.lower_component(name, load))
         yield Equality(f"flops.attention of {name}", f"{at}, causal", integer(seen.attention), step.useful_pairs)
         yield from of.moved(ops, products, step, f"{name}, {at}", n)
+
+
+def _patcher(of: Comparison, name: str, module: Patcher) -> Iterator[Equality]:
+    """Compare what finds the ends of patches: two steps on the bytes of the model."""
+    ours = figures.params(of.architecture, [name]).total - figures.params(of.architecture).total
+    yield Equality(f"params of {name}", "", ours, sum(p.numel() for p in module.parameters()))
+    module.to(torch.bfloat16)
+    cache = Cache()
+    for new in (of.random.randint(2, 5), 2):
+        load, step = Workload(batch=2, new_tokens=new, cached_tokens=cache.length), Step(cache, new, cache.length)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter, Products(module) as products:
+            module(torch.randint(9, (2, new)), step)
+        ops, at = of.architecture.lower_component(name, replace(load, attention="full")), f"{name}, {said(load)}"
+        yield Equality(f"flops of {name}", said(load), integer(figures.flops(ops).forward), _flops(counter, step))
+        seen = figures.flops(of.architecture.lower_component(name, load))
+        yield Equality(f"flops.attention of {name}", said(load), integer(seen.attention), step.useful_pairs)
+        yield from of.kept(figures.cache(ops), cache, at, 2)
+        yield from of.moved(ops, products, step, at, 2)
 
 
 def _flops(counter: FlopCounterMode, step: Step) -> int:

@@ -11,7 +11,8 @@ Spec = dict[str, Any]
 
 def side_of(tower: Mapping[str, Any]) -> int:
     """Return the tokens along an axis that the projector of a tower makes one of."""
-    return math.prod(step.get("pool") or step.get("merge") or 1 for step in tower.get("projector", []))
+    steps = tower.get("projector", [])
+    return math.prod(step.get("pool") or step.get("merge") or step.get("stride") or 1 for step in steps)
 
 
 def short_clip(tower: Mapping[str, Any], source: Mapping[str, Any], tokens: int) -> tuple[Spec, int]:

@@ -159,14 +159,15 @@ class Comparison:
         yield from self.moved(ops, seen, step, said(load))
         return load, totals
 
-    def kept(self, ours: figures.Cache, cache: Cache, at: str) -> Iterator[Equality]:
+    def kept(self, ours: figures.Cache, cache: Cache, at: str, batch: int | None = None) -> Iterator[Equality]:
         """Compare the cache, the batch's."""
+        batch = batch or self.batch
         tensors, states = cache.tensors(), cache.tensors(("state", "conv"))
         values = sum(t.numel() for t in tensors)
-        terms = () if values == ours.values * self.batch else kept_terms(ours, cache, self.batch)
-        yield Equality("cache.values", at, integer(ours.values) * self.batch, values, terms)
-        yield Equality("cache.bytes", at, integer(ours.bytes) * self.batch, _bytes(tensors))
-        yield Equality("cache.state_bytes", at, integer(ours.state_bytes) * self.batch, _bytes(states))
+        terms = () if values == ours.values * batch else kept_terms(ours, cache, batch)
+        yield Equality("cache.values", at, integer(ours.values) * batch, values, terms)
+        yield Equality("cache.bytes", at, integer(ours.bytes) * batch, _bytes(tensors))
+        yield Equality("cache.state_bytes", at, integer(ours.state_bytes) * batch, _bytes(states))
 
     def moved(self, ops: list[Op], seen: Products, step: Step, at: str, batch: int | None = None) -> Iterator[Equality]:
         """Compare the bytes that products, attention and states move."""

@@ -123,9 +123,15 @@ def without_pooler(model: torch.nn.Module) -> None:
     without_unread_bias(model)
 
 
+def without_what_is_passed_by(model: torch.nn.Module) -> None:
+    """Take away what merges patches in the middle of a tower where the configuration passes it by."""
+    if model.config.downsample_mode == "4x":
+        model.model.vision_tower.vit_merger = None
+
+
 BERTS = (
     "bert", "bert-generation", "blip_text_model", "camembert", "data2vec-text", "ernie", "megatron-bert", "roberta",
-    "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
+    "roberta-prelayernorm", "roc_bert", "xlm-roberta", "xlm-roberta-xl", "xmod",
 )  # fmt: skip
 # What a class allocates besides what the architecture has.
 BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
@@ -135,6 +141,7 @@ BESIDE: Mapping[str, Callable[[torch.nn.Module], None]] = {
     "ernie4_5_moe": without_frozen,
     "ernie4_5_vl_moe_text": without_experts_of_images,
     "laguna": without_frozen,
+    **dict.fromkeys(("minicpm_ocr", "minicpmv4_6", "minicpmv4_7"), without_what_is_passed_by),
     "longcat_flash": without_zero_experts,
     "roformer": without_sines,
 }
@@ -146,6 +153,7 @@ OTHER_KIND = {"higgs_audio_v2": ("mlp", "input_layernorm", "post_attention_layer
 # Towers of classes whose language model has no module of its own that holds all of it.
 VECTORS = ("flow_head", "loss_weighting", "audio_prompt_proj", "audio_latent_proj", "bos_latent")  # frames of sound
 TOWERS = {
+    "blt": ("model.patcher",),
     "clvp": ("conditioning_encoder", "text_encoder_model", "speech_encoder_model", "logit_scale"),
     "csm": ("depth_decoder", "codec_model"),
     "gradium_phonon_tts": (*VECTORS, "num_speakers_embed", "num_speakers_proj", "duration_delta_proj"),
@@ -154,6 +162,7 @@ TOWERS = {
     "moshi": ("depth_decoder", "audio_encoder"),
     "musicgen": ("audio_encoder",),
     "pocket_tts": VECTORS,
+    "t5gemma2": ("model.encoder.vision_tower", "model.encoder.multi_modal_projector"),
     "musicgen_melody": ("text_encoder", "audio_encoder", "enc_to_dec_proj", "audio_enc_to_dec_proj"),
 }
 
@@ -175,8 +184,10 @@ def size(*modules: torch.nn.Module | None, without: str = "\0") -> int:
 
 def take_away(model: torch.nn.Module, names: Iterable[str]) -> None:
     """Take away parts of a model; what they share with the rest stays there."""
-    for name in names:
-        owner = model if hasattr(model, name) else model.base_model
+    for path in names:
+        inside, _, name = path.rpartition(".")
+        place = model.get_submodule(inside)
+        owner = place if hasattr(place, name) else model.base_model
         if hasattr(owner, name):
             setattr(owner, name, None)
 
@@ -206,7 +217,8 @@ def build(data: Mapping[str, Any], cls: type[torch.nn.Module]) -> torch.nn.Modul
 def count(model: torch.nn.Module) -> Counts:
     """Count a model's parameters."""
     config = model.config.get_text_config(decoder=True)
-    BESIDE.get(config.model_type, lambda _: None)(model)
+    for name in {config.model_type, model.config.model_type}:
+        BESIDE.get(name, lambda _: None)(model)
     everything = size(model)
     take_away(model, TOWERS.get(model.config.model_type, ()))
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else None

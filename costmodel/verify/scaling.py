@@ -26,9 +26,9 @@ Spec = dict[str, Any]
 # What a number is, by the name of its field; a name that is not here is a width.
 _HEADS = frozenset(("n_heads", "n_kv_heads", "n_groups", "o_groups", "n_k_heads", "n_v_heads", "relative_heads"))
 _SPANS = frozenset(
-    ("window", "chunk", "sink_tokens", "ahead", "block_size", "ratio", "extent", "block_size", "dynamic_mask", "memory")
+    "window chunk sink_tokens ahead block_size ratio extent dynamic_mask memory vectors".split()  # noqa: SIM905
 )
-_ROWS = frozenset(("vocab_size", "rows", "codebook_rows", "positions"))
+_ROWS = frozenset(("vocab_size", "rows", "codebook_rows", "positions", "hash_rows"))
 _AT_MOST = {
     "token_types": 2,
     "codebooks": 3,
@@ -51,6 +51,9 @@ _AT_MOST = {
     "feature_layers": 3,
     "separators": 2,
     "scalars": 3,
+    "languages": 3,
+    "hashes": 3,
+    "size": 3,
     "kernel": 3,
     "stride": 3,
     "chunk_size": 5,
@@ -121,6 +124,13 @@ class _Scale:
                 length = "depth" if name == "mtp" else "n_layers"
                 n, schedules = _few(part, part.get(length, 1))
                 found[name] |= {length: n, **schedules}
+        if patches := self.given.get("patches"):
+            inner = patches["encoder"]
+            for part, place in ((patches, found["patches"]), (inner, found["patches"]["encoder"])):
+                n, schedules = _few(part, part["n_layers"])
+                place |= {"n_layers": n, **schedules}
+            if patches["d_model"] == patches.get("vectors", 1) * self.given["d_model"]:  # without a matrix between
+                found["patches"]["d_model"] = found["patches"].get("vectors", 1) * found["d_model"]
         for name, tower in self.given.get("components", {}).items():
             n, schedules = _few(tower, tower["n_layers"])
             found["components"][name] |= {"n_layers": n, **schedules}
@@ -232,8 +242,16 @@ class _Scale:
     def _projector(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
         """Return the projector of a tower, which makes one of as many tokens as before."""
         steps = fields.get("projector", [])
-        found = [{k: v if k in ("pool", "merge") else self._value(k, v, path) for k, v in one.items()} for one in steps]
-        return {"projector": found} if steps else {}
+        return {"projector": [self._step(step, path) for step in steps]} if steps else {}
+
+    def _step(self, step: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
+        """Return a step of a projector, of few layers where it has any."""
+        kept = ("pool", "merge", "kernel", "stride", "repeat")
+        found = {key: value if key in kept else self._value(key, value, path) for key, value in step.items()}
+        if layers := step.get("layers"):
+            n, schedules = _few(layers, layers["n_layers"])
+            found["layers"] |= {"n_layers": n, **schedules}
+        return found
 
     def _audio(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> Spec:
         """Return a tower on a clip of few frames."""
@@ -282,6 +300,8 @@ def _few(part: Mapping[str, Any], n_layers: int) -> tuple[int, Spec]:
 
     fields = [("layer", i, s) for i, s in enumerate(part.get("layer") or [])]
     fields = fields or [(f, 0, part[f]) for f in ("mixer", "ffn") if part.get(f) is not None]
+    if not fields:  # a tower of no layers
+        return 0, {}
     layers = list(zip(*(expand(schedule, n_layers) for _, _, schedule in fields), strict=True))
     seen: dict[Any, int] = {}
     kept = []

@@ -226,6 +226,14 @@ def host_attention(d: Draw) -> Spec:
     return spec | ({"bias": bias} if (bias := d.some("q", "o")) else {})
 
 
+def merged_attention(d: Draw) -> Spec:
+    """Return self-attention and cross-attention in one softmax."""
+    spec: Spec = {"kind": "merged_attention"} | heads(d) | qk_norm(d) | d.maybe("v_head_dim", d.dim(3, 13))
+    spec |= d.maybe("source_norm", d.one("rms", "layer", "none")) | d.maybe("rope", False)
+    spec |= {"bias": bias} if (bias := d.some("q", "k", "v", "o")) else {}
+    return spec | d.one({}, {"causal": False}, {"window": d.dim(2, 7)}, {"window": d.dim(2, 7)})
+
+
 def mamba(d: Draw) -> Spec:
     """Return Mamba."""
     spec: Spec = {
@@ -377,9 +385,18 @@ MIXERS: dict[str, Callable[[Draw], Spec]] = {
     "custom": custom,
     "now_and_then": now_and_then,
 }
+
+
+def language_ffn(d: Draw) -> Spec:
+    """Return a network with an adapter for each language."""
+    spec: Spec = {"kind": "language_ffn", "d_ff": d.dim(3, 48), "languages": d.dim(1, 4), "adapter_width": d.dim(2, 9)}
+    return spec | d.maybe("adapter_norm", d.one("own", "shared"))
+
+
 NETWORKS: dict[str, Callable[[Draw], Spec]] = {
     "ffn": ffn,
     "moe": moe,
     "rwkv4_channel_mix": rwkv4_channel_mix,
+    "language_ffn": language_ffn,
     "sometimes": sometimes,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.verify.reference.schedules import Place, expand
 
-from .draws import MIXERS, NETWORKS, Draw, ffn, heads, host_attention, qk_norm
+from .draws import MIXERS, NETWORKS, Draw, ffn, heads, host_attention, merged_attention, qk_norm
 
 Spec = dict[str, Any]
 
@@ -176,7 +176,7 @@ def random_spec(seed: int) -> Spec:
     blocks = {f"{'abc'[i]}.{kind.replace('_', '-')}": MIXERS[kind](d) for i, kind in enumerate(kinds)}
     networks = {
         f"{name}-{i}": NETWORKS[name](d)
-        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1], k=d.dim(1, 2)))
+        for i, name in enumerate(d.random.choices(list(NETWORKS), [10, 10, 2, 1, 1], k=d.dim(1, 2)))
     }
     for block in (*blocks.values(), *networks.values()):
         # What a custom block gives is one number a token, of which a norm would leave the sign.
@@ -195,22 +195,49 @@ def random_spec(seed: int) -> Spec:
         _encoder(d, spec, list(networks), mixers)
     if d.chance(0.15):
         mixers += _shared(d, spec)
-    needed = frozenset({"to-source"} & set(mixers))
+    patched = not {"encoder", "d_source"} & spec.keys() and not any("keep" in b for b in spec["blocks"].values())
+    if patched and d.chance(0.12):
+        mixers.append(_patches(d, spec, plain, list(networks)))
+    needed = frozenset({"to-source", "to-patch"} & set(mixers))
     spec |= stack(d, mixers, list(networks), n, sources, needed)
-    if d.chance(0.3) and not UNSAID & set(spec) and spec.get("head", {}).get("table", True):
+    if d.chance(0.3) and not {"patches", *UNSAID} & set(spec) and spec.get("head", {}).get("table", True):
         depth = d.dim(1, 2)
         spec["mtp"] = {"depth": depth} | stack(d, plain, list(networks), depth, {})
     if "mtp" not in spec and d.chance(0.12):
         over_depth(d, spec)
-    if d.chance(0.12) and not {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams"} & spec.keys():
+    tables = {"tied", "embedding", "positions", "encoder", "mtp", "ple", "ngrams", "patches"}
+    if d.chance(0.12) and not tables & spec.keys():
         _host(d, spec)
     if d.chance(0.12):
         spec["components"] = {"vision": tower(d, spec["d_model"])}
     if d.chance(0.12):
         spec["components"] = spec.get("components", {}) | {"audio": audio_tower(d, spec["d_model"])}
+    if "patches" in spec and d.chance():
+        own = {"look": {"kind": "attention"} | heads(d) | d.maybe("window", d.dim(2, 5)), "mlp": ffn(d)}
+        n = d.dim(1, 3)
+        patcher = {"d_model": d.dim(), "vocab_size": d.dim(5, 30), "n_layers": n, "blocks": own} | d.maybe(
+            "norm", norm(d)
+        )
+        spec["components"] = spec.get("components", {}) | {"patcher": patcher | stack(d, ["look"], ["mlp"], n, {})}
     if "host" in spec and not spec.get("head", {}).get("table", True):
         del spec["head"]  # who writes for a host has a head
     return spec
+
+
+def _patches(d: Draw, spec: Spec, mixers: list[str], networks: list[str]) -> str:
+    """Make the tokens bytes, which patches of them stand before; return the block that reads these."""
+    width, vectors, n, below = spec["d_model"], d.dim(1, 3), d.dim(1, 3), d.dim(1, 2)
+    cross = {"kind": "cross_attention", "window": vectors} | heads(d) | qk_norm(d)
+    spec["blocks"] |= {"to-patch": cross | d.maybe("source_norm", d.one("rms", "layer", "none"))}
+    pooling = {name: value for name, value in heads(d).items() if name in ("n_heads", "n_kv_heads", "head_dim")}
+    patches: Spec = {"size": d.dim(1, 4), "vectors": vectors, "pooling": pooling}
+    patches |= {"encoder": {"n_layers": below} | stack(d, mixers, networks, below, {})}
+    patches |= {"d_model": d.one(vectors * width, d.dim()), "n_layers": n} | stack(d, mixers, networks, n, {})
+    spec["patches"] = patches
+    spec.get("norm", {}).pop("kinds", None)  # whose share of a token is rounded for each stack
+    if "embedding" in spec or d.chance():
+        spec["embedding"] = spec.get("embedding", {}) | {"hashes": d.dim(1, 3), "hash_rows": d.dim(5, 30)}
+    return "to-patch"
 
 
 def _host(d: Draw, spec: Spec) -> None:
@@ -234,16 +261,29 @@ def tower(d: Draw, width: int) -> Spec:
     found |= {"n_layers": n, "blocks": blocks} | stack(d, ["look", "near"], ["mlp"], n, {})
     found |= d.maybe("frames", d.dim(1, 3), 0.3) | d.maybe("layer_scale", {}, 0.3)
     found |= d.maybe("norm", norm(d)) | d.maybe("channels", d.dim(1, 4)) | d.maybe("patch_bias", True)
-    found |= d.maybe("class_token", True) | d.maybe("positions", d.dim(4, 50)) | d.maybe("pre_norm", True)
+    found |= d.maybe("class_token", True) | d.maybe("pre_norm", True)
+    found |= d.maybe("input_norm", d.one("rms", "layer"), 0.1)
+    found |= d.maybe("positions", d.one(d.dim(4, 50), [d.dim(4, 9), d.dim(4, 9)]))
+    if found.get("class_token") and d.chance(0.3):
+        found["class_token"] = "kept"
+    if d.chance(0.1):  # straight to the projector
+        for name in ("mixer", "ffn", "layer"):
+            found.pop(name, None)
+        found["n_layers"] = 0
     found |= d.maybe("separators", d.dim(1, 3), 0.2)
-    half = d.maybe("by", d.one("pool", "merge"))
+    half = {} if found.get("class_token") == "kept" else d.maybe("by", d.one("pool", "merge"))
     steps = projector(d, half.get("by"))
     if steps or d.chance():
         last = {"linear": width}
-        found["projector"] = [*steps, last | d.maybe("bias", True)]
+        found["projector"] = [*steps, *inner_layers(d, blocks), last | d.maybe("bias", True)]
+        for step in found["projector"] if found.get("class_token") == "kept" else ():
+            step.pop("kernel", None), step.pop("stride", None)
         found |= d.maybe("feature_layers", d.dim(2, 3), 0.2)
-        if d.chance(0.3):
+        alike = not any(step.keys() & {"layers", "stride"} for step in found["projector"])
+        if alike and d.chance(0.3):
             beside = projector(d, d.one("pool", "merge") if half else None)
+            for step in beside if found.get("class_token") == "kept" else ():
+                step.pop("kernel", None)
             found["deepstack"] = {"copies": d.dim(1, 3), "projector": [*beside, last | d.maybe("bias", True)]}
     return found
 
@@ -299,10 +339,31 @@ def projector(d: Draw, half: str | None) -> list[Spec]:
     steps: list[Spec] = [{half: 2}] if half else []
     if d.chance():
         steps.append({"norm": d.one("rms", "layer", "none")} | d.maybe("activation", "gelu", 0.2))
+    steps += [d.one({"separators": d.dim(1, 3)}, {"repeat": 2})] if d.chance(0.2) else []
     if d.chance():
-        gate = d.maybe("gated", True, 0.3)
+        gate = d.maybe("gated", True, 0.3) | d.one({}, {}, {"kernel": 3})
         steps.append({"linear": d.dim()} | gate | d.maybe("bias", True) | d.maybe("activation", "gelu"))
     return d.random.sample(steps, len(steps))
+
+
+def inner_layers(d: Draw, blocks: Spec) -> list[Spec]:
+    """Return a convolution that leaves fewer patches, and layers on them or on queries, or neither."""
+    found: list[Spec] = []
+    if d.chance(0.2):
+        found.append({"linear": d.dim(), "kernel": 3, "stride": 2} | d.maybe("bias", True))
+    if d.chance(0.4):
+        look = {"kind": "attention", "causal": False} | heads(d) | qk_norm(d)
+        cross = {"kind": "cross_attention"} | heads(d) | qk_norm(d)
+        merged = d.chance(0.3)
+        cross = merged_attention(d) if merged else cross
+        blocks |= {"inner-look": look, "inner-cross": cross}
+        own: Spec = {"n_layers": d.dim(1, 3), "norm": norm(d)} | d.maybe("pre_norm", True)
+        asks = d.maybe("queries", d.dim(1, 6), 0.7)
+        own |= asks | (d.maybe("d_model", d.dim(5, 24)) if asks and not merged else {})
+        mixers = ["inner-look", "inner-cross"] if asks else ["inner-look"]
+        needed = frozenset({"inner-cross"} if asks else ())
+        found.append({"layers": own | stack(d, mixers, ["mlp"], own["n_layers"], {}, needed)})
+    return found
 
 
 def _frame(d: Draw, spec: Spec) -> None:
@@ -329,6 +390,9 @@ def _frame(d: Draw, spec: Spec) -> None:
             | d.maybe("token_types", 2, 0.3)
         )
         shape |= (d.maybe("bias", True) | d.maybe("narrow", True)) if "width" in shape else {}
+        if "narrow" not in shape and d.chance(0.2):
+            shape["beside"] = [{"rows": d.dim(5, 30), "width": d.dim(3, 9)} for _ in range(d.dim(1, 2))]
+            shape |= d.maybe("bias", True)
         if d.chance(0.3):
             shape["codebooks"] = d.dim(1, 4)
             shape |= d.maybe("codebook_rows", d.dim(5, 30), 1 if "tied" in spec else 0.5)
@@ -373,7 +437,8 @@ def _encoder(d: Draw, spec: Spec, networks: list[str], mixers: list[str]) -> Non
         spec["d_source"] = spec.pop("encoder").get("d_model") or spec["d_model"]
         cross |= {"d_source": spec["d_source"]} if "d_source" in cross else {}
         del spec["blocks"]["enc"]
-    spec["blocks"]["to-source"] = cross
+        width = spec["d_source"]
+    spec["blocks"]["to-source"] = merged_attention(d) if width == spec["d_model"] and d.chance(0.3) else cross
     mixers.append("to-source")
 
 

@@ -24,6 +24,7 @@ SPECS = int(os.environ.get("ARCHCALC_FUZZ_SPECS", "312"))
 ONE = os.environ.get("ARCHCALC_FUZZ_SEED")
 OPTIONS = (
     "encoder",
+    "patches",
     "components",
     "mtp",
     "shared",

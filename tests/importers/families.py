@@ -34,15 +34,10 @@ MASKED = frozenset(
 # Families without an adapter, and what they need that the spec language does not have.
 MISSING: Mapping[str, str] = MappingProxyType(
     {
-        "blt": "three stacks over patches of bytes",
         "led": "global tokens beside windows",
         "pegasus_x": "global tokens beside blocks",
-        "pop2piano": "an encoder that reads spectrograms",
         "prophetnet": "streams that predict further tokens in every layer",
-        "roc_bert": "embeddings of shapes and sounds",
-        "t5gemma2": "self-attention and cross-attention in one softmax",
         "udop": "tables of positions in two dimensions",
-        "xmod": "an adapter for each language",
     }
 )
 

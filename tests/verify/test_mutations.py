@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 
 import costmodel as cm
-from costmodel import catalog
+from costmodel import catalog, tower
 from costmodel.architecture import Architecture
 from costmodel.audio_tower import AudioTower
 from costmodel.blocks import block_class, kinds
 from costmodel.ops import Op, Vector
+from costmodel.patches import Patches
 from costmodel.residual import feature_class, features
 from costmodel.site import Site
 from costmodel.source_input import Convolution, SourceInput
 from costmodel.spans import Span, blockwise_pairs, causal_pairs, mutual_pairs, triangle
 from costmodel.validation import parse
+from costmodel.workload import Workload
 from tests.fuzz.specs import random_spec
 
 Ops = Iterator[Op]
@@ -69,7 +71,7 @@ def hoarding(ops: Ops) -> Ops:
     assert done, "nothing to change"
 
 
-STATELESS = {"ffn", "host_attention", "moe"}  # what host_attention reads, its host keeps
+STATELESS = {"ffn", "host_attention", "language_ffn", "moe"}  # what host_attention reads, its host keeps
 # Fields without which a block of the kind has nothing to change: costs that are declared, columns that are kept.
 WITH = {"custom": {"state", "flops_per_token", "weights"}, "conformer_conv": {"causal"}}
 WITHOUT_PRODUCTS = {"residual_gate", "residual_scale", "layer_scale"}
@@ -84,11 +86,12 @@ def example(kind: str) -> dict[str, Any]:
         if any(block["kind"] == kind for block in data.get("blocks", {}).values()):
             return data
     everything = WITH.get(kind, set())
-    return next(
-        spec
-        for spec in map(random_spec, range(4000))
-        if any(b["kind"] == kind and everything <= b.keys() and n in layers(spec) for n, b in spec["blocks"].items())
-    )
+
+    def suits(spec: dict[str, Any]) -> bool:
+        mine = {name: block for name, block in spec["blocks"].items() if block["kind"] == kind}
+        return all(everything <= block.keys() for block in mine.values()) and bool(mine) and mine.keys() <= layers(spec)
+
+    return next(filter(suits, map(random_spec, range(4000))))
 
 
 def layers(spec: dict[str, Any]) -> set[str]:
@@ -153,6 +156,44 @@ def test_a_wrong_formula_of_a_feature_is_noticed(
             changed += 1
             monkeypatch.setattr(cls, hook, wrong)
     assert changed
+    assert not cm.verify_(path).proved
+
+
+def _with_step(field: str) -> dict[str, Any]:
+    """Return a small tower whose projector has a step with a field, and then a matrix."""
+    look = {"kind": "attention", "n_heads": 2, "head_dim": 3, "causal": False}
+    blocks = {"look": look, "cross": {"kind": "cross_attention", "n_heads": 2, "head_dim": 3}}
+    steps: dict[str, Any] = {
+        "kernel": {"linear": 7, "kernel": 3, "stride": 2},
+        "layers": {"layers": {"n_layers": 1, "mixer": "look"}},
+        "queries": {"layers": {"n_layers": 1, "queries": 3, "d_model": 8, "mixer": "cross"}},
+        "separators": {"separators": 2},
+    }
+    vision = {"image_size": 8, "patch_size": 2, "d_model": 6, "n_layers": 1, "blocks": blocks, "mixer": "look"}
+    vision["projector"] = [steps[field], {"linear": 5}]
+    text = {"name": "towered", "d_model": 5, "vocab_size": 11, "n_layers": 1, "ffn": "mlp"}
+    return {**text, "blocks": {"mlp": {"kind": "ffn", "d_ff": 3}}, "components": {"vision": vision}}
+
+
+@pytest.mark.parametrize("mutation", [wider, forgotten, dearer], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("field", ["kernel", "layers", "queries", "separators"])
+def test_a_wrong_formula_of_a_step_behind_a_tower_is_noticed(
+    field: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    if mutation is dearer and field == "separators":
+        return
+    path = written(tmp_path, _with_step(field))
+    assert cm.verify_(path).proved
+    right = tower.project
+
+    def wrong(*given: Any) -> Ops:
+        ops = list(right(*given))
+        first = [op for op in ops if op.path.startswith("vision.projector.1_")]
+        able = mutation is not dearer or any(op.flops for op in first)  # without images there is no work
+        yield from mutation(iter(first)) if able else iter(first)
+        yield from ops[len(first) :]
+
+    monkeypatch.setattr(tower, "project", wrong)
     assert not cm.verify_(path).proved
 
 
@@ -258,6 +299,81 @@ def test_lengths_that_are_not_rounded_up_are_noticed(stem: str, monkeypatch: pyt
     row = cm.verify_(path).specs[0].differs
     assert row is not None
     assert row.figure in ("params of audio", "flops of audio")
+
+
+PATCHED: dict[str, Any] = {
+    "name": "patched",
+    "d_model": 6,
+    "vocab_size": 11,
+    "n_layers": 1,
+    "embedding": {"hashes": 2, "hash_rows": 13},
+    "blocks": {
+        "look": {"kind": "attention", "n_heads": 2, "head_dim": 3},
+        "read": {"kind": "cross_attention", "n_heads": 2, "head_dim": 3, "window": 2, "source_norm": "rms"},
+    },
+    "layer": ["read", "look"],
+    "patches": {
+        "size": 3,
+        "vectors": 2,
+        "encoder": {"n_layers": 1, "mixer": "look"},
+        "pooling": {"n_heads": 2, "head_dim": 3},
+        "d_model": 7,
+        "n_layers": 1,
+        "mixer": "look",
+    },
+}
+
+
+def hoarding_patches(ops: Ops) -> Ops:
+    """The open patch keeps one byte more."""
+    for op in ops:
+        if op.path == "patches.pooling.attend":
+            op.states = tuple(replace(state, kept=state.kept + 1) for state in op.states)
+        yield op
+
+
+def seen_twice(ops: Ops) -> Ops:
+    """The vectors of a patch see one byte more."""
+    for op in ops:
+        if op.path == "patches.pooling.attend" and op.pairs:
+            op.pairs = op.pairs + 1
+        yield op
+
+
+@pytest.mark.parametrize("mutation", [wider, forgotten, dearer, hoarding_patches, seen_twice], ids=lambda f: f.__name__)
+def test_a_wrong_formula_of_patches_is_noticed(
+    mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    path = written(tmp_path, PATCHED)
+    assert cm.verify_(path).proved
+    right = Patches.lower
+
+    def wrong(self: Patches, model: Architecture, load: Workload) -> Any:
+        ops: list[Op] = []
+        found = right(self, model, load)
+        while True:
+            try:
+                ops.append(next(found))
+            except StopIteration as end:
+                yield from mutation(iter(ops))
+                return end.value
+
+    monkeypatch.setattr(Patches, "lower", wrong)
+    assert not cm.verify_(path).proved
+
+
+@pytest.mark.parametrize("change", [{"size": 4}, {"size": 2}, {"vectors": 3}], ids=str)
+def test_patches_of_other_sizes_are_noticed(
+    change: dict[str, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    path = written(tmp_path, PATCHED)
+    right = Patches.lower
+
+    def wrong(self: Patches, model: Architecture, load: Workload) -> Any:
+        return (yield from right(self.model_copy(update=change), model, load))
+
+    monkeypatch.setattr(Patches, "lower", wrong)
+    assert not cm.verify_(path).proved
 
 
 def test_the_term_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

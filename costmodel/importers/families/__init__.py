@@ -22,9 +22,11 @@ MODULES = {
         bart bigbird_pegasus blenderbot blenderbot-small fsmt m2m_100=m2m marian mbart mvp nllb-moe
         pegasus=blenderbot plbart=bart seamless_m4t=seamless seamless_m4t_v2=seamless
     """,
+    "blt": "blt",
     "bert": """
         bert bert-generation big_bird camembert=roberta data2vec-text=roberta electra ernie git
-        megatron-bert rembert roberta roberta-prelayernorm roformer xlm-roberta-xl xlm-roberta=roberta
+        megatron-bert rembert roberta roberta-prelayernorm roc_bert roformer xlm-roberta-xl xlm-roberta=roberta
+        xmod
     """,
     "cohere": "cohere cohere2",
     "cpmant": "cpmant",
@@ -91,8 +93,8 @@ MODULES = {
     "short_conv": "lfm2 lfm2_moe lfm3",
     "sigmoid_experts": "dots1 glm4_moe hy_v3 minimax_m2 solar_open",
     "state_space": "bamba falcon_h1 falcon_mamba granitemoehybrid jamba mamba mamba2 nemotron_h",
-    "t5": "longt5 mt5=t5 switch_transformers=switch t5 umt5",
-    "t5gemma": "t5gemma",
+    "t5": "longt5 mt5=t5 pop2piano switch_transformers=switch t5 umt5",
+    "t5gemma": "t5gemma t5gemma2",
     "transcribers": "canary cohere_asr",
     "windowed_experts": "afmoe beam cohere2_moe exaone_moe flint kolibri1 laguna llama4_text mellum mimo_v2_flash",
     "wrappers": """
@@ -100,7 +102,7 @@ MODULES = {
         cohere_compass=wrapper cosmos3_edge=wrapper cosmos3_omni=wrapper deepseek_ocr2=wrapper
         deepseek_vl=wrapper deepseek_vl_hybrid=wrapper dots3_note=wrapper emu3=wrapper
         ernie4_5_vl_moe=wrapper exaone4_5=wrapper fast_vlm=wrapper florence2=wrapper
-        fun_asr_nano=wrapper fuyu=wrapper gemma3=wrapper gemma3n=wrapper gemma4=wrapper
+        fun_asr_nano=wrapper fuyu gemma3=wrapper gemma3n=wrapper gemma4=wrapper
         gemma4_unified=wrapper glm46v=wrapper glm4v=wrapper glm4v_moe=wrapper glm5_next=wrapper
         glm_image=wrapper glm_ocr=wrapper glmasr=wrapper glmga=wrapper got_ocr2=wrapper
         granite4_vision=wrapper granite_docling=wrapper granite_speech=wrapper

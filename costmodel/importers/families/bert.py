@@ -10,6 +10,7 @@ from costmodel.importers.draft import Draft, Part
 from costmodel.importers.families.bart import POST, PRE
 from costmodel.importers.families.t5 import act
 from costmodel.importers.parts import ALL, ffn
+from costmodel.importers.towers import add_towers
 
 DENSE = {"bias": True, "dense": True, "dense_bias": True}  # the head of masked language models
 LEFT = ("pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type")
@@ -54,6 +55,35 @@ def big_bird(c: Config) -> Draft:
     return _model(c, bias=ALL if c.flag("use_bias") else ("o",))
 
 
+def roc_bert(c: Config) -> Draft:
+    """Read RoCBert: BERT that also sees the shape and the sound of a token, beside its own row."""
+    for key in ("concat_input", "enable_shape", "enable_pronunciation"):
+        c.require(key, True, why="leaves tables out that the class has all the same")
+    draft = _model(c)
+    views = [(f"{view}_vocab_size", f"{view}_embed_dim") for view in ("shape", "pronunciation")]
+    beside = [{"rows": c.count(rows), "width": c.count(width)} for rows, width in views]
+    draft.fields["embedding"] |= {"beside": beside, "bias": True}
+    return draft
+
+
+def xmod(c: Config) -> Draft:
+    """Read X-MOD: RoBERTa with an adapter for each language behind every network.
+
+    Which of its two inputs the adapter's output is added to changes no figure.
+    """
+    c.get("ln_before_adapter"), c.get("default_language")
+    names = c.list_of(str, "languages", null=[])
+    if not names or len(set(names)) < len(names):
+        c.refuse("languages", "languages names none, or one of them twice")
+    width = c.count("hidden_size") // c.count("adapter_reduction_factor")
+    norm = "own" if c.flag("adapter_layer_norm") else "shared" if c.flag("adapter_reuse_layer_norm") else None
+    adapters = {"languages": len(names), "adapter_width": width} | ({"adapter_norm": norm} if norm else {})
+    draft = _model(c, padded=True, norms=PRE if c.flag("pre_norm") else POST)
+    network = Part("mlp", {"kind": "language_ffn", "d_ff": c.count("intermediate_size"), **adapters})
+    draft.layers = [[mixer, network] for mixer, _ in draft.layers]
+    return draft
+
+
 def bert_generation(c: Config) -> Draft:
     """Read BERT for generation: no token types, and a head that is one matrix."""
     return _model(c, types=False, head={"bias": True})
@@ -90,7 +120,7 @@ def roformer(c: Config) -> Draft:
 def git(c: Config) -> Draft:
     """Read GIT: a causal BERT without token types behind an image encoder, and a head that is one matrix."""
     draft = _model(c, types=False, head={"bias": True}, causal=True)
-    draft.left_out = c.leave_out("vision_config")
+    draft.left_out = c.leave_out(*add_towers(c, draft, ["vision_config"]))
     return draft
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
 from costmodel.importers.parts import ALL, QKV, attention, ffn, layer_types, moe, top
+from costmodel.importers.towers import add_towers
 
 
 def aria(c: Config) -> Draft:
@@ -87,7 +88,7 @@ def phi4_multimodal(c: Config) -> Draft:
     layer = [attention(c, rope_share=1.0, window=c.count("sliding_window", None)), ffn(c)]
     draft = Draft(top(c), [layer] * c.count("num_hidden_layers"))
     adapters = [key for key in ("vision_lora", "speech_lora") if c.get(key)]
-    draft.left_out = c.leave_out("vision_config", "audio_config", *adapters)
+    draft.left_out = c.leave_out(*add_towers(c, draft, ("vision_config", "audio_config", *adapters)))
     return draft
 
 

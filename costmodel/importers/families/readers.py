@@ -10,6 +10,7 @@ from costmodel.importers.families.bart import POST, PRE
 from costmodel.importers.families.bert import DENSE
 from costmodel.importers.families.t5 import act
 from costmodel.importers.parts import ALL, attention, changed, ffn, top
+from costmodel.importers.towers import add_towers
 
 SCALES = ("initializer_factor", "initializer_range", "logit_scale_init_value", "label_smoothing")
 
@@ -101,12 +102,11 @@ def _layers(c: Config, width: int) -> list[Layer]:
 
 def blip(c: Config) -> Draft:
     """Read BLIP: the text decoder reads its picture, as wide as the class has the tower's hidden size."""
-    text, vision = c.sub("text_config"), c.sub("vision_config")
-    width = vision.count("hidden_size")
+    text, width = c.sub("text_config"), c.sub("vision_config").count("hidden_size")
+    c.parts.pop()  # the tower, which is read as a whole below, or left out
     ties = [part.flag("tie_word_embeddings") for part in (c, text)]
     draft = _blip(text, width, tied=any(ties))
-    draft.left_out = c.leave_out("vision_config")
-    vision.seen |= vision.given.keys()
+    draft.left_out = c.leave_out(*add_towers(c, draft, ["vision_config"]))
     return draft
 
 

@@ -28,6 +28,19 @@ def _t5(c: Config, span: dict[str, int]) -> Draft:
     return _stacks(c, encoder, decoder, span=span)
 
 
+def pop2piano(c: Config) -> Draft:
+    """Read Pop2Piano: T5 that reads frames as wide as it is, behind a row of a table of composers.
+
+    The head is none of the tables, whatever ``tie_word_embeddings`` says. Every frame is counted as
+    if it were a row that is looked up: its values are as many.
+    """
+    draft = _t5(c, {})
+    del draft.fields["tied"]
+    assert draft.encoder is not None
+    draft.encoder[0]["embedding"] = {"table": True, "rows": c.count("composer_vocab_size")}
+    return draft
+
+
 def umt5(c: Config) -> Draft:
     """Read UMT5: T5 with a table of relative positions in every layer."""
     draft = t5(c)

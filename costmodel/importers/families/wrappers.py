@@ -7,7 +7,7 @@ from typing import NamedTuple
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part, Sublayer
 from costmodel.importers.families import adapter
-from costmodel.importers.towers import SENSES, add_tower
+from costmodel.importers.towers import add_towers
 
 
 class Rule(NamedTuple):
@@ -36,7 +36,7 @@ RULES = {
     "blip-2": TEXT,
     "cosmos3_edge": NEVER,
     "fast_vlm": EITHER,
-    "fuyu": Rule(flat=True, also=("patch_size",)),
+    "fuyu": Rule(flat=True),
     "glm_image": NEVER,
     "glm4v": EITHER,
     "glm4v_moe": EITHER,
@@ -101,6 +101,21 @@ def ovis2(c: Config) -> Draft:
     return draft
 
 
+def fuyu(c: Config) -> Draft:
+    """Read Fuyu, whose patches go through one matrix to the language model, and through no layers."""
+    draft = wrapper(c)
+    width, sizes = draft.fields["d_model"], ("image_size", "patch_size", "num_channels")
+    image, patch, channels = (c.get(key) for key in sizes)
+    if any(type(size) is not int or size < 1 for size in (image, patch, channels)) or patch > image:
+        draft.left_out = [*draft.left_out, "patch_size"]
+        return draft
+    vision = {key: c.count(key) for key in sizes if key != "num_channels"}
+    vision |= {"channels": c.count("num_channels")} if channels != 3 else {}
+    vision |= {"d_model": width, "n_layers": 0, "norm": {"final": False}, "patch_bias": True}
+    draft.more["components"] = {"vision": vision}
+    return draft
+
+
 def paligemma(c: Config) -> Draft:
     """Read PaliGemma: the tokens of a prompt see each other both ways, those written only what is before.
 
@@ -159,8 +174,6 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
     if tied:
         draft.fields["tied"] = True
     towers = [key for key, spec in c.inside.items() if key != rule.key and (c.has(key) or "optional" not in spec)]
-    for key in SENSES:
-        if key in towers and add_tower(c, draft, key):
-            towers.remove(key)
+    towers = add_towers(c, draft, towers)
     draft.left_out = [*draft.left_out, *c.leave_out(*towers, *(key for key in rule.also if c.get(key)))]
     return draft

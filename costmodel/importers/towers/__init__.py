@@ -6,13 +6,30 @@ is not understood, or a key of either, the tower is left out as a whole, by its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from costmodel.errors import InvalidSpec, SpecError
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
-from costmodel.importers.towers import audio, audio_projectors, glm, intern, llama4, minimax, patches, projectors, qwen
+from costmodel.importers.towers import (
+    audio,
+    audio_projectors,
+    convolved,
+    gemma4,
+    glm,
+    intern,
+    llama4,
+    minicpm,
+    minimax,
+    muse,
+    note,
+    ovis,
+    patches,
+    projectors,
+    qwen,
+    resampled,
+)
 from costmodel.validation import parse
 
 Tower: TypeAlias = Callable[[Config], Draft]
@@ -20,18 +37,39 @@ Tower: TypeAlias = Callable[[Config], Draft]
 Projector: TypeAlias = Callable[[Config, Draft, int], None]
 
 TOWERS: Mapping[str, Tower] = {
+    "blip_2_vision_model": resampled.blip2,
+    "blip_vision_model": resampled.blip,
     "clip_vision_model": patches.clip,
+    "cohere_compass_vision": qwen.qwen3,
     "cosmos3_edge_vision": patches.siglip2,
+    "dots3_note_vision_encoder": note.dots3,
+    "ernie4_5_vl_moe_vision": qwen.ernie,
     "exaone4_5_vision": qwen.windowed,
+    "gemma4_unified_vision": gemma4.gemma4_unified,
+    "gemma4_vision": gemma4.gemma4,
+    "git_vision_model": resampled.kosmos2,
     "glm4v_moe_vision": glm.glm4v,
     "glm4v_vision": glm.glm4v,
     "glm5_next_vision": glm.glm5_next,
     "glm_ocr_vision": glm.glm_ocr,
+    "hunyuan_vl_vision": convolved.hunyuan,
+    "idefics2_vision": patches.siglip,
     "idefics3_vision": patches.siglip,
     "internvl_vision": intern.internvl,
     "kimi_k25_vision": patches.kimi,
+    "kosmos_2_5_vision_model": resampled.kosmos2_5,
+    "kosmos_2_vision_model": resampled.kosmos2,
+    "lfm3_vl_vision": convolved.lfm3,
     "llama4_vision_model": llama4.llama4,
+    "minicpm_ocr_vision": minicpm.minicpm,
+    "minicpmv4_6_vision": minicpm.minicpm,
+    "minicpmv4_7_vision": minicpm.minicpm,
     "minimax_m3_vl_vision": minimax.minimax_m3,
+    "muse_glimmer_vision": muse.muse,
+    "muse_spark_vision": muse.muse,
+    "ovis2_vision": ovis.ovis2,
+    "paddleocr_vl_vision": patches.paddle,
+    "phi4_multimodal_vision": patches.phi4,
     "pixtral": patches.pixtral,
     "qianfan_ocr_vision": intern.internvl,
     "qwen2_5_omni_vision_encoder": qwen.windowed,
@@ -46,37 +84,60 @@ TOWERS: Mapping[str, Tower] = {
     "siglip2_vision_model": patches.siglip2,
     "siglip_vision_model": patches.siglip_with_head,
     "smolvlm_vision": patches.siglip,
+    "step3p5_vision": convolved.step3,
     "video_llama_3_vision": patches.video_llama3,
 }
 
 PROJECTORS: Mapping[str, Projector] = {
     "aya_vision": projectors.aya_vision,
+    "blip": projectors.nothing,
+    "blip-2": resampled.q_former,
     "cohere2_vision": projectors.cohere2_vision,
+    "cohere_compass": projectors.merged,
     "cosmos3_edge": projectors.cosmos3_edge,
     "cosmos3_omni": projectors.merged,
     "deepseek_vl": projectors.plain,
+    "dots3_note": projectors.merged,
+    "ernie4_5_vl_moe": projectors.ernie,
     "exaone4_5": projectors.merged,
     "gemma3": projectors.pooled,
+    "gemma4": gemma4.projector,
+    "gemma4_unified": gemma4.projector,
+    "git": projectors.git,
     "glm46v": projectors.merged,
     "glm4v": projectors.merged,
     "glm4v_moe": projectors.merged,
     "glm5_next": projectors.merged,
     "glm_ocr": projectors.merged,
     "glmga": projectors.merged,
+    "hunyuan_vl": projectors.merged,
     "hyperclovax_vision_v2": projectors.hyperclovax,
+    "idefics2": resampled.perceiver,
     "idefics3": projectors.shuffled,
     "internvl": projectors.internvl,
     "kimi_k25": projectors.kimi,
+    "kosmos-2": resampled.latent_queries,
+    "kosmos-2.5": resampled.latent_queries,
     "lfm2_vl": projectors.lfm2_vl,
+    "lfm3_vl": convolved.lfm3_projector,
     "lighton_ocr": projectors.lighton_ocr,
     "llama4": projectors.linear,
     "llava": projectors.llava,
     "llava_next": projectors.llava_next,
+    "llava_next_video": projectors.llava_next_video,
     "llava_onevision": projectors.llava_next,
+    "minicpm_ocr": minicpm.projector,
+    "minicpmv4_6": minicpm.projector,
+    "minicpmv4_7": minicpm.projector,
     "minimax_m3_vl": minimax.projector,
     "mistral3": projectors.mistral3,
     "mistral_large4": projectors.mistral3,
+    "muse_glimmer": muse.projector,
+    "muse_spark": muse.projector,
+    "ovis2": ovis.table,
+    "paddleocr_vl": projectors.paddle,
     "paligemma": projectors.paligemma,
+    "phi4_multimodal": projectors.phi4,
     "qianfan_ocr": projectors.internvl,
     "qwen2_5_omni_thinker": projectors.omni,
     "qwen2_5_vl": projectors.merged,
@@ -89,6 +150,8 @@ PROJECTORS: Mapping[str, Projector] = {
     "qwen4_exp": projectors.merged,
     "shieldgemma2": projectors.pooled,
     "smolvlm": projectors.shuffled,
+    "step3p7": convolved.step3_projector,
+    "t5gemma2_encoder": projectors.pooled,
     "video_llama_3": projectors.plain,
     "vipllava": projectors.vipllava,
 }
@@ -134,15 +197,25 @@ SENSES: Mapping[str, Sense] = {
 }
 
 
-def add_tower(c: Config, draft: Draft, key: str) -> bool:
-    """Add a tower of a wrapper to its language model, and say whether it is understood with its projector.
+def add_towers(c: Config, draft: Draft, keys: Iterable[str]) -> list[str]:
+    """Add the towers of a wrapper to its language model; return the keys of those that are not understood.
 
     To be called when everything that belongs to the language model has been read: a key of the
-    wrapper that is then left is the tower's.
+    wrapper that is then left is a tower's.
     """
-    sense = SENSES.get(key)
-    if sense is None or c.model_type not in sense.projectors:
-        return False
+    left = list(keys)
+    for key in SENSES:
+        if key in left:
+            understood = _add(c, draft, key)
+            left = [one for one in left if one not in understood]
+    return left
+
+
+def _add(c: Config, draft: Draft, key: str) -> set[str]:
+    """Add a tower, and return the keys that are understood with it and its projector: none, or its own too."""
+    sense = SENSES[key]
+    if c.model_type not in sense.projectors:
+        return set()
     width, parts = draft.fields["d_model"], list(c.parts)
     for known in ("ignore_index", "vocab_size", "quantization_config"):  # what others read, or nobody needs
         c.get(known)
@@ -157,16 +230,17 @@ def add_tower(c: Config, draft: Draft, key: str) -> bool:
         _check(document, width)
     except (SpecError, InvalidSpec, KeyError, ZeroDivisionError, IndexError):
         c.parts[:] = parts
-        return False
+        return set()
+    read = c.parts[len(parts) :]
     c.parts[:] = []  # for what is left of the wrapper's own keys
     mine = [name for name, _ in c.unread() if name.rpartition(".")[2] not in c.inside]
     c.parts[:] = parts
-    if mine or any(config.unread()):
-        return False
-    c.parts.append(config)
+    if mine or any(True for part in read for _ in part.unread()):
+        return set()
+    c.parts += read
     draft.more["components"] = {**draft.more.get("components", {}), sense.component: document}
     draft.remarks = [*draft.remarks, *tower.remarks]
-    return True
+    return {str(part.path[-1]) for part in read}
 
 
 def _check(document: dict[str, Any], width: int) -> None:

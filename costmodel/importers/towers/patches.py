@@ -57,6 +57,24 @@ def siglip2(c: Config) -> Draft:
     return Draft(fields, [layer] * c.count("num_hidden_layers"), remarks=[remark])
 
 
+def paddle(c: Config) -> Draft:
+    """Read PaddleOCR-VL: SigLIP with rotated positions beside a table of them, for images of any size."""
+    rows = (c.count("image_size") // c.count("patch_size")) ** 2
+    fields, remark = free_grid(c, c.count("spatial_merge_size"), rows)
+    fields |= {"d_model": c.count("hidden_size"), "patch_bias": True, "positions": rows}
+    layer = [look(c), ffn(c, gated=False, bias=True)]
+    return Draft(fields, [layer] * c.count("num_hidden_layers"), remarks=[remark])
+
+
+def phi4(c: Config) -> Draft:
+    """Read Phi-4-multimodal: SigLIP, whose head, one vector for an image, nothing reads; it is not counted."""
+    c.get("crop_size")
+    layer = c.get("feature_layer")
+    if type(layer) is not int:
+        c.refuse("feature_layer", "feature_layer is no layer")
+    return siglip(c)
+
+
 def video_llama3(c: Config) -> Draft:
     """Read VideoLLaMA 3: SigLIP with rotated positions, and no table of them."""
     fields, remark = free_grid(c, 1)

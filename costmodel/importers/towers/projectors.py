@@ -17,6 +17,18 @@ def merged(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
         c.refuse("vision_config", "the tower has no merger")
 
 
+def nothing(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
+    """Read BLIP: cross-attention reads the patches as they are. Its other keys are of models that compare."""
+    for key in ("projection_dim", "logit_scale_init_value", "image_text_hidden_size", "label_smoothing"):
+        c.get(key)
+
+
+def git(c: Config, tower: Draft, width: int) -> None:
+    """Read GIT: a matrix and a norm; what tells pictures of a video apart is refused."""
+    c.require("num_image_with_embedding", None)
+    add(tower, {"linear": width, "bias": True}, {"norm": "layer"})
+
+
 def omni(c: Config, tower: Draft, width: int) -> None:
     """Read Qwen's models that also hear: how time is counted changes positions alone."""
     c.get("position_id_per_seconds"), c.get("seconds_per_chunk")
@@ -51,6 +63,13 @@ def llava_next(c: Config, tower: Draft, width: int) -> None:
     llava(c, tower, width)
     c.get("image_grid_pinpoints"), c.get("vision_aspect_ratio"), c.get("use_image_newline_parameter")
     tower.more["separators"] = 1
+
+
+def llava_next_video(c: Config, tower: Draft, width: int) -> None:
+    """Read LLaVA-NeXT-Video: LLaVA-NeXT, whose pictures of a video are pooled without a weight."""
+    c.require("spatial_pool_mode", "average", "max")
+    c.get("spatial_pool_stride"), c.get("video_seq_length")
+    llava_next(c, tower, width)
 
 
 def vipllava(c: Config, tower: Draft, width: int) -> None:
@@ -109,6 +128,32 @@ def mistral3(c: Config, tower: Draft, width: int) -> None:
 def lighton_ocr(c: Config, tower: Draft, width: int) -> None:
     """Read LightOnOCR: as Mistral Small 3.1, without biases."""
     add(tower, *_square(c, tower), *two(width, False, "gelu"))
+
+
+def ernie(c: Config, tower: Draft, width: int) -> None:
+    """Read ERNIE 4.5 VL: merged patches, two pictures of a video side by side; a single picture stands for both.
+
+    Norms of the tower's kind stand behind two matrices each, the last one is the language model's.
+    """
+    inside = c.parts[-1]
+    merge = inside.count("spatial_merge_size")
+    inside.require("temporal_merge_size", 2, why="is not what the class merges of a video")
+    inner = merge * merge * tower.fields["d_model"]
+    steps = [*_through(inner, inner), {"norm": "layer"}]
+    add(tower, {"merge": merge}, *steps, {"repeat": 2}, *steps, {"linear": width, "bias": True}, {"norm": "rms"})
+
+
+def phi4(c: Config, tower: Draft, width: int) -> None:
+    """Read Phi-4-multimodal: means over squares, learned vectors that end rows and images, two matrices."""
+    if side(tower.fields) % 2:
+        c.refuse("vision_config", "patches that are copied to make squares are not understood")
+    add(tower, {"pool": 2}, {"separators": 2}, *_through(width, width))
+
+
+def paddle(c: Config, tower: Draft, width: int) -> None:
+    """Read PaddleOCR-VL: a norm on patches, merged ones, two matrices as wide as these."""
+    merge, inner = c.parts[-1].count("spatial_merge_size"), tower.fields["d_model"]
+    add(tower, {"norm": "layer"}, {"merge": merge}, *_through(merge * merge * inner, width))
 
 
 def plain(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001

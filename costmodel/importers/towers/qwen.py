@@ -23,6 +23,15 @@ def qwen2(c: Config) -> Draft:
     return Draft(fields, [layer] * c.count("depth"), more, remarks=[remark])
 
 
+def ernie(c: Config) -> Draft:
+    """Read ERNIE 4.5 VL: Qwen2-VL's layers with a norm behind them; what merges patches is the wrapper's."""
+    fields, remark = free_grid(c, c.count("spatial_merge_size"), channels="in_channels")
+    c.count("temporal_merge_size")
+    fields["d_model"] = c.count("hidden_size")
+    layer = [look(c, heads="num_heads"), ffn(c, gated=False, bias=True)]
+    return Draft(fields, [layer] * c.count("depth"), remarks=[remark])
+
+
 def windowed(c: Config) -> Draft:
     """Read Qwen2.5-VL: squares of patches see each other in most layers, all of an image in the others.
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .parts import Cache, Norm, Spec, Step, linear, matrix
+from .patches import Patches
 from .residual.hyper_connections import connection
 from .source_input import SourceInput
 from .stacks import Stack
@@ -38,14 +39,18 @@ class Reference(nn.Module):
         self.to_host = linear(width, host) if host else None
         self.table: Any = None if host else matrix(self.tables * (shape.get("rows") or vocab), narrow)
         self.codes = nn.ParameterList(matrix(beside, narrow) for _ in range(codebooks if beside else 0))
+        self.hashes = nn.ParameterList(matrix(shape["hash_rows"], narrow) for _ in range(shape.get("hashes", 0)))
         self.types = matrix(shape["token_types"], narrow) if shape.get("token_types") else None
         self.narrow = shape.get("narrow", False)
         first = narrow if self.narrow else width
         self.positions = matrix(spec["positions"], first) if spec.get("positions") else None
-        self.up = linear(narrow, width, shape.get("bias", False)) if narrow != width else None
+        self.beside = nn.ParameterList(matrix(one["rows"], one["width"]) for one in shape.get("beside", []))
+        wide = narrow + sum(table.shape[1] for table in self.beside)
+        self.up = linear(wide, width, shape.get("bias", False)) if wide > narrow or narrow != width else None
         self.norm = Norm(shape["norm"], first) if shape.get("norm") else None
         features = {f: spec[f] for f in FEATURES if spec.get(f) is not None}
         self.stack = Stack("layers", spec, spec, spec["n_layers"], width, features)
+        self.patches = Patches(spec) if spec.get("patches") else None
         norm = spec["norm"]
         self.final = self._final(norm, width)
         dense = spec.get("head", {}).get("dense", False)
@@ -102,7 +107,7 @@ class Reference(nn.Module):
 
     def lookups(self) -> int:
         """Return the values of tables that are only looked up."""
-        tables = [self.types, self.positions, *self.codes]
+        tables = [self.types, self.positions, *self.codes, *self.hashes, *self.beside]
         tables += [getattr(self, "encoder_table", None), *getattr(self, "encoder_positions", ())]
         tables += [] if self.spec.get("tied") or self.table is None else [self.table]
         tables += [self.stack.inputs.table] if hasattr(self.stack, "inputs") else []
@@ -123,9 +128,11 @@ class Reference(nn.Module):
             x = x + self.table[number * rows + (tokens + number) % rows]
         for table in () if text else self.codes:
             x = x + table[(tokens + 1) % len(table)]
+        for table in () if text else self.hashes:
+            x = x + table[(7 * tokens + 1) % len(table)]
         if self.types is not None:
             x = x + self.types[tokens % len(self.types)]
-        return x
+        return torch.cat([x, *(table[(tokens + 2) % len(table)] for table in self.beside)], -1)
 
     def _rows(self, tokens: Tensor, source: Tensor | None) -> list[Tensor]:
         """Return the rows of the tokens, and of a source that has no table of its own, at the model's width."""
@@ -176,7 +183,8 @@ class Reference(nn.Module):
             step.dropped += inner.dropped
             step.log.keep(inner.cache.moved())
         step.x0 = self._embed(embedded, step.past)
-        x = self.stack(step.x0, step, tokens, self.spec.get("loops", 1))
+        x = step.x0 if self.patches is None else self.patches(step.x0, step)
+        x = self.stack(x, step, tokens, self.spec.get("loops", 1))
         if step.last_only:
             x = x[:, -1:]
         if self.final is not None:

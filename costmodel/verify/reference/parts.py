@@ -20,10 +20,12 @@ Spec = dict[str, Any]
 class Slot(dict[str, Tensor]):
     """The tensors of one place, and the bytes of them that a step read and wrote, as far as modules say.
 
-    Of a state and of the columns of a convolution nobody says it: all of them are read and written.
+    Of a state and of the columns of a convolution nobody says it: where a step asks for them, all are
+    read and written.
     """
 
     read = written = 0
+    asked = False
 
 
 @dataclass
@@ -36,15 +38,17 @@ class Cache:
 
     def slot(self, key: Any) -> Slot:
         """Return the tensors of one place; empty at the start."""
-        return self.slots.setdefault(key, Slot())
+        found = self.slots.setdefault(key, Slot())
+        found.asked = True
+        return found
 
     def moved(self) -> dict[Any, int]:
         """Return the bytes that were read and written in every place since this was asked last, attention apart."""
         found = {}
         for key, slot in self.slots.items():
             states = sum(tensor.nbytes for name, tensor in slot.items() if name.startswith(("state", "conv")))
-            found[key] = slot.read + slot.written + 2 * states
-            slot.read = slot.written = 0
+            found[key] = slot.read + slot.written + 2 * states * slot.asked
+            slot.read, slot.written, slot.asked = 0, 0, False
         return found
 
     def tensors(self, kinds: tuple[str, ...] = ()) -> list[Tensor]:
@@ -65,6 +69,7 @@ class Step:
     x0: Tensor | None = None
     source: Tensor | None = None
     source_past: int = 0
+    seen: Tensor | None = None  # source tokens that there are as each query comes, where they grow with the queries
     loop: int = 0
     prefix: int = 0  # first tokens of the sequence that a block may see otherwise
     shared: dict[str, Any] = field(default_factory=dict)  # block name -> what later blocks read of it

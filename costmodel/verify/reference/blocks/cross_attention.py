@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from costmodel.verify.reference.head_norm import apply_norm, head_norm
-from costmodel.verify.reference.parts import Block, Spec, Step, attend, heads, linear, merged
+from costmodel.verify.reference.parts import Block, Norm, Spec, Step, attend, heads, linear, merged
 
 
 class CrossAttention(Block):
@@ -25,19 +25,28 @@ class CrossAttention(Block):
         self.o = linear(self.n * self.v, width, "o" in biased)
         self.q_norm = head_norm(spec.get("qk_norm"), self.n, self.k)
         self.k_norm = head_norm(spec.get("qk_norm"), self.g, self.k)
+        self.window = spec.get("window")
+        self.source_norm = Norm(spec["source_norm"], d_source) if spec.get("source_norm") else None
         if spec.get("gate"):
             self.gate = nn.Parameter(torch.ones(1))
 
     def forward(self, x: Tensor, step: Step, key: Any) -> Tensor:
-        """Attend to all of the source; only its new tokens are projected."""
+        """Attend to all of the source, or its last tokens; only its new tokens are projected."""
         q = apply_norm(self.q_norm, heads(self.q(x), self.n))
         slot = step.cache.slot(key)
         if step.source is not None:
-            k = apply_norm(self.k_norm, heads(self.to_k(step.source), self.g))
-            v = heads(self.to_v(step.source), self.g)
-            slot.written += k.nbytes + v.nbytes
+            source = step.source if self.source_norm is None else self.source_norm(step.source)
+            k = apply_norm(self.k_norm, heads(self.to_k(source), self.g))
+            v = heads(self.to_v(source), self.g)
+            slot.written += sum(t[:, :, -(self.window or t.shape[2]) :].nbytes for t in (k, v))
             slot["k"] = torch.cat([slot["k"], k], 2) if "k" in slot else k
             slot["v"] = torch.cat([slot["v"], v], 2) if "v" in slot else v
         mask = torch.ones(step.new, slot["k"].shape[2], dtype=torch.bool)
+        if self.window and step.seen is not None:
+            last = int(step.seen[-1])
+            at = torch.arange(last - slot["k"].shape[2], last)[None]
+            mask = (at < step.seen[:, None]) & (at >= step.seen[:, None] - self.window)
         out = self.o(merged(attend(step, key, q, slot["k"], slot["v"], mask)))
+        if self.window:
+            slot |= {name: slot[name][:, :, -self.window :].clone() for name in ("k", "v")}
         return out * torch.tanh(self.gate) if hasattr(self, "gate") else out
