@@ -100,6 +100,17 @@ def test_the_cache_by_hand() -> None:
     assert kept(7) == 3 * 2 * 8 + 2 * 12
 
 
+def test_what_pooling_reads_and_writes_by_hand() -> None:
+    # 3 bytes after 5: patches end with bytes 1, 4 and 7, so the fifth is left, and the eighth stays.
+    found = ops(Workload(new_tokens=3, cached_tokens=5))
+    (made,), (read,) = (found[f"patches.pooling.{name}"].states for name in ("kv", "attend"))
+    assert (made.kept, made.read, made.fresh, made.written, made.stored) == (1, 0, 0, 1, 1)
+    assert (read.read, read.fresh, read.written, read.stored) == (1, 3, 0, 0)
+    # A step that closes no patch keeps its byte as well: two of them are then in the open one.
+    (made,) = ops(Workload(new_tokens=1, cached_tokens=5))["patches.pooling.kv"].states
+    assert (made.kept, made.written) == (2, 1)
+
+
 def test_a_patcher_by_hand() -> None:
     layer = {"look": {"kind": "attention", "n_heads": 1, "head_dim": 2}, "mlp": {"kind": "ffn", "d_ff": 5}}
     patcher = {"d_model": 3, "vocab_size": 8, "n_layers": 2, "blocks": layer, "mixer": "look", "ffn": "mlp"}
