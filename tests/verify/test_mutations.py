@@ -327,7 +327,7 @@ PATCHED: dict[str, Any] = {
 def hoarding_patches(ops: Ops) -> Ops:
     """The open patch keeps one byte more."""
     for op in ops:
-        if op.path == "patches.pooling.attend":
+        if op.path == "patches.pooling.kv":
             op.states = tuple(replace(state, kept=state.kept + 1) for state in op.states)
         yield op
 
