@@ -262,6 +262,9 @@ def share(architecture: Architecture, stage: Stage, op: Op) -> Fraction:
         if runs % sublayers == 0:  # norms and adds: some layers have one sublayer only
             here = sum(map(bool, (entry for layer in layers[stage.first : stage.last] for entry in layer)))
             return Fraction(here, sublayers)
-        return Fraction(stage.layers, len(layers))
+        if not runs:
+            return Fraction(stage.layers, len(layers))
+        here = runs * stage.last // len(layers) - runs * stage.first // len(layers)  # whole runs, as even as they go
+        return Fraction(int(here), int(runs))
     last = place[0] in ("lm_head", "head", "mtp")
     return Fraction(int(stage.index == (stage.of - 1 if last else 0)))
