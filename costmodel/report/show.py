@@ -36,7 +36,10 @@ class WeightRow:
 
 @dataclass(slots=True)
 class Show:
-    """What ``archcalc show`` prints; ``params`` and all below are None where nothing is published."""
+    """What ``archcalc show`` prints; ``params`` and all below are None where nothing is published.
+
+    ``patch_size``: bytes of a patch in the mean, where tokens are bytes.
+    """
 
     name: str
     title: str | None
