@@ -42,7 +42,7 @@ def _format(method: str, found: Mapping[str, Any]) -> str | None:
         if isinstance(weights, Mapping):
             bits, group = weights.get("num_bits"), weights.get("group_size")
             if weights.get("type") == "float":
-                return _FLOATS.get((bits, group))
+                return next((name for kind, name in _FLOATS.items() if kind == (bits, group)), None)
             return _integer(bits, group)
     return None
 

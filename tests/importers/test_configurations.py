@@ -31,6 +31,9 @@ LLAMA = {
 }
 
 
+FLOATS = {"type": "float", "num_bits": 8, "group_size": None}  # of a file that says how weights are stored
+
+
 def written(folder: Path, data: Any, name: str = "config.json") -> str:
     path = folder / "tiny-model" / name
     path.parent.mkdir(exist_ok=True)
@@ -152,6 +155,8 @@ def test_places_are_those_of_the_keys() -> None:
         ({"quant_method": "gptq", "bits": 3, "group_size": 128}, None),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, None),
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "weights=nvfp4"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"a": {"weights": FLOATS}}}, "weights=fp8"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"a": {"weights": FLOATS | {"num_bits": [8]}}}}, None),
         (None, None),
     ],
 )
@@ -205,6 +210,21 @@ PUBLISHED = [
     ("nemotron_h", {"attention_head_dim": 128, "time_step_rank": 512}),
     ("qwen3_5_text", {"partial_rotary_factor": 0.25, "rope_parameters": {"partial_rotary_factor": 0.25}}),
     ("qwen3_5_text", {"output_gate_type": "swish", "mamba_ssm_dtype": "float32"}),
+    ("cohere", {"model_max_length": 131_072}),
+    ("cohere2", {"use_parallel_embedding": True}),
+    ("ernie4_5_moe", {"moe_gate": "topk"}),
+    ("falcon", {"n_head": 71, "n_layer": 32, "ff_factor": 4}),
+    ("gemma2", {"sliding_window_size": 4096}),
+    ("gpt2", {"_num_labels": 1}),
+    ("gpt_bigcode", {"inference_runner": 0, "pad_key_length": True, "validate_runner_input": True}),
+    ("llama", {"max_sequence_length": 2048}),
+    ("llama", {"_attn_implementation_autoset": True, "_flash_attn_2_enabled": True, "pad_token": "</s>"}),
+    ("llama", {"quantization": {"group_size": 64, "bits": 4}, "quantization_config": {"group_size": 64, "bits": 4}}),
+    ("llava", {"text_config": {"model_type": "llama", "is_composition": True, "for_llm_compressor": True}}),
+    ("minimax_m2", {"mlp_intermediate_size": 8192}),
+    ("mpt", {"tokenizer_name": "EleutherAI/gpt-neox-20b"}),
+    ("smollm3", {"max_window_layers": 28}),
+    ("starcoder2", {"attention_softmax_in_fp32": True, "scale_attention_softmax_in_fp32": True}),
 ]
 
 
@@ -222,6 +242,11 @@ def test_what_published_files_say_beside_the_class(model_type: str, keys: dict[s
         ("qwen3_moe", "use_qk_norm", False),
         ("nemotron_h", "attention_head_dim", 64),
         ("qwen3_5_text", "output_gate_type", "prelu"),
+        ("ernie4_5_moe", "moe_gate", "other"),
+        ("falcon", "n_head", 64),
+        ("falcon", "ff_factor", 3),
+        ("gemma2", "sliding_window_size", 512),
+        ("phimoe", "num_experts_per_tok", 3),
     ],
 )
 def test_what_they_say_against_the_class_is_refused(model_type: str, key: str, value: Any) -> None:

@@ -13,6 +13,7 @@ NORM = {"kind": "layer", "bias": False, "place": "parallel"}
 
 def cohere(c: Config) -> Draft:
     """Read Command R: norms on heads, with weights for every head, where a flag says so."""
+    c.get("model_max_length")  # of the published file: how far the model was tried
     qk_norm = {"shape": "heads", "kind": "layer"} if c.flag("use_qk_norm") else None
     return stack(c, attention(c, bias=biased(c), qk_norm=qk_norm), ffn(c), norm=NORM)
 
@@ -27,6 +28,7 @@ def cohere2(c: Config) -> Draft:
     c.require("order_of_interleaved_layers", "local_attn_first", None)
     c.require("position_embedding_type", "rope_gptj", None)
     c.require("rotary_pct", 1.0, None)
+    c.get("use_parallel_embedding")  # how its table is spread over devices
     for key in ("use_embedding_sharing", "use_gated_activation", "use_parallel_block"):
         c.require(key, True, None)
     mixers = windowed(c, lambda index: (index + 1) % turn, full={"rope": False}, bias=biased(c))

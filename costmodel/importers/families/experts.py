@@ -30,7 +30,8 @@ def mixtral(c: Config) -> Draft:
 
 
 def phimoe(c: Config) -> Draft:
-    """Read Phi-MoE: layer norms with a bias, and a bias of the head."""
+    """Read Phi-MoE: layer norms with a bias, and a bias of the head; its router chooses two experts, one by one."""
+    c.require("num_experts_per_tok", 2, why="is not what its router chooses")
     mixer = attention(c, bias=_all(c), window=c.count("sliding_window", None))
     more: dict[str, Any] = {"head": {"bias": True}} if c.flag("lm_head_bias") else {}
     layers = [[mixer, _local_experts(c)]] * c.count("num_hidden_layers")
@@ -174,6 +175,7 @@ def ernie4_5_moe(c: Config) -> Draft:
     c.get("moe_norm_min")
     c.get("moe_capacity")
     c.require("moe_use_aux_free", True, None)
+    c.require("moe_gate", "topk", None)  # of published files, and no key of the class
     c.require("use_rmsnorm", True, None)
     n = c.count("num_hidden_layers")
     first, last, step = c.natural("moe_layer_start_index"), c.get("moe_layer_end_index"), c.count("moe_layer_interval")

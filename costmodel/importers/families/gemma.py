@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from costmodel.importers.config import Config
-from costmodel.importers.draft import Draft
-from costmodel.importers.parts import ALL, agrees, attention, ffn, top
+from costmodel.importers.draft import Draft, Part
+from costmodel.importers.parts import ALL, agrees, attention, changed, ffn, top
 from costmodel.importers.windows import windowed
 
 
@@ -32,14 +32,24 @@ def vaultgemma(c: Config) -> Draft:
 def gemma3_text(c: Config) -> Draft:
     """Read Gemma 3: norms on heads; every sixth layer sees everything unless ``layer_types`` says otherwise.
 
-    ``attn_logit_softcapping`` stands in the class, and nothing reads it.
+    ``attn_logit_softcapping`` stands in the class, and nothing reads it. In EmbeddingGemma tokens see
+    each other; half of the window then lies before a token, and half after it.
     """
-    _causal(c)
+    is_both = c.flag("use_bidirectional_attention")
     c.get("attn_logit_softcapping")
     c.get("_sliding_window_pattern")  # what the class notes of the key without the underscore
     turn = c.count("sliding_window_pattern", 6)
     mixers = windowed(c, lambda index: (index + 1) % turn, bias=_bias(c), qk_norm="head")
+    if is_both:
+        mixers = [_both_ways(mixer) for mixer in mixers]
     return Draft(top(c, norm={"place": "sandwich"}), [[mixer, ffn(c)] for mixer in mixers])
+
+
+def _both_ways(mixer: Part) -> Part:
+    if "window" not in mixer.fields:
+        return changed(mixer, causal=False)
+    half = mixer.fields["window"] // 2
+    return changed(mixer, window=half + 1, **({"causal": False, "ahead": half} if half else {}))
 
 
 def _capped(c: Config, **more: Any) -> Draft:

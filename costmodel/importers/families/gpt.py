@@ -66,7 +66,10 @@ def gpt2(c: Config) -> Draft:
 
 
 def gpt_bigcode(c: Config) -> Draft:
-    """Read SantaCoder and StarCoder: GPT-2 with one key head where ``multi_query`` says so."""
+    """Read SantaCoder and StarCoder: GPT-2 with one key head where ``multi_query`` says so.
+
+    The published file has switches of a program that runs it.
+    """
     c.get("num_key_value_heads")  # the class writes it and sets it itself
     for key in (
         "attention_softmax_in_fp32", "scale_attention_softmax_in_fp32", "inference_runner", "pre_allocate_kv_cache",

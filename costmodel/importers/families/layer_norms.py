@@ -22,7 +22,7 @@ def codegen(c: Config) -> Draft:
 def falcon(c: Config) -> Draft:
     """Read Falcon: old (one key head, or all of them) and new, which groups queries and has two norms side by side.
 
-    ``num_kv_heads`` counts in the new one only. ALiBi rotates nothing.
+    ``num_kv_heads`` counts in the new one only. ALiBi rotates nothing. Older files say sizes twice.
     """
     n_heads = c.count("num_attention_heads")
     agrees(c, n_heads, "n_head")  # what its first files called it
@@ -47,6 +47,7 @@ def falcon(c: Config) -> Draft:
         rope=not c.flag("alibi"),
     )
     network = ffn(c, d_ff=c.count("ffn_hidden_size", None) or 4 * d_model, gated=False, bias=bias or None)
+    agrees(c, network.fields["d_ff"] / d_model, "ff_factor")
     norm: dict[str, Any] = PARALLEL | ({"separate": True} if is_new and norms == 2 else {}) if is_parallel else LAYER
     return Draft(top(c, norm=norm) | {"d_model": d_model}, [[mixer, network]] * c.count("num_hidden_layers"))
 
@@ -93,6 +94,7 @@ def jais2(c: Config) -> Draft:
 def nemotron(c: Config) -> Draft:
     """Read Nemotron-4 and Minitron: half of a head is rotated; squared ReLU without a gate."""
     mixer = attention(c, bias=biased(c), rope_share=0.5)
+    agrees(c, mixer.fields["head_dim"], "kv_channels")
     return stack(c, mixer, ffn(c, gated=False, bias=c.flag("mlp_bias") or None), norm=LAYER)
 
 

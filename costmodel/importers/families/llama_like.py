@@ -171,6 +171,7 @@ def smollm3(c: Config) -> Draft:
     A window needs its flag too, not its layer type alone.
     """
     n = c.count("num_hidden_layers")
+    c.get("max_window_layers")  # of the published file, and of no use to the class
     turn = c.natural("no_rope_layer_interval", 0)
     rotated = c.list_of(int, "no_rope_layers", n, None) or [(index + 1) % turn for index in range(n)]
     window = c.count("sliding_window", None)

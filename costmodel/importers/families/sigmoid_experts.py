@@ -67,7 +67,8 @@ def hy_v3(c: Config) -> Draft:
 def minimax_m2(c: Config) -> Draft:
     """Read MiniMax-M2: one norm over all heads of queries, and of keys; ``rotary_dim`` values of a head are rotated.
 
-    The further layers that published files name are in no checkpoint, and are left out.
+    The further layers that published files name are in no checkpoint, and are left out. Nothing reads
+    ``mlp_intermediate_size`` either: there is no dense network.
     """
     for key in ("num_mtp_modules", "mtp_transformer_layers", "use_mtp", "shared_moe_mode", "mlp_intermediate_size"):
         c.get(key)
