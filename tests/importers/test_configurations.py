@@ -224,6 +224,8 @@ PUBLISHED = [
     ("minimax_m2", {"mlp_intermediate_size": 8192}),
     ("mpt", {"tokenizer_name": "EleutherAI/gpt-neox-20b"}),
     ("smollm3", {"max_window_layers": 28}),
+    ("step3p5", {"max_seq_len": 262_144, "yarn_only_types": ["full_attention"], "att_impl_type": "GQA"}),
+    ("step3p5", {"use_head_wise_attn_gate": True, "zero_centered": True, "moe_router_scaling_factor": 3.0}),
     ("starcoder2", {"attention_softmax_in_fp32": True, "scale_attention_softmax_in_fp32": True}),
 ]
 
@@ -247,6 +249,7 @@ def test_what_published_files_say_beside_the_class(model_type: str, keys: dict[s
         ("falcon", "ff_factor", 3),
         ("gemma2", "sliding_window_size", 512),
         ("phimoe", "num_experts_per_tok", 3),
+        ("step3p5", "use_head_wise_attn_gate", False),
     ],
 )
 def test_what_they_say_against_the_class_is_refused(model_type: str, key: str, value: Any) -> None:

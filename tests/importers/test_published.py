@@ -42,3 +42,16 @@ def test_a_spec_is_what_its_configuration_imports_as(name: str) -> None:
         ours, imported = of(spec, load), of(found, load)
         different |= {key for key in ours if ours[key] != imported[key]}
     assert different == DIFFERENT.get(name, (set(), ""))[0]
+
+
+_FURTHER = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
+
+
+@pytest.mark.parametrize("name", [name for name, keys in CONFIGS.items() if set(_FURTHER) & keys.keys()])
+def test_layers_that_predict_further_tokens_are_those_of_the_configuration(name: str) -> None:
+    spec, found = catalog.load(name), parse(import_text(json.dumps(CONFIGS[name]), "config.json").document)
+    assert isinstance(spec, Architecture)
+    assert isinstance(found, Architecture)
+    mine, theirs = (figures.params(one).not_in_total.get("mtp", 0) for one in (spec, found))
+    assert mine == theirs
+    assert bool(mine) == any(CONFIGS[name].get(key) for key in _FURTHER)

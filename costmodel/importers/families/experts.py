@@ -169,7 +169,8 @@ def hunyuan_v1_moe(c: Config) -> Draft:
 def ernie4_5_moe(c: Config) -> Draft:
     """Read ERNIE 4.5: experts from a first to a last layer, at an interval; the choice has a correction bias.
 
-    A bias stands in attention, dense networks, shared experts and the head, and in no routed expert.
+    A bias stands in attention, dense networks, shared experts and the head, and in no routed expert. A
+    layer that predicts further tokens has a dense network (ernie_mtp.py of vLLM).
     """
     bias = c.flag("use_bias")
     c.get("moe_norm_min")
@@ -191,7 +192,8 @@ def ernie4_5_moe(c: Config) -> Draft:
     mixers = every(c, attention(c, bias=ALL if bias else ()))
     layers = stack(mixers, sparse, biased(experts, bias), dense(c, bias=bias or None))
     more: dict[str, Any] = {"head": {"bias": True}} if bias else {}
-    return Draft(top(c, **more), layers, mtp=further(c, layers[-1], "num_nextn_predict_layers"))
+    last = [mixers[-1], dense(c, bias=bias or None)]
+    return Draft(top(c, **more), layers, mtp=further(c, last, "num_nextn_predict_layers"))
 
 
 def ernie4_5_vl_moe(c: Config) -> Draft:

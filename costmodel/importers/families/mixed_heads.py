@@ -75,12 +75,32 @@ def _dots_window(c: Config) -> dict[str, Any]:
     return found | {"qk_rope_head_dim": c.count("swa_qk_rope_head_dim", rotated)}
 
 
+STEP = {
+    "att_impl_type": "GQA",
+    "moe_every_n_layer": 1,
+    "moe_layer_offset": 0,
+    "moe_router_activation": "sigmoid",
+    "use_head_wise_attn_gate": True,
+    "use_moe": True,
+    "use_moe_router_bias": True,
+    "use_rope_layers": [],
+    "zero_centered": True,
+}
+
+
 def step3p5(c: Config) -> Draft:
     """Read Step 3.5 and the language model of Step 3.7: windows may have more heads than full attention.
 
     Lists may go on for the layers that predict further tokens. ``rope_parameters`` is by layer type;
-    older files list ``partial_rotary_factors`` by layer.
+    older files list ``partial_rotary_factors`` by layer. The published file says much that the class fixes.
     """
+    for key, fixed in STEP.items():
+        c.require(key, None, fixed)
+    for key in (
+        "max_seq_len", "moe_router_scaling_factor", "need_fp32_gate", "norm_expert_weight", "use_qk_norm",
+        "yarn_only_types",
+    ):  # fmt: skip
+        c.get(key)
     n, further = c.count("num_hidden_layers"), c.natural("num_nextn_predict_layers", 0)
     if c.names.get("n_routed_experts") == "num_local_experts":
         c.refuse("n_routed_experts", "num_local_experts is not what the class reads", "it reads n_routed_experts")
