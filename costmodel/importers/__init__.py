@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,22 @@ def spec_name(where: str, data: Mapping[str, Any]) -> str:
     return name or str(data["model_type"])
 
 
+_OTHER_HEAD = re.compile(r"[A-Za-z0-9_]{1,64}(?:For\w*Classification|ForQuestionAnswering|(?<!LMHead)Model)")
+
+
+def _other_head(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a remark where the file is of a model that ends in something else than a language model's head."""
+    names = data.get("architectures")
+    for name in names[:1] if isinstance(names, list) else ():
+        if isinstance(name, str) and _OTHER_HEAD.fullmatch(name):
+            yield f"the file is of {name}, and the language model with its head is counted"
+
+
 def _source(where: str, data: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     origin = data.get("_name_or_path")
     title = Path(where).name
     if isinstance(origin, str) and 0 < len(origin) <= 128 and origin.isprintable():
         title = f"{origin} {title}"
     note = f"imported, model type {data['model_type']}"
-    note = "; ".join([note, *draft.remarks])
+    note = "; ".join([note, *draft.remarks, *_other_head(data)])
     return {"title": title, "note": note}

@@ -195,6 +195,23 @@ def test_towers_that_are_left_out_are_said_everywhere(tmp_path: Path) -> None:
     assert "left_out: [vq_config]\n" in cm.import_(path).yaml
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["LlamaForSequenceClassification"], "is of LlamaForSequenceClassification, and the language model"),
+        (["LlamaModel"], "is of LlamaModel, and the language model with its head is counted"),
+        (["LlamaForCausalLM"], None),
+        (["GPT2LMHeadModel"], None),
+        (["x" * 999 + "Model"], None),
+        ([3], None),
+        ("LlamaModel", None),
+    ],
+)
+def test_a_file_of_another_head_says_so(names: Any, said: str | None) -> None:
+    note = import_text(json.dumps(LLAMA | {"architectures": names}), "m.json").document["source"]["note"]
+    assert said in note if said else note == "imported, model type llama"
+
+
 def test_an_import_says_what_it_read_and_what_that_makes(tmp_path: Path) -> None:
     found = cm.import_(written(tmp_path, LLAMA | {"torch_dtype": "bfloat16", "hidden_act": "silu"}))
     # two tables 100*64; 3 layers with q, o 2*64*64, k, v 2*64*32, a network 3*64*96 and two norms; the last norm
