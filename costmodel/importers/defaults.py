@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 # Model types that share the class of another, and those of code on the hub that transformers reads with one of its own.
 SAME_KEYS = {
     "deepseek_ref": "deepseek_v4",
+    "exaone4_5_text": "exaone4",
     "gpt-sw3": "gpt2",
     "kimi_k2": "deepseek_v3",
     "minimax_m1": "minimax",

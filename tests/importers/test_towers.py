@@ -378,6 +378,32 @@ def test_what_is_not_understood_leaves_out_the_tower(changes: dict[str, Any], to
     assert "components" not in imported.document
 
 
+SIGLIP2 = {"model_type": "siglip2_vision_model", "vision_use_head": False}
+CUT_UP = {"do_image_splitting": True, "encoder_patch_size": 16, "max_tiles": 10, "tile_size": 512}
+HEADS = {"head_dim": 64, "num_key_value_heads": 20}
+FURTHER = {"num_nextn_predict_layers": 1, "mtp_share_layers": True, "_num_mtp_layers": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "left_out"),
+    [
+        ({"model_type": "voxtral", "audio_config": HEADS}, []),  # as in Voxtral Mini 3B
+        ({"model_type": "voxtral", "audio_config": HEADS | {"num_key_value_heads": 5}}, ["audio_config"]),
+        ({"model_type": "lfm2_vl", "vision_config": SIGLIP2, **CUT_UP}, []),  # as in LFM2.5-VL 1.6B
+        (
+            {"model_type": "exaone4_5", "text_config": {"model_type": "exaone4_5_text", **FURTHER}},
+            ["num_nextn_predict_layers"],
+        ),
+    ],
+)
+def test_what_published_files_say_beside_the_class_leaves_a_tower_in(data: dict[str, Any], left_out: list[str]) -> None:
+    if data["model_type"] == "exaone4_5":
+        data = data | {"vision_config": {"out_hidden_size": 4096}}
+    imported = import_text(json.dumps(data), "config.json")
+    assert imported.left_out == left_out
+    assert ("components" in imported.document) == ("audio_config" not in left_out)
+
+
 def test_a_projector_that_ends_elsewhere_leaves_out_the_tower() -> None:
     data = configuration("qwen3_vl") | {"vision_config": QWEN3 | {"out_hidden_size": 41}}
     assert import_text(json.dumps(data), "config.json").left_out == ["vision_config"]

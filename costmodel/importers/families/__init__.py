@@ -61,8 +61,8 @@ MODULES = {
         ministral3=mistral mistral qwen2 qwen3
     """,
     "llama_like": """
-        apertus arcee bitnet cwm diffllama ernie4_5 exaone4 glm glm4 granite granite_swa helium
-        hunyuan_v1_dense hyperclovax iquestcoder ministral nanochat phi3 seed_oss smollm3
+        apertus arcee bitnet cwm diffllama ernie4_5 exaone4 exaone4_5_text=exaone4 glm glm4 granite
+        granite_swa helium hunyuan_v1_dense hyperclovax iquestcoder ministral nanochat phi3 seed_oss smollm3
     """,
     "masked": "flaubert modernbert-decoder xlm",
     "mimo_v2": "mimo_v2",

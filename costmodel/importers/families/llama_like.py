@@ -72,13 +72,19 @@ def ernie4_5(c: Config) -> Draft:
 
 
 def exaone4(c: Config) -> Draft:
-    """Read EXAONE 4: norms behind sublayers; where there are windows, the layers without one rotate nothing."""
+    """Read EXAONE 4: norms behind sublayers; where there are windows, the layers without one rotate nothing.
+
+    The layer that predicts further tokens in EXAONE 4.5's file is left out, as the class does.
+    """
+    for key in ("_num_mtp_layers", "mtp_loss_scaling_factor", "mtp_share_layers"):
+        c.get(key)
+    further = ["num_nextn_predict_layers"] if c.natural("num_nextn_predict_layers", 0) else []
     window = c.count("sliding_window", None)
     turn = c.count("sliding_window_pattern", 0) if window and not c.has("layer_types") else 0
     c.get("sliding_window_pattern")  # of no use beside layer_types; it may then be a text
     full = {"rope": False} if window else {}
     mixers = windowed(c, lambda index: window and (index + 1) % turn, full=full, qk_norm="head")
-    return Draft(top(c, norm={"place": "post"}), [[mixer, ffn(c)] for mixer in mixers])
+    return Draft(top(c, norm={"place": "post"}), [[mixer, ffn(c)] for mixer in mixers], left_out=further)
 
 
 def glm(c: Config) -> Draft:

@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft, Part
-from costmodel.importers.parts import ALL, attention, changed, ffn
+from costmodel.importers.parts import ALL, agrees, attention, changed, ffn
 from costmodel.importers.towers.parts import activation
 
 FRAMES = 3000  # of a spectrogram, the 30 seconds that most encoders are made for
@@ -116,6 +116,8 @@ def look(c: Config, width: int, bias: tuple[str, ...] = _QVO) -> Part:
     heads = size(c, "num_attention_heads")
     if width % heads:
         c.refuse("num_attention_heads", f"hidden_size {width} is not a multiple of num_attention_heads {heads}")
+    agrees(c, heads, "num_key_value_heads")  # Voxtral's published file says both, and no class reads them
+    agrees(c, width // heads, "head_dim")
     mixer = attention(c, bias=bias, heads=heads, kv_heads=heads, head_dim=width // heads, rope=False)
     return changed(mixer, causal=False)
 

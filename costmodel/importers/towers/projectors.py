@@ -162,7 +162,12 @@ def plain(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
 
 
 def lfm2_vl(c: Config, tower: Draft, width: int) -> None:
-    """Read LFM2-VL: merged patches, a norm or none, two matrices."""
+    """Read LFM2-VL: merged patches, a norm or none, two matrices. Published files say how pictures are cut up."""
+    for key in (
+        "do_image_splitting", "encoder_patch_size", "max_image_tokens", "max_pixels_tolerance", "max_tiles",
+        "min_image_tokens", "min_tiles", "tile_size", "use_image_special_tokens", "use_thumbnail",
+    ):  # fmt: skip
+        c.get(key)
     norm: list[dict[str, Any]] = [{"norm": "layer"}] if c.flag("projector_use_layernorm") else []
     biased = {"bias": True} if c.flag("projector_bias") else {}
     act = activation(c, "projector_hidden_act")
