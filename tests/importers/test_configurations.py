@@ -237,6 +237,8 @@ PUBLISHED = [
     ("llama", {"max_sequence_length": 2048}),
     ("llama", {"_attn_implementation_autoset": True, "_flash_attn_2_enabled": True, "pad_token": "</s>"}),
     ("llama", {"quantization": {"group_size": 64, "bits": 4}, "quantization_config": {"group_size": 64, "bits": 4}}),
+    ("gemma3n_text", {"altup_lr_multiplier": 1.0}),
+    ("smolvlm", {"text_config": {"model_type": "llama", "pixel_shuffle_factor": 4, "perceiver_config": {"a": 1}}}),
     ("llava", {"text_config": {"model_type": "llama", "is_composition": True, "for_llm_compressor": True}}),
     ("minimax_m2", {"mlp_intermediate_size": 8192}),
     ("mpt", {"tokenizer_name": "EleutherAI/gpt-neox-20b"}),

@@ -36,6 +36,8 @@ def gemma3_text(c: Config) -> Draft:
     each other; half of the window then lies before a token, and half after it.
     """
     is_both = c.flag("use_bidirectional_attention")
+    if c.path:  # inside a wrapper, which masks by itself
+        _causal(c)
     c.get("attn_logit_softcapping")
     c.get("_sliding_window_pattern")  # what the class notes of the key without the underscore
     turn = c.count("sliding_window_pattern", 6)

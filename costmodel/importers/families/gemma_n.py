@@ -18,7 +18,7 @@ def gemma3n_text(c: Config) -> Draft:
     The sparsity of activations is a top-k among values of which all are computed: no count changes.
     """
     c.require("altup_correct_scale", True)  # else a learned vector is there and nothing uses it
-    for key in ("activation_sparsity_pattern", "altup_active_idx", "altup_coef_clip"):
+    for key in ("activation_sparsity_pattern", "altup_active_idx", "altup_coef_clip", "altup_lr_multiplier"):
         c.get(key)
     local = sliding(c, lambda index: (index + 1) % 5)
     n = len(local)

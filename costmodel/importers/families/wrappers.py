@@ -25,11 +25,13 @@ class Rule(NamedTuple):
     flat: bool = False
     also: tuple[str, ...] = ()
     older: str = ""  # an older name of the wrapper's flag, which wins
+    beside: tuple[str, ...] = ()  # keys of the published language model that say something of the projector
 
 
 EITHER, TEXT, NEVER = Rule("either"), Rule("text"), Rule("none")
 FLAT = Rule("either", flat=True)
 SPEECH = Rule(also=("has_lora_adapter",))
+SHUFFLED = Rule(beside=("neftune_noise_alpha", "perceiver_config", "pixel_shuffle_factor"))
 
 RULES = {
     "audioflamingo3": NEVER,
@@ -46,6 +48,7 @@ RULES = {
     "granite_speech": SPEECH,
     "granite_speech_plus": SPEECH,
     "hunyuan_vl": FLAT,
+    "idefics3": SHUFFLED,
     "inkling2": NEVER,
     "inkling_mm_model": Rule("none", also=("mtp_config",)),
     "instructblip": TEXT,
@@ -72,6 +75,7 @@ RULES = {
     "qwen2_vl": FLAT,
     "qwen3_omni_moe": Rule(key="thinker_config"),
     "shieldgemma2": EITHER,
+    "smolvlm": SHUFFLED,
     "vibevoice": TEXT,
     "vibevoice_asr": NEVER,
     "video_llama_3": EITHER,
@@ -163,6 +167,8 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
     except KeyError:
         text.refuse("model_type", f"the model type {text.model_type} is not covered", code="AC404")
     draft = read(text)
+    for key in rule.beside:
+        text.get(key)
     own, inner = c.flag("tie_word_embeddings"), "tied" in draft.fields
     own = c.flag("tie_embedding") if "tie_embedding" in c.given else own  # Liquid's older name of it, which wins
     nothing = c.get("tie_word_embeddings") is None
