@@ -14,8 +14,8 @@ from costmodel import figures
 from costmodel.architecture import Architecture
 from costmodel.importers import import_text
 from costmodel.validation import parse
+from costmodel.verify.published import size
 from costmodel.workload import Workload
-from tests.importers.zoo import size
 
 pytestmark = pytest.mark.oracle
 
