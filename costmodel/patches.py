@@ -86,6 +86,9 @@ class Patches(Model):
         for place, found in (("patches.", self._layout(model)), ("patches.encoder.", self._bytes(model))):
             if (wrong := next((name for name in found.counts if model.blocks[name].reads_source), None)) is not None:
                 raise Impossible(f'"{wrong}" reads patches, so it cannot stand before them', place + "layer")
+            if (wrong := next((name for name in found.counts if model.blocks[name].of_decoder()), None)) is not None:
+                field = model.blocks[wrong].of_decoder()
+                raise Impossible(f'"{wrong}" has {field}, as only layers that read the patches have', place + "layer")
 
     def _layout(self, model: Architecture) -> Layout:
         return arrange(self, self.n_layers, model.blocks, "patches.")

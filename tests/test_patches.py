@@ -146,6 +146,11 @@ def test_a_patcher_by_hand() -> None:
             "patches.layer",
         ),
         (
+            {"blocks": spec()["blocks"] | {"look": spec()["blocks"]["look"] | {"prefix": "bidirectional"}}},
+            '"look" has prefix, as only layers that read the patches have',
+            "patches.layer",
+        ),
+        (
             {"patches": spec()["patches"] | {"pooling": POOLING | {"n_kv_heads": 3}}},
             "n_heads 2 is not a multiple of n_kv_heads 3",
             "patches.pooling.n_heads",

@@ -77,6 +77,7 @@ class AttentionResiduals(Feature):
 
     def through(self, at: Site, layers: Sequence[Sequence[Sequence[str]]]) -> Iterator[Op]:
         """Yield the sums of all sublayers and the last one, by how many sources they have."""
+        alone = not any(any(layer) for layer in layers)  # without sublayers the last sum is of the embedding
         groups: dict[_Place, int] = {}
         for place in self._places(layers, at.blocks):
             groups[place] = groups.get(place, 0) + 1
@@ -87,7 +88,7 @@ class AttentionResiduals(Feature):
             if self.norm == "rms":
                 weights += (here.weight("norm", at.width, role="norm"),)
             if place.sources == 1:
-                if self.first:  # stored, and never used
+                if self.first or alone:  # stored, and never used
                     yield here.vector("first", 0, 0, weights=weights)
                 continue
             name = f"sum_of_{place.sources}" + (f"_for_{place.inputs}" if place.inputs > 1 else "")

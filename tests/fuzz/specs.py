@@ -157,7 +157,7 @@ def over_depth(d: Draw, spec: Spec) -> None:
     if spec.get("norm", {}).get("place") == "parallel":
         spec["norm"] |= {"place": "pre"}
         spec["norm"].pop("separate", None)
-    if spec.get("norm", {}).get("place", "pre") != "pre":
+    if spec.get("norm", {}).get("place", "pre") != "pre" or "patches" in spec:
         return
     shared = {name for one in spec.get("shared", {}).values() for name in one["of"]}
     alone = {"kv_from", "keep", "d_in", "extra_norm", "input_gate", "kv"}
@@ -197,7 +197,9 @@ def random_spec(seed: int) -> Spec:
         mixers += _shared(d, spec)
     patched = not {"encoder", "d_source"} & spec.keys() and not any("keep" in b for b in spec["blocks"].values())
     if patched and d.chance(0.12):
-        mixers.append(_patches(d, spec, plain, list(networks)))
+        before = [name for name in plain if "prefix" not in spec["blocks"][name]]
+        if before:
+            mixers.append(_patches(d, spec, before, list(networks)))
     needed = frozenset({"to-source", "to-patch"} & set(mixers))
     spec |= stack(d, mixers, list(networks), n, sources, needed)
     if d.chance(0.3) and not {"patches", *UNSAID} & set(spec) and spec.get("head", {}).get("table", True):

@@ -136,6 +136,11 @@ def test_attention_residuals_without_norms_and_without_a_first_query(site) -> No
     assert sums(ops) == (4 * 6, 16 * 15 * 5, (12 + 5) * 15 * 5)
 
 
+def test_the_last_sum_is_there_without_sublayers(site) -> None:
+    feature = AttentionResiduals(block_layers=2, norm="none", first=False)
+    assert sums(feature.through(stack_of(site(4, 1, 5)), [()])) == (4, 0, 0)
+
+
 def test_attention_residuals_of_blocks_of_one_layer(site) -> None:
     # Every layer begins a block: 1, 2; 2; 3; 4, 5; then 5. In all 2 + 2 + 3 + 4 + 5 + 5 = 21 sources.
     feature = AttentionResiduals(block_layers=1, norm="none")
