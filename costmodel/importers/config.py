@@ -255,6 +255,9 @@ class Config:
 
     def _null(self, key: str, null: Any) -> Any:
         if null is _ABSENT:
+            if (default := self.keys.get(key)) is not None:
+                hint = f"the default of {self.model_type} is {_shown(default)}: leave the key out for it"
+                self.refuse(key, f"{key} is null, and should be a number", hint)
             state = "null" if key in self.given else "missing"
             self.refuse(key, f"{key} is {state}, and the model type {self.model_type} has no default for it")
         return null
