@@ -195,6 +195,13 @@ def _sum_params(ops: Iterable[Op]) -> Params:
     return found
 
 
+def expected_active(ops: Iterable[Op]) -> tuple[Fraction, Fraction]:
+    """Return the active parameters, and those without lookups, before the share of any tensor is rounded down."""
+    kept = [weight for _, weight in weights(ops) if weight.stored and weight.role != "buffer"]
+    active = sum((weight.expected for weight in kept), Fraction())
+    return active, active - sum((weight.expected for weight in kept if weight.lookup), Fraction())
+
+
 def part(op: Op) -> str:
     """Return the part of the forward pass that an operation belongs to."""
     if op.component == "lm_head":

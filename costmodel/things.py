@@ -54,6 +54,12 @@ class Weight:
         return values
 
     @property
+    def expected(self) -> Fraction:
+        """Return the values one token passes through, in expectation, as they are: what ``active`` rounds down."""
+        share = Fraction(self.chosen, self.shape[0]) if self.chosen is not None else Fraction(1)
+        return Fraction(self.total) * share * (self.keep or 1)
+
+    @property
     def active_range(self) -> tuple[Size, Size]:
         """Return the fewest and the most values a token can pass through."""
         fewest, most = self.chosen_range or (self.chosen, self.chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from costmodel.block import Count, Impossible
@@ -77,9 +78,9 @@ class AttentionResiduals(Feature):
 
     def through(self, at: Site, layers: Sequence[Sequence[Sequence[str]]]) -> Iterator[Op]:
         """Yield the sums of all sublayers and the last one, by how many sources they have."""
-        alone = not any(any(layer) for layer in layers)  # without sublayers the last sum is of the embedding
+        missing = not self.first and any(any(layer) for layer in layers)
         groups: dict[_Place, int] = {}
-        for place in self._places(layers, at.blocks):
+        for place in islice(self._places(layers, at.blocks), missing, None):
             groups[place] = groups.get(place, 0) + 1
         for place, count in groups.items():
             here = replace(at, runs=count, stored=count)
@@ -88,8 +89,7 @@ class AttentionResiduals(Feature):
             if self.norm == "rms":
                 weights += (here.weight("norm", at.width, role="norm"),)
             if place.sources == 1:
-                if self.first or alone:  # stored, and never used
-                    yield here.vector("first", 0, 0, weights=weights)
+                yield here.vector("first", 0, 0, weights=weights)  # stored, and never used
                 continue
             name = f"sum_of_{place.sources}" + (f"_for_{place.inputs}" if place.inputs > 1 else "")
             steps = STEPS["rms" if self.norm == "rms" else "rms_plain"]

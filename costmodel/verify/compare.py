@@ -22,7 +22,7 @@ from costmodel import figures
 from costmodel.architecture import Architecture
 from costmodel.ops import Op
 from costmodel.verify.beside import compare_mtp, compare_towers
-from costmodel.verify.equality import Equality, integer, said
+from costmodel.verify.equality import Equality, as_rounded, integer, said
 from costmodel.verify.reference.model import Reference
 from costmodel.verify.reference.parts import Cache, Step
 from costmodel.verify.terms import flops_terms, kept_terms, parameter_terms
@@ -91,8 +91,10 @@ class Comparison:
                 hit = int(parameter.grad.reshape(len(parameter), -1).any(1).sum())
                 active += hit * parameter[0].numel() * keep
         lookups = model.lookups()
-        yield Equality("params.active", "", ours.active, math.floor(active))
-        yield Equality("params.active_without_lookup", "", ours.active_without_lookup, math.floor(active - lookups))
+        exact, without = figures.expected_active(self.architecture.lower(Workload()))
+        yield Equality("params.active", "", ours.active, as_rounded(ours.active, exact, active))
+        rest = ours.active_without_lookup
+        yield Equality("params.active_without_lookup", "", rest, as_rounded(rest, without, active - lookups))
         model.zero_grad(set_to_none=True)
 
     def _some_source(self, batch: int, tokens: int) -> torch.Tensor | None:

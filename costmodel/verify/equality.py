@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 from costmodel import figures
 from costmodel.sizes import Size
@@ -36,6 +38,15 @@ def integer(size: Size) -> int:
     """Return a figure as the whole number that it is."""
     whole: int = figures.whole(size)
     return whole
+
+
+def as_rounded(ours: int, exact: Fraction, theirs: int | Fraction) -> int:
+    """Return what ``ours`` would be of ``theirs``: itself only where both are the same before they are rounded.
+
+    Expected parameters are shares; ours are ``exact`` before each tensor's is rounded down.
+    """
+    apart = theirs - exact
+    return ours + (math.floor(apart) or bool(apart))
 
 
 def said(load: Workload) -> str:

@@ -18,9 +18,10 @@ from transformers.utils import logging as their_logging
 
 from costmodel import figures
 from costmodel.architecture import Architecture
-from costmodel.verify.equality import Equality
-from costmodel.verify.published import Counts, build, count, model_class, rounded
+from costmodel.verify.equality import Equality, as_rounded
+from costmodel.verify.published import Counts, build, count, model_class
 from costmodel.verify.terms import Terms
+from costmodel.workload import Workload
 
 MOST_LAYERS = 1_000  # a class makes modules of every one of them
 # Keys without which a configuration of another type is not in the words of the class that it names.
@@ -69,7 +70,8 @@ class FullSize:
         """Yield total and active parameters; with ``towers`` also those of all that stands beside."""
         ours, theirs = figures.params(architecture), self.counts
         yield self._equality("total", ours.total, theirs.total, ours)
-        yield self._equality("active", ours.active, rounded(theirs.active, ours.active), ours)
+        exact, _ = figures.expected_active(architecture.lower(Workload()))
+        yield self._equality("active", ours.active, as_rounded(ours.active, exact, theirs.active), ours)
         beside = [name for name in architecture.extra_components if name != "mtp"]  # which no class builds
         if towers and beside:
             with_all = figures.params(architecture, beside)

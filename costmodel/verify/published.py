@@ -258,8 +258,3 @@ def count(model: torch.nn.Module) -> Counts:
             if (table := getattr(module, name, None)) is not None:
                 idle += (table.num_embeddings - chosen) * table.embedding_dim
     return Counts(total, total - idle, everything)
-
-
-def rounded(expected: int | Fraction, ours: int) -> int:
-    """Return expected parameters as whole ones: ours rounds down each of gate, up and down, in two kinds of layers."""
-    return ours if isinstance(expected, Fraction) and 0 <= expected - ours < 6 else int(expected)

@@ -37,7 +37,8 @@ class Case:
     """A family of the oracles' small models, with keys that are changed (None: taken away).
 
     ``published`` are keys that published files have, that the converter needs, and transformers does
-    not write; None: those that transformers writes and they lack. ``fixed`` are keys that are not varied.
+    not write; None: those that transformers writes and they lack. ``fixed`` are keys that are not varied,
+    ``held`` those that a variation may not change.
     """
 
     family: str
@@ -45,6 +46,7 @@ class Case:
     published: Mapping[str, Any] = field(default_factory=dict)
     fixed: str = ""
     called: str = ""
+    held: Mapping[str, Any] = field(default_factory=dict)
 
 
 NO_WINDOW = {"sliding_window": None}
@@ -127,7 +129,12 @@ CASES = (
     Case("afmoe"),
     Case("mellum"),
     Case("mpt", published={"architectures": ["MPTForCausalLM"]}),
-    Case("phimoe", {"rope_parameters": LONGROPE}, {"architectures": ["PhiMoEForCausalLM"]}),
+    Case(
+        "phimoe",
+        {"rope_parameters": LONGROPE},
+        {"architectures": ["PhiMoEForCausalLM"]},
+        held={"num_experts_per_tok": 2},  # its router takes no other number
+    ),
     Case("hunyuan_v1_moe", fixed="num_hidden_layers intermediate_size", published=HUNYUAN_MOE),
     Case("ministral3"),
     Case("granite_swa", {"layer_rope_theta": None}),
@@ -254,7 +261,7 @@ def main() -> None:
         data = dict(families[case.family].config) | dict(case.changed)
         data = _without(data, case.changed)
         for number in range(1 + asked.variations):
-            config = variation(data, case.fixed, random) if number else data
+            config = variation(data, case.fixed, random) | case.held if number else data
             with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
                 metadata, tensors = converter.convert(config, case.published)
             row = {

@@ -136,6 +136,14 @@ def test_attention_residuals_without_norms_and_without_a_first_query(site) -> No
     assert sums(ops) == (4 * 6, 16 * 15 * 5, (12 + 5) * 15 * 5)
 
 
+def test_a_second_sublayer_with_nothing_to_choose_from_has_a_query(site) -> None:
+    # The first sublayers stand where no block begins, so that two have the embedding alone: one query is missing.
+    feature = AttentionResiduals(block_layers=2, norm="none", first=False)
+    layers = [(), (("f",),), (("a",), ("f",))]
+    # The third has 2 sources, as the end has.
+    assert sums(feature.through(stack_of(site(4, 1, 5)), layers)) == (4 * 3, 16 * 2 * 2 * 5, (12 + 5) * 4 * 5)
+
+
 def test_the_last_sum_is_there_without_sublayers(site) -> None:
     feature = AttentionResiduals(block_layers=2, norm="none", first=False)
     assert sums(feature.through(stack_of(site(4, 1, 5)), [()])) == (4, 0, 0)
