@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from costmodel.block import Block, Count, Impossible, Layers
-from costmodel.document import Embedding, Encoder, Entry, Head, Host, Mtp, Schedule, Sublayers
+from costmodel.document import Embedding, Entry, Head, Host, Mtp, Schedule, Sublayers
 from costmodel.ends import (
     check_codebooks,
     check_host,
@@ -24,9 +24,11 @@ from costmodel.ends import (
     unembed,
 )
 from costmodel.ops import Op
-from costmodel.patches import Patches, check_patches
 from costmodel.stack import Layout, Norm, RelativeBias, Stack, arrange
 from costmodel.workload import Workload
+
+if TYPE_CHECKING:
+    from costmodel.encoder import Encoder
 
 
 class Architecture(Entry):
@@ -52,9 +54,9 @@ class Architecture(Entry):
     relative_heads: Count | None = None
     relative_per_layer: bool = False
     loops: Annotated[int, Field(gt=0, le=10_000)] = 1
-    encoder: Encoder | None = None
+    encoder: Any = None  # an Encoder, made by ``parse`` as the next one is
     d_source: Count | None = None
-    patches: Patches | None = None
+    patches: Any = None  # of the class Patches
     mtp: Mtp | None = None
     features: dict[str, Any] = {}  # instances of Feature
     components: dict[str, Any] = {}  # instances of Tower
@@ -89,8 +91,6 @@ class Architecture(Entry):
             raise Impossible(
                 f"the embedding has {self.embedding.rows} rows for a vocabulary of {self.vocab_size}", "embedding.rows"
             )
-        if self.embedding and self.embedding.narrow and self.encoder and not self.encoder.apart:
-            raise Impossible("an encoder shares the embedding, and its positions are wide", "embedding.narrow")
         narrow = (self.embedding and self.embedding.width) or self.d_model
         if self.tied and self.head and self.head.width not in (None, narrow):
             raise Impossible(f"the head is {self.head.width} wide and its table {narrow}", "head.width", "tied: false")
@@ -99,22 +99,11 @@ class Architecture(Entry):
             feature.check(self)
         check_host(self)
         if self.encoder is not None:
-            inner = self._arrange(self.encoder, self.encoder.n_layers, "encoder.")
-            self._check_source(self.encoder)
-            if self.encoder.d_model not in (None, self.d_model) and not self.encoder.apart:
-                message = f"the encoder is {self.encoder.d_model} wide, and the embedding it shares {self.d_model}"
-                raise Impossible(message, "encoder.d_model", "add embedding: {table: true} to the encoder")
-            if (wrong := next((name for name in inner.counts if self.blocks[name].reads_source), None)) is not None:
-                raise Impossible(f'"{wrong}" reads the encoder, so it cannot stand in it', "encoder")
-            if (wrong := next((name for name in inner.counts if self.blocks[name].of_decoder()), None)) is not None:
-                raise Impossible(f'"{wrong}" has {self.blocks[wrong].of_decoder()}, as only a decoder has', "encoder")
-            if self.d_source is not None:
-                raise Impossible("the encoder makes what d_source is the width of", "d_source", "leave d_source out")
-            if not self.reads_source:
-                raise Impossible("no block reads the encoder", "encoder", "add a cross_attention block to the layers")
+            self.encoder.check(self)
         elif self.d_source is not None and not self.reads_source:
             raise Impossible("no block reads a source", "d_source", "add a cross_attention block to the layers")
-        check_patches(self)
+        if self.patches is not None:
+            self.patches.check(self)
         layouts = [self._layout]
         if self.mtp is not None:
             layouts.append(self._arrange(self.mtp, self.mtp.depth, "mtp."))
@@ -132,25 +121,17 @@ class Architecture(Entry):
                 error.path = (block.section, name, field)
                 raise error
 
-    def _check_source(self, encoder: Encoder) -> None:
-        """Raise Impossible where what an encoder reads is not as wide as its layers, or said twice."""
-        found = encoder.input
-        if found is None:
-            return
-        if encoder.embedding is not None and encoder.embedding.table:
-            raise Impossible("an encoder has an input or a table, not both", "encoder.input", "leave one of them out")
-        width = encoder.d_model or self.d_model
-        if found.width != width:
-            message = f"the input ends at a width of {found.width}, and the encoder is {width} wide"
-            last = f"encoder.input.convolutions[{len(found.convolutions) - 1}].out"
-            raise Impossible(message, last)
-
     def _check_inputs(self, name: str, block: Block) -> None:
         """Raise Impossible where a block of the decoder needs another input than it gets."""
         if getattr(block, "separate_inputs", False) and "attention_residuals" not in self.features:
             message = "separate_inputs are sums over depth, and there are none"
             error = Impossible(message, "separate_inputs", "add attention_residuals")
             error.path = (block.section, name, "separate_inputs")
+            raise error
+        if block.kind == "cross_attention" and getattr(block, "window", None) and self.patches is None:
+            message = "cross-attention with a window reads patches of bytes, and there are none"
+            error = Impossible(message, "window", "add patches, or leave window out")
+            error.path = (block.section, name, "window")
             raise error
         if block.reads_source and not self._source_width:
             message = "cross-attention reads an encoder, and there is none"

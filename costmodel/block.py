@@ -56,7 +56,7 @@ def _path(field: str) -> tuple[str | int, ...]:
 class Model(BaseModel):
     """A closed, strict, frozen model: unknown fields and loose types are errors."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Block(Model):

@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from costmodel.block import Count, Impossible, Layers, Model, Natural
-from costmodel.source_input import SourceInput
-from costmodel.stack import Norm
+from costmodel.block import Count, Impossible, Layers, Model
 
 Schedule = str | list[str]
 Sublayers = Annotated[list[Schedule], Field(max_length=64)]
@@ -174,72 +172,6 @@ class Host(Model):
     """
 
     d_model: Count
-
-
-class EncoderEmbedding(Model):
-    """What an encoder does not share with the decoder: the ``table``, the ``norm`` that follows it.
-
-    ``rows``: rows of its table, where its vocabulary is another than the decoder's. The norm of the
-    top-level ``embedding`` is then the decoder's alone.
-    """
-
-    table: bool = False
-    rows: Count | None = None
-    norm: Literal["rms", "layer"] | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> EncoderEmbedding:
-        if self.rows and not self.table:
-            raise Impossible("rows are those of a table of its own, and there is none", "rows", "add table: true")
-        return self
-
-
-class Encoder(Model):
-    """An encoder stack that uses the same ``blocks``; its tokens see each other both ways.
-
-    It shares the decoder's embedding, its norm included, unless ``embedding`` says otherwise.
-    ``input``: it reads frames or pixels and no table. ``d_model``: its width where it differs, which
-    takes a table of its own or an ``input``. ``project``: a matrix, with ``project_bias`` or not,
-    brings its output to the decoder's width before anything reads it. ``relative_bias`` and
-    ``relative_heads`` are the encoder's where the decoder has none; ``relative_bias: 0``: it has none of
-    the decoder's. ``positions``: rows of a learned table, or of several that are added (one for rows
-    and one for columns of patches).
-    """
-
-    n_layers: Layers
-    d_model: Count | None = None
-    project: bool = False
-    project_bias: bool = False
-    embedding: EncoderEmbedding | None = None
-    input: SourceInput | None = None
-    layer: Sublayers | None = None
-    mixer: Schedule | None = None
-    ffn: Schedule | None = None
-    norm: Norm | None = None
-    positions: Count | list[Count] | None = None
-    relative_bias: Natural | None = None
-    relative_heads: Count | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Encoder:
-        if self.project_bias and not self.project:
-            message = "project_bias is a bias of project, and there is none"
-            raise Impossible(message, "project_bias", "add project: true")
-        if self.relative_bias and not self.relative_heads:
-            raise Impossible("relative_bias needs relative_heads", "relative_bias", "add relative_heads")
-        return self
-
-    @property
-    def apart(self) -> bool:
-        """Say whether it does not look up the decoder's table."""
-        return self.input is not None or (self.embedding is not None and self.embedding.table)
-
-    @property
-    def tables(self) -> dict[str, int]:
-        """Return the tables of positions by name: rows."""
-        if isinstance(self.positions, list):
-            return {f"positions_{index}": rows for index, rows in enumerate(self.positions, 1)}
-        return {"positions": self.positions} if self.positions else {}
 
 
 class Mtp(Model):

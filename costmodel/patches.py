@@ -167,16 +167,3 @@ class Patches(Model):
         )
         yield asking.project("o", d_in=heads * k, split="in", units=heads, o=width)
         yield asking.vector("residual", width, 2 * STEPS["add"], inputs=3)
-
-
-def check_patches(model: Architecture) -> None:
-    """Raise Impossible where patches contradict the rest of a model, or a block reads patches and there are none."""
-    if model.patches is not None:
-        model.patches.check(model)
-        return
-    for name, block in model.blocks.items():
-        if block.kind == "cross_attention" and block.window:
-            message = "cross-attention with a window reads patches of bytes, and there are none"
-            error = Impossible(message, "window", "add patches, or leave window out")
-            error.path = ("blocks", name, "window")
-            raise error

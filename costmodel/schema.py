@@ -29,6 +29,7 @@ def spec_schema() -> Schema:
     from costmodel.residual import feature_class, features
     from costmodel.shared_block import SharedBlock
     from costmodel.tower import Tower
+    from costmodel.validation import PARTS, part_class
 
     definitions: dict[str, Schema] = {}
     top = model_schema(Architecture, definitions)
@@ -56,6 +57,9 @@ def spec_schema() -> Schema:
     for field in features():
         definitions[f"feature-{field}"] = model_schema(feature_class(field), definitions)
         properties[field] = reference(f"feature-{field}")
+    for field, name in PARTS.items():
+        definitions[name] = model_schema(part_class(field), definitions)
+        properties[field] = {"anyOf": [reference(name), {"type": "null"}], "default": None}
     properties |= {"blocks": _named("block"), "shared": _named("shared-block"), "components": _named("tower")}
     properties["base"] = {"type": "string", "description": "the spec that this one changes"}
     words = model_schema(Unpublished, definitions)["properties"]["confidence"]["enum"]

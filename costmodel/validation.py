@@ -18,6 +18,7 @@ from costmodel.units import parse_count
 
 Path = tuple[str | int, ...]
 _BLOCK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+PARTS = {"encoder": "Encoder", "patches": "Patches"}  # the modules of these names, and their classes
 _RESERVED = frozenset(("then", "repeat", "none", "x"))
 
 
@@ -42,6 +43,9 @@ def parse(spec: Mapping[str, Any]) -> Architecture | Unpublished:
     for field in features():
         if (value := data.pop(field, None)) is not None:
             found[field] = _model(feature_class(field), value, (field,), problems)
+    for field in PARTS:
+        if data.get(field) is not None:
+            data[field] = _model(part_class(field), data[field], (field,), problems)
     components = _components(data.pop("components", None), problems)
     _units(data, problems)
     if problems:
@@ -50,6 +54,14 @@ def parse(spec: Mapping[str, Any]) -> Architecture | Unpublished:
         data["blocks"] = blocks
     data |= {"features": found, "components": components}
     return cast("Architecture", _model(Architecture, data, (), problems) or _fail(problems))
+
+
+def part_class(field: str) -> type[BaseModel]:
+    """Return the class of a part that few specs have; it is imported with the first of them."""
+    from importlib import import_module
+
+    found: type[BaseModel] = getattr(import_module(f"costmodel.{field}"), PARTS[field])
+    return found
 
 
 def _fail(problems: list[Problem]) -> NoReturn:

@@ -29,19 +29,18 @@ def owners() -> dict[str, Any]:
     from costmodel.audio_tower import AudioTower
     from costmodel.blocks import block_class, kinds
     from costmodel.patcher import Patcher
-    from costmodel.patches import Patches
     from costmodel.residual import feature_class, features
     from costmodel.shared_block import SharedBlock
     from costmodel.tower import Tower
+    from costmodel.validation import PARTS, part_class
 
     return {
         "architecture": architecture.Architecture,
         "embedding": document.Embedding,
         "head": document.Head,
         "host": document.Host,
-        "encoder": document.Encoder,
+        **{name: part_class(name) for name in PARTS},
         "input": source_input.SourceInput,
-        "patches": Patches,
         "mtp": document.Mtp,
         "source": document.Source,
         "claim": document.Claim,
@@ -58,13 +57,16 @@ def owners() -> dict[str, Any]:
 
 def fields(name: str) -> tuple[str, list[Row]]:
     """Return what an owner of fields is, and its fields with type and default."""
+    from costmodel.validation import PARTS, part_class
+
     owner = owners()[name]
     text = "\n".join(line.strip() for line in (owner.__doc__ or "").strip().splitlines()).replace("``", "`")
     rows: list[Row] = []
+    late = PARTS if name == "architecture" else {}
     for field, info in owner.model_fields.items():
         if field == "features":  # in a spec each feature is a field by itself
             continue
-        rows.append(_row(info.alias or field, info))
+        rows.append(_row(info.alias or field, info, part_class(field) if field in late else info.annotation))
         if name not in _WITH_SECTIONS:
             rows += _nested(field, info.annotation)
     return text, rows
@@ -75,11 +77,11 @@ def _nested(field: str, annotation: Any) -> Iterator[Row]:
     for part in (annotation, *get_args(annotation)):
         if isinstance(part, type) and issubclass(part, BaseModel):
             for name, info in part.model_fields.items():
-                yield _row(f"{field}.{info.alias or name}", info)
+                yield _row(f"{field}.{info.alias or name}", info, info.annotation)
 
 
-def _row(name: str, info: Any) -> Row:
-    return name, type_text(info.annotation), "required" if info.is_required() else f"`{_default(info)}`"
+def _row(name: str, info: Any, annotation: Any) -> Row:
+    return name, type_text(annotation), "required" if info.is_required() else f"`{_default(info)}`"
 
 
 def _default(info: Any) -> str:
