@@ -23,6 +23,7 @@ def to_yaml(document: Mapping[str, Any]) -> str:
 def _entries(fields: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, value in fields.items():
         opened = isinstance(value, dict) and value and (key in _OPEN or (indent and "blocks" in value))
+        opened = opened or (key == "source" and len(_flow(value)) > _WIDTH)
         if opened:
             yield f"{indent}{key}:"
             yield from _entries(value, indent + "  ")
@@ -57,11 +58,14 @@ def _wrapped(head: str, value: Any) -> Iterator[str]:
 
 
 def _folded(head: str, value: Any, text: str) -> Iterator[str]:
-    """Yield a long text; one that needs no quotes is folded, as YAML puts its lines together again."""
-    if value != text or "  " in text:
+    """Yield a long text over several lines, which YAML puts together again with a space between two of them."""
+    indent = " " * (len(head) - len(head.lstrip()) + 2)
+    if not isinstance(value, str) or re.search(r"\s\s|^\s|\s$|[^\S ]", value):
         yield head + text
         return
-    indent = " " * (len(head) - len(head.lstrip()) + 2)
+    if value != text:  # in quotes
+        yield from textwrap.wrap(head + text, _WIDTH, subsequent_indent=indent, **_WHOLE)
+        return
     yield f"{head}>-"
     yield from textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent, **_WHOLE)
 
@@ -87,5 +91,5 @@ def _text(text: str) -> str:
     schedule = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._ +&()-]*", text) and not re.match(r"[0-9._+-]+$", text)
     if (_BARE.fullmatch(text) or schedule) and text.lower() not in _WORDS and not text.endswith(" "):
         return text
-    escaped = "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text)
+    escaped = "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in re.sub(r'["\\]', r"\\\g<0>", text))
     return f'"{escaped}"'

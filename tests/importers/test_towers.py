@@ -314,6 +314,12 @@ GEMMA = {
         "num_attention_heads": 16, "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": False,
     },
 }  # fmt: skip
+GEMMA_4 = {
+    "model_type": "gemma4", "vision_soft_tokens_per_image": 280, "audio_config": None,
+    "vision_config": {
+        "global_head_dim": 64, "default_output_length": 280, "image_seq_length": 280, "video_seq_length": 70,
+    },
+}  # fmt: skip
 KIMI = {
     "hidden_size": 24, "intermediate_size": 28, "num_hidden_layers": 2, "num_attention_heads": 2,
     "pos_emb_height": 6, "pos_emb_width": 6,
@@ -339,6 +345,7 @@ def whole(data: dict[str, Any]) -> int:
         (LLAVA, 7_063_427_072),  # LLaVA 1.5 7B
         (GEMMA, 27_432_406_640),  # as keras-hub counts Gemma 3 27B
         ({"model_type": "mistral3", "tie_word_embeddings": False}, 24_011_361_280),  # Mistral Small 3.1
+        (GEMMA_4, 5_246_311_936),  # the default of the class
     ],
 )
 def test_a_published_model_is_counted_as_a_whole(data: dict[str, Any], total: int) -> None:
@@ -358,24 +365,28 @@ def tower(model_type: str, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "tower_changes"),
+    ("changes", "tower_changes", "why"),
     [
-        ({"num_memory_tokens": 4}, {}),  # a key that nobody understands, of the wrapper or of the tower
-        ({}, {"num_memory_tokens": 4}),
-        ({}, {"model_type": "vit"}),
-        ({}, {"model_type": "siglip_vision_model", "vision_use_head": True}),
-        ({"vision_feature_select_strategy": "full"}, {}),
-        ({"vision_feature_layer": []}, {}),
-        ({"projector_hidden_act": "prelu"}, {}),
-        ({}, {"num_attention_heads": 5}),
-        ({}, {"patch_size": 37}),
+        ({"num_memory_tokens": 4}, {}, '"num_memory_tokens" is not understood'),  # of the wrapper or of the tower
+        ({}, {"num_memory_tokens": 4}, '"vision_config.num_memory_tokens" is not understood'),
+        ({}, {"model_type": "vit"}, "no tower of type 'vit' is read"),
+        ({}, {"model_type": "siglip_vision_model", "vision_use_head": True}, "vision_use_head true"),
+        ({"vision_feature_select_strategy": "full"}, {}, "vision_feature_select_strategy"),
+        ({"vision_feature_layer": []}, {}, "vision_feature_layer"),
+        ({"projector_hidden_act": "prelu"}, {}, "projector_hidden_act"),
+        ({}, {"num_attention_heads": 5}, "5"),
+        ({}, {"patch_size": 37}, "a patch is larger than the image"),
     ],
 )
-def test_what_is_not_understood_leaves_out_the_tower(changes: dict[str, Any], tower_changes: dict[str, Any]) -> None:
+def test_what_is_not_understood_leaves_out_the_tower(
+    changes: dict[str, Any], tower_changes: dict[str, Any], why: str
+) -> None:
     data = configuration("llava") | changes | {"vision_config": CLIP | tower_changes}
     imported = import_text(json.dumps(data), "config.json")
     assert imported.left_out == ["vision_config"]
     assert "components" not in imported.document
+    _, said = imported.document["source"]["note"].split("vision_config left out, ")
+    assert why in said
 
 
 SIGLIP2 = {"model_type": "siglip2_vision_model", "vision_use_head": False}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from costmodel.errors import InvalidSpec, SpecError
+from costmodel.errors import InvalidSpec, SpecError, quote
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
 from costmodel.importers.towers import (
@@ -215,7 +215,7 @@ def _add(c: Config, draft: Draft, key: str) -> set[str]:
     """Add a tower, and return the keys that are understood with it and its projector: none, or its own too."""
     sense = SENSES[key]
     if c.model_type not in sense.projectors:
-        return set()
+        return _left(draft, key, "what leads from it to the language model is not read")
     width, parts = draft.fields["d_model"], list(c.parts)
     for known in ("ignore_index", "vocab_size", "quantization_config"):  # what others read, or nobody needs
         c.get(known)
@@ -228,19 +228,34 @@ def _add(c: Config, draft: Draft, key: str) -> set[str]:
         sense.projectors[c.model_type](c, tower, width)
         document = tower.document()
         _check(document, width)
-    except (SpecError, InvalidSpec, KeyError, ZeroDivisionError, IndexError):
+    except (SpecError, InvalidSpec, KeyError, ZeroDivisionError, IndexError) as error:
         c.parts[:] = parts
-        return set()
+        return _left(draft, key, _why(error))
     read = c.parts[len(parts) :]
     c.parts[:] = []  # for what is left of the wrapper's own keys
-    mine = [name for name, _ in c.unread() if name.rpartition(".")[2] not in c.inside]
+    unread = [name for name, _ in c.unread() if name.rpartition(".")[2] not in c.inside]
     c.parts[:] = parts
-    if mine or any(True for part in read for _ in part.unread()):
-        return set()
+    unread += [name for part in read for name, _ in part.unread()]
+    if unread:
+        return _left(draft, key, f"{quote(unread[0])} is not understood")
     c.parts += read
     draft.more["components"] = {**draft.more.get("components", {}), sense.component: document}
     draft.remarks = [*draft.remarks, *tower.remarks]
     return {str(part.path[-1]) for part in read}
+
+
+def _left(draft: Draft, key: str, why: str) -> set[str]:
+    """Let the source of the spec say why a tower is left out; return the keys that are understood: none."""
+    draft.remarks = [*draft.remarks, f"{key} left out, {why}"]
+    return set()
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, InvalidSpec):
+        return error.problems[0].message
+    if isinstance(error, SpecError):
+        return error.message
+    return f"no tower of type {error} is read" if isinstance(error, KeyError) else f"its numbers contradict: {error}"
 
 
 def _check(document: dict[str, Any], width: int) -> None:

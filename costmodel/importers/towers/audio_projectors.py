@@ -47,6 +47,8 @@ def moss(c: Config, tower: Draft, width: int) -> None:
     """Read MOSS Transcribe Diarize: merged positions, two matrices, a norm."""
     c.get("audio_chunk_size")
     merge, biased = {"merge": c.count("audio_merge_size")}, c.flag("projector_bias")
+    if (rows := tower.fields["positions"]) % merge["merge"]:
+        c.refuse("audio_merge_size", f"{rows} positions of a clip are not whole groups of so many, and zeros are added")
     add(tower, merge, *two(width, biased, activation(c, "projector_hidden_act")), {"norm": "layer"})
 
 

@@ -6,8 +6,14 @@ from typing import Any
 
 from costmodel.importers.config import Config
 from costmodel.importers.draft import Draft
-from costmodel.importers.parts import attention, changed, ffn
+from costmodel.importers.parts import agrees, attention, changed, ffn
 from costmodel.importers.towers.parts import free_grid
+
+# Keys of the class that shape nothing; keys of published files that say how many tokens an image has at most.
+_UNUSED = (
+    "attention_bias", "use_clipped_linears", "standardize", "max_position_embeddings",
+    "default_output_length", "image_seq_length", "video_seq_length",
+)  # fmt: skip
 
 
 def gemma4(c: Config) -> Draft:
@@ -16,12 +22,14 @@ def gemma4(c: Config) -> Draft:
     No matrix has a bias, whatever ``attention_bias`` says. Limits of clipped matrices and what
     standardises patches are buffers.
     """
-    c.get("attention_bias"), c.get("use_clipped_linears"), c.get("standardize"), c.get("max_position_embeddings")
+    for key in _UNUSED:
+        c.get(key)
     pool, rows = c.count("pooling_kernel_size"), c.count("position_embedding_size")
     fields, remark = free_grid(c, pool, channels=None)
     fields |= {"d_model": c.count("hidden_size"), "norm": {"kind": "rms", "place": "sandwich", "final": False}}
     fields |= {"positions": [rows, rows]}
     mixer = changed(attention(c, qk_norm="head", v_norm="l2"), causal=False)
+    agrees(c, mixer.fields["head_dim"], "global_head_dim")  # of published files, whose layers are all alike
     layers = [[mixer, ffn(c)]] * c.count("num_hidden_layers")
     return Draft(fields, layers, {"projector": [{"pool": pool}] if pool > 1 else []}, remarks=[remark])
 
@@ -38,6 +46,7 @@ def gemma4_unified(c: Config) -> Draft:
     return Draft(fields, [], {"projector": [{"norm": "layer"}]}, remarks=[remark])
 
 
-def projector(c: Config, tower: Draft, width: int) -> None:  # noqa: ARG001
-    """Add a norm without weights and a matrix."""
+def projector(c: Config, tower: Draft, width: int) -> None:
+    """Add a norm without weights and a matrix. Published files say how many tokens an image has at most."""
+    c.get("vision_soft_tokens_per_image")
     tower.more["projector"] = [*tower.more["projector"], {"norm": "none"}, {"linear": width}]
