@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from costmodel.block import Count, Impossible
@@ -78,10 +78,8 @@ class AttentionResiduals(Feature):
 
     def through(self, at: Site, layers: Sequence[Sequence[Sequence[str]]]) -> Iterator[Op]:
         """Yield the sums of all sublayers and the last one, by how many sources they have."""
-        missing = not self.first and any(any(layer) for layer in layers)
-        groups: dict[_Place, int] = {}
-        for place in islice(self._places(layers, at.blocks), missing, None):
-            groups[place] = groups.get(place, 0) + 1
+        separate = frozenset(name for name, block in at.blocks.items() if getattr(block, "separate_inputs", False))
+        groups = _groups(tuple(layers), self.block_layers, self.first, separate)
         for place, count in groups.items():
             here = replace(at, runs=count, stored=count)
             shape = (place.inputs, at.width) if place.inputs > 1 else (at.width,)
@@ -96,14 +94,28 @@ class AttentionResiduals(Feature):
             yield here.vector(f"{name}_norm", place.sources * at.width, steps, weights=weights[1:])
             yield blend(here, name, sources=place.sources, sums=place.inputs, weights=weights[:1])
 
-    def _places(self, layers: Sequence[Sequence[Sequence[str]]], blocks: Mapping[str, Any]) -> Iterator[_Place]:
-        """Yield every place where a sum over depth is made, in order."""
-        sources = 1
-        for index, layer in enumerate(layers):
-            present = [names for names in layer if names]
-            for number, names in enumerate(present):
-                separate = any(getattr(blocks[name], "separate_inputs", False) for name in names)
-                yield _Place(sources, 3 if separate else 1)
-                if number == 0 and index % self.block_layers == 0:
-                    sources += 1
-        yield _Place(sources, 1)
+
+@lru_cache(maxsize=64)
+def _groups(
+    layers: tuple[Sequence[Sequence[str]], ...], block_layers: int, first: bool, separate: frozenset[str]
+) -> dict[_Place, int]:
+    """Return how often every sum over depth is made; without the ``first`` sublayer's, if there is none."""
+    places = _places(layers, block_layers, separate)
+    if not first and any(any(layer) for layer in layers):
+        next(places)
+    found: dict[_Place, int] = {}
+    for place in places:
+        found[place] = found.get(place, 0) + 1
+    return found
+
+
+def _places(layers: Sequence[Sequence[Sequence[str]]], block_layers: int, separate: frozenset[str]) -> Iterator[_Place]:
+    """Yield every place where a sum over depth is made, in order."""
+    sources = 1
+    for index, layer in enumerate(layers):
+        present = [names for names in layer if names]
+        for number, names in enumerate(present):
+            yield _Place(sources, 1 if separate.isdisjoint(names) else 3)
+            if number == 0 and index % block_layers == 0:
+                sources += 1
+    yield _Place(sources, 1)
