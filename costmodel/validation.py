@@ -122,10 +122,6 @@ def _components(raw: object, problems: list[Problem]) -> dict[str, BaseModel]:
     if not isinstance(raw, dict):
         problems.append(Problem(("components",), "components must map names to towers", "AC103"))
         return {}
-    from costmodel.audio_tower import AudioTower
-    from costmodel.patcher import Patcher
-    from costmodel.tower import Tower
-
     components: dict[str, BaseModel] = {}
     for name, value in raw.items():
         path: Path = ("components", name)
@@ -133,11 +129,25 @@ def _components(raw: object, problems: list[Problem]) -> dict[str, BaseModel]:
             problems.append(Problem(path, f'component "{name}" must be a mapping', "AC103"))
             continue
         own = _blocks(value.get("blocks"), (*path, "blocks"), problems)
-        cls = AudioTower if "input" in value else Patcher if "vocab_size" in value else Tower
-        tower = _model(cls, {**value, "blocks": own}, path, problems)
+        tower = _model(_component_class(value), {**value, "blocks": own}, path, problems)
         if tower is not None:
             components[name] = tower
     return components
+
+
+def _component_class(fields: Mapping[str, Any]) -> type[BaseModel]:
+    """Return what a component is by its fields: what hears, finds patches of bytes, or sees."""
+    if "input" in fields:
+        from costmodel.audio_tower import AudioTower
+
+        return AudioTower
+    if "vocab_size" in fields:
+        from costmodel.patcher import Patcher
+
+        return Patcher
+    from costmodel.tower import Tower
+
+    return Tower
 
 
 def _units(data: dict[str, Any], problems: list[Problem]) -> None:
