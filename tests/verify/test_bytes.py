@@ -14,7 +14,8 @@ from costmodel.kernels import Device, Kernel
 from costmodel.ops import Attend, Experts, Op, Project
 from costmodel.report.verify import FigureRow
 from costmodel.things import State
-from tests.verify.test_mutations import example, layers, written
+from tests.verify.mutations import written
+from tests.verify.test_mutations import example, layers
 
 
 def differs(name: str) -> FigureRow:

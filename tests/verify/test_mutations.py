@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -14,7 +14,7 @@ from costmodel import catalog, tower
 from costmodel.architecture import Architecture
 from costmodel.audio_tower import AudioTower
 from costmodel.blocks import block_class, kinds
-from costmodel.ops import Op, Vector
+from costmodel.ops import Op
 from costmodel.patches import Patches
 from costmodel.residual import feature_class, features
 from costmodel.site import Site
@@ -24,58 +24,27 @@ from costmodel.validation import parse
 from costmodel.workload import Workload
 from tests.fuzz.specs import random_spec
 
-Ops = Iterator[Op]
-
-
-def wider(ops: Ops) -> Ops:
-    """The first weight has one value too many in its first axis."""
-    done = False
-    for op in ops:
-        if op.weights and not done and op.weights[0].role != "buffer":
-            first, *rest = op.weights
-            done = True
-            op.weights = (replace(first, shape=(first.shape[0] + 1, *first.shape[1:])), *rest)
-        yield op
-    assert done, "nothing to change"
-
-
-def forgotten(ops: Ops) -> Ops:
-    """The last operation that has weights is left out."""
-    every = list(ops)
-    last = max(i for i, op in enumerate(every) if any(w.role != "buffer" for w in op.weights))
-    yield from (op for i, op in enumerate(every) if i != last)
-
-
-def dearer(ops: Ops) -> Ops:
-    """The last operation that is no elementwise work is done on one row too many."""
-    every = list(ops)
-    last = max((i for i, op in enumerate(every) if op.flops and not isinstance(op, Vector)), default=-1)
-    assert last >= 0, "nothing to change"
-    op = every[last]
-    if hasattr(op, "pairs"):
-        op.pairs = op.pairs + 1
-    else:
-        op.tokens = op.tokens + 1
-    yield from every
-
-
-def hoarding(ops: Ops) -> Ops:
-    """One value too many is kept."""
-    done = False
-    for op in ops:
-        if op.states and not done:
-            done = True
-            first, *rest = op.states
-            op.states = (replace(first, width=first.width + 1), *rest)
-        yield op
-    assert done, "nothing to change"
-
+from .mutations import Mutation, Ops, copied, dearer, forgotten, hoarding, wider, written
 
 STATELESS = {"ffn", "host_attention", "language_ffn", "moe"}  # what host_attention reads, its host keeps
 # Fields without which a block of the kind has nothing to change: costs that are declared, columns that are kept.
 WITH = {"custom": {"state", "flops_per_token", "weights"}, "conformer_conv": {"causal"}}
 WITHOUT_PRODUCTS = {"residual_gate", "residual_scale", "layer_scale"}
-MUTATIONS: tuple[Callable[[Ops], Ops], ...] = (wider, forgotten, dearer, hoarding)
+OF_BLOCKS = [
+    pytest.param(kind, mutation, id=f"{kind}-{mutation.__name__}")
+    for kind in kinds()
+    for mutation in (wider, forgotten, dearer, *(() if kind in STATELESS else (hoarding,)))
+]
+OF_FEATURES = [
+    pytest.param(feature, mutation, id=f"{feature}-{mutation.__name__}")
+    for feature in features()
+    for mutation in (wider, forgotten, copied if feature in WITHOUT_PRODUCTS else dearer)
+]
+OF_STEPS = [
+    pytest.param(field, mutation, id=f"{field}-{mutation.__name__}")
+    for field in ("kernel", "layers", "queries", "separators")
+    for mutation in (wider, forgotten, copied if field == "separators" else dearer)
+]
 
 
 @cache
@@ -101,21 +70,10 @@ def layers(spec: dict[str, Any]) -> set[str]:
     return set(found.stack.layout.counts)
 
 
-def written(tmp_path: Any, data: dict[str, Any]) -> str:
-    import yaml
-
-    path = tmp_path / "spec.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False, default_flow_style=None), encoding="utf-8")
-    return str(path)
-
-
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize(("kind", "mutation"), OF_BLOCKS)
 def test_a_wrong_formula_of_a_block_is_noticed(
-    kind: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    kind: str, mutation: Mutation, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    if mutation is hoarding and kind in STATELESS:
-        return
     path = written(tmp_path, example(kind))
     assert cm.verify_(path).proved
     cls: Any = block_class(kind)
@@ -132,13 +90,10 @@ def test_a_wrong_formula_of_a_block_is_noticed(
     assert row.archcalc != row.pytorch
 
 
-@pytest.mark.parametrize("mutation", [wider, forgotten, dearer], ids=lambda f: f.__name__)
-@pytest.mark.parametrize("feature", features())
+@pytest.mark.parametrize(("feature", "mutation"), OF_FEATURES)
 def test_a_wrong_formula_of_a_feature_is_noticed(
-    feature: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    feature: str, mutation: Mutation, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    if mutation is dearer and feature in WITHOUT_PRODUCTS:
-        return
     spec = next(s for s in map(random_spec, range(800)) if feature in s and "mtp" not in s)
     path = written(tmp_path, spec)
     assert cm.verify_(path).proved
@@ -175,13 +130,10 @@ def _with_step(field: str) -> dict[str, Any]:
     return {**text, "blocks": {"mlp": {"kind": "ffn", "d_ff": 3}}, "components": {"vision": vision}}
 
 
-@pytest.mark.parametrize("mutation", [wider, forgotten, dearer], ids=lambda f: f.__name__)
-@pytest.mark.parametrize("field", ["kernel", "layers", "queries", "separators"])
+@pytest.mark.parametrize(("field", "mutation"), OF_STEPS)
 def test_a_wrong_formula_of_a_step_behind_a_tower_is_noticed(
-    field: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    field: str, mutation: Mutation, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    if mutation is dearer and field == "separators":
-        return
     path = written(tmp_path, _with_step(field))
     assert cm.verify_(path).proved
     right = tower.project
@@ -274,7 +226,7 @@ def hearing(stem: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize("part", ["lower", "layers", "lower_frames"])
 def test_a_wrong_formula_of_an_audio_tower_is_noticed(
-    part: str, stem: str, mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    part: str, stem: str, mutation: Mutation, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     path = written(tmp_path, hearing(stem))
     assert cm.verify_(path).proved
@@ -342,7 +294,7 @@ def seen_twice(ops: Ops) -> Ops:
 
 @pytest.mark.parametrize("mutation", [wider, forgotten, dearer, hoarding_patches, seen_twice], ids=lambda f: f.__name__)
 def test_a_wrong_formula_of_patches_is_noticed(
-    mutation: Callable[[Ops], Ops], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    mutation: Mutation, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     path = written(tmp_path, PATCHED)
     assert cm.verify_(path).proved
