@@ -118,7 +118,7 @@ def compare(data: dict[str, Any]) -> str:
     blocks = found.blocks.values()
     if any(1 in (getattr(block, name, None) for name in DEGENERATE) for block in blocks):
         return "degenerate"
-    load = Workload(new_tokens=TOKENS, attention="full")
+    load = Workload(new_tokens=TOKENS, mla="expanded", attention="full")
     ops = list(found.lower(load))
     differences = DIFFERENCES.get(model_type, ())
     ours = figures.flops(ops).executed + flops_beside(found, ops, load, differences, ())
