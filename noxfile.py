@@ -47,6 +47,13 @@ def zoo(session: nox.Session) -> None:
 
 
 @nox.session
+def sweep(session: nox.Session) -> None:
+    """Change every key of every class by itself, import, and compare; twenty minutes, not for CI."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.importers.sweep", *session.posargs)
+
+
+@nox.session
 def mutation(session: nox.Session) -> None:
     """Change formulas one at a time and see whether the fast tests notice; half an hour, not for CI."""
     session.install("-e", ".[test,dev]")

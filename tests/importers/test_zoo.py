@@ -12,8 +12,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from costmodel.verify.published import model_class
+
 from .families import ENCODER_DECODER, MASKED, families
 from .survey import PATH, quiet, survey
+from .sweep import TYPES, tied, wrapped
+from .zoo import Tally, examine
 
 CHUNKS = 24
 SEED = int(os.environ.get("ARCHCALC_ZOO_SEED") or datetime.now(UTC).strftime("%Y%m%d"))
@@ -46,6 +50,16 @@ def test_no_configuration_is_silently_wrong(chunk: int, record_property: pytest.
         counts["equal"] += row.equal
         counts["refused"] += row.refused
     record_property("zoo", counts)
+
+
+@pytest.mark.parametrize("model_type", [name for name in TYPES if wrapped(name)])
+def test_tables_are_tied_by_whom_the_class_asks(model_type: str) -> None:
+    quiet()
+    cls, tally = model_class(model_type), Tally()
+    assert cls is not None
+    outcomes = {examine(data, cls, tally) for data in tied(model_type)}
+    assert not tally.wrong, "\n".join(tally.wrong)
+    assert "equal" in outcomes
 
 
 def test_the_page_has_every_family_and_nothing_wrong() -> None:

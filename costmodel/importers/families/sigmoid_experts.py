@@ -51,13 +51,18 @@ def dots1(c: Config) -> Draft:
 
 
 def hy_v3(c: Config) -> Draft:
-    """Read Hunyuan 3: a dense layer, then experts. A bias of the networks is none of routed experts."""
+    """Read Hunyuan 3: a dense layer, then experts. A bias of the networks is none of routed experts.
+
+    Without shared experts the class makes one as wide as the dense network.
+    """
     bias = c.flag("mlp_bias")
     for key in ("router_scaling_factor", "enable_moe_fp32_combine"):
         c.get(key)
     mixer = attention(c, bias=ALL if c.flag("attention_bias") else (), qk_norm="head")
     router = {"score": "sigmoid", "correction_bias": True}
-    experts = biased(moe(c, shared=c.natural("num_shared_experts"), router=router), bias)
+    shared = c.natural("num_shared_experts")
+    width = None if shared else c.count("intermediate_size")
+    experts = biased(moe(c, shared=shared or 1, shared_d_ff=width, router=router), bias)
     sparse = sparse_layers(c, after(c, 1))
     c.require("first_k_dense_replace", None, sparse.index(True) if True in sparse else len(sparse))
     layers = stack(every(c, mixer), sparse, experts, dense(c, bias=bias or None))
