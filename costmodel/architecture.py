@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from costmodel.block import Block, Count, Impossible, Layers
+from costmodel.block import Block, Count, Impossible, Layers, within
 from costmodel.document import Embedding, Entry, Head, Host, Mtp, Schedule, Sublayers
 from costmodel.ends import (
     check_codebooks,
@@ -67,18 +67,12 @@ class Architecture(Entry):
     @model_validator(mode="after")
     def _consistent(self) -> Architecture:
         for name, block in self.blocks.items():
-            try:
+            with within(block.section, name):
                 block.check(self.blocks)
-            except Impossible as error:
-                error.path = (block.section, name, *error.path)
-                raise
-            self._check_span(name, block)
+                self._check_span(block)
         for name, tower in self.components.items():
-            try:
+            with within("components", name):
                 tower.check(self.d_model)
-            except Impossible as error:
-                error.path = ("components", name, *error.path)
-                raise
         self._layout = self._arrange(self, self.n_layers, "")
         if self.head and not self.head.table and (self.tied or self.mtp or self.host):
             field = "tied" if self.tied else "mtp" if self.mtp else "host"
@@ -111,39 +105,34 @@ class Architecture(Entry):
             self._check_inputs(name, self.blocks[name])
         return self
 
-    def _check_span(self, name: str, block: Block) -> None:
+    def _check_span(self, block: Block) -> None:
         """Raise Impossible where a window or chunk is wider than the longest context."""
         for field in ("window", "chunk"):
             span = getattr(block, field, None) or 0
             if isinstance(self.max_context, int) and span > self.max_context:
                 message = f"{field} {span} is wider than max_context {self.max_context}"
-                error = Impossible(message, field, "raise max_context, or leave it out")
-                error.path = (block.section, name, field)
-                raise error
+                raise Impossible(message, field, "raise max_context, or leave it out")
 
     def _check_inputs(self, name: str, block: Block) -> None:
         """Raise Impossible where a block of the decoder needs another input than it gets."""
-        if getattr(block, "separate_inputs", False) and "attention_residuals" not in self.features:
-            message = "separate_inputs are sums over depth, and there are none"
-            error = Impossible(message, "separate_inputs", "add attention_residuals")
-            error.path = (block.section, name, "separate_inputs")
-            raise error
-        if block.kind == "cross_attention" and getattr(block, "window", None) and self.patches is None:
-            message = "cross-attention with a window reads patches of bytes, and there are none"
-            error = Impossible(message, "window", "add patches, or leave window out")
-            error.path = (block.section, name, "window")
-            raise error
+        with within(block.section, name):
+            if getattr(block, "separate_inputs", False) and "attention_residuals" not in self.features:
+                message = "separate_inputs are sums over depth, and there are none"
+                raise Impossible(message, "separate_inputs", "add attention_residuals")
+            if block.kind == "cross_attention" and getattr(block, "window", None) and self.patches is None:
+                message = "cross-attention with a window reads patches of bytes, and there are none"
+                raise Impossible(message, "window", "add patches, or leave window out")
         if block.reads_source and not self._source_width:
             message = "cross-attention reads an encoder, and there is none"
             raise Impossible(message, "blocks", "add encoder, or d_source where another model is the encoder")
         width = self.d_model if block.source_as_wide else getattr(block, "d_source", None)
-        if width not in (None, self._source_width):
-            message = f"d_source is {width}, but the source is {self._source_width} wide"
-            error = Impossible(message, "d_source", "leave d_source out")
+        if width in (None, self._source_width):
+            return
+        with within(block.section, name):
             if block.source_as_wide:
-                error = Impossible(f"the source is {self._source_width} wide, and the layers {width}", "d_source")
-            error.path = (block.section, name, *(() if block.source_as_wide else ("d_source",)))
-            raise error
+                raise Impossible(f"the source is {self._source_width} wide, and the layers {width}", "")
+            message = f"d_source is {width}, but the source is {self._source_width} wide"
+            raise Impossible(message, "d_source", "leave d_source out")
 
     @property
     def _source_width(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -46,6 +47,16 @@ class Impossible(FieldError):  # noqa: N818  (reads as what it says: these field
 
     def __init__(self, message: str, field: str, hint: str | None = None, code: str = "AC120") -> None:
         super().__init__(message, code=code, hint=hint, path=_path(field))
+
+
+@contextmanager
+def within(*path: str | int) -> Iterator[None]:
+    """Put the path of a part before that of what is impossible in it."""
+    try:
+        yield
+    except Impossible as error:
+        error.path = (*path, *error.path)
+        raise
 
 
 def _path(field: str) -> tuple[str | int, ...]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr, model_validator
 
-from costmodel.block import Count, Impossible, Layers, Model
+from costmodel.block import Count, Impossible, Layers, Model, within
 from costmodel.ops import Lookup, Op
 from costmodel.projector import Schedule
 from costmodel.stack import Layout, Norm, Stack, arrange
@@ -38,13 +38,10 @@ class Patcher(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Patcher:
         for name, block in self.blocks.items():
-            try:
+            with within("blocks", name):
                 block.check(self.blocks)
                 if block.reads_source or block.reads_host:
                     raise Impossible(f'"{name}" reads what a patcher does not have', "kind")
-            except Impossible as error:
-                error.path = ("blocks", name, *error.path)
-                raise
         self._layout = arrange(self, self.n_layers, self.blocks)
         return self
 

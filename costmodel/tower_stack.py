@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from costmodel.block import Count, Impossible, Model, Natural
+from costmodel.block import Count, Impossible, Model, Natural, within
 from costmodel.ops import Lookup, Op
 from costmodel.projector import Grid, Schedule, Step, behind
 from costmodel.residual.layer_scale import LayerScale
@@ -48,13 +48,10 @@ class TowerStack(Model):
     @model_validator(mode="after")
     def _blocks_fit(self) -> TowerStack:
         for name, block in self.blocks.items():
-            try:
+            with within("blocks", name):
                 block.check(self.blocks)
                 if (field := block.of_decoder()) is not None:
                     raise Impossible(f"a tower has no {field}, as a decoder has", field, "leave it out")
-            except Impossible as error:
-                error.path = ("blocks", name, *error.path)
-                raise
         self._layout = arrange(self, self.n_layers, self.blocks) if self.n_layers else Layout([])
         self._layout.index(self.blocks)
         for name in self._layout.counts:

@@ -184,9 +184,10 @@ class Config:
         configuration inside is given, only the keys of the class are taken: others may be a language
         model's, beside the towers.
         """
-        self.seen |= self.keys.keys() - {"is_encoder_decoder"} | set(towers)
+        theirs = self.keys.keys() | set(towers)
         if any(self.has(key) for key in self.inside if key not in towers):
-            self.seen |= self.given.keys() - {"is_encoder_decoder"}
+            theirs |= self.given.keys()
+        self.seen |= theirs - {"is_encoder_decoder"}
         return [key for key in towers if key in self.keys or key in self.given]
 
     # Refusing

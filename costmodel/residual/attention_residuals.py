@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from costmodel.block import Count, Impossible
+from costmodel.block import Count, Impossible, within
 from costmodel.feature import Feature
 from costmodel.ops import Op
 from costmodel.residual.parts.depth import blend
@@ -68,9 +68,8 @@ class AttentionResiduals(Feature):
         for name, block in architecture.blocks.items():
             if getattr(block, "separate_inputs", False) and architecture.norm.place != "pre":
                 message = "separate_inputs each have a norm before them, and the stack's are elsewhere"
-                error = Impossible(message, "separate_inputs", "norm: {place: pre}")
-                error.path = (block.section, name, "separate_inputs")
-                raise error
+                with within(block.section, name):
+                    raise Impossible(message, "separate_inputs", "norm: {place: pre}")
 
     def starts(self, layers: Sequence[Sequence[Sequence[str]]]) -> int:
         """Return how many sublayers begin a new sum, so that their output is added to nothing."""

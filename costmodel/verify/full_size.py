@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import transformers
-from transformers import CONFIG_MAPPING
 from transformers.utils import logging as their_logging
 
 from costmodel import figures
@@ -89,7 +88,7 @@ class FullSize:
 def _class_of(data: Mapping[str, Any]) -> tuple[str, Any]:
     """Return a model type that transformers knows and its class: the configuration's, or of the class it names."""
     kind = str(data["model_type"])
-    if kind in CONFIG_MAPPING and (cls := model_class(kind)) is not None:
+    if (cls := model_class(kind)) is not None:
         return kind, cls
     for name in data.get("architectures") or () if all(key in data for key in _SIZES) else ():
         named: Any = getattr(transformers, str(name), None)

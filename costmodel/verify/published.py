@@ -57,7 +57,12 @@ WITHIN = {"chameleon": "vqmodel", "phi4_multimodal": "embed_tokens_extend"}  # t
 
 
 def model_class(model_type: str) -> type[torch.nn.Module] | None:
-    """Return the class that generates text for a model type: with its encoder, where it has one."""
+    """Return the class that generates text for a model type: with its encoder, where it has one.
+
+    None where transformers knows no such type, or has no class that generates text for it.
+    """
+    if model_type not in CONFIG_MAPPING:
+        return None
     if part := ONLY.get(model_type):
         model_type = class_of(model_type).inside[part]["only"]
     mappings = sorted(MAPPINGS, key=lambda m: m not in WITH_ENCODER) if _has_encoder(model_type) else MAPPINGS

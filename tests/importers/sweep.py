@@ -14,8 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from transformers import CONFIG_MAPPING
-
 from costmodel.importers.defaults import class_of
 from costmodel.importers.families import TABLE
 from costmodel.verify.published import LANGUAGE_MODELS, model_class
@@ -23,7 +21,7 @@ from costmodel.verify.published import LANGUAGE_MODELS, model_class
 from .survey import quiet
 from .zoo import NEEDS, Tally, examine
 
-TYPES = [name for name in sorted(TABLE) if name in CONFIG_MAPPING and model_class(name) is not None]
+TYPES = [name for name in sorted(TABLE) if model_class(name) is not None]
 
 
 def wrapped(model_type: str) -> str | None:

@@ -171,7 +171,6 @@ def _around(c: Config, text: Config, rule: Rule) -> Draft:
     for key in rule.beside:
         text.get(key)
     own, inner = c.flag("tie_word_embeddings"), "tied" in draft.fields
-    own = c.flag("tie_embedding") if "tie_embedding" in c.given else own  # Liquid's older name of it, which wins
     nothing = c.get("tie_word_embeddings") is None
     if rule.older in c.given:
         own = c.flag(rule.older)
