@@ -8,7 +8,6 @@ is forgotten: 0, 1, 2 and one more than the default, the other way round, or a n
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from costmodel.importers.families import TABLE
 from costmodel.verify.published import LANGUAGE_MODELS, model_class
 
 from .survey import quiet
-from .zoo import NEEDS, Tally, examine
+from .zoo import Tally, bare, examine
 
 TYPES = [name for name in sorted(TABLE) if model_class(name) is not None]
 
@@ -40,7 +39,7 @@ def changed(model_type: str) -> Iterator[dict[str, Any]]:
             if name in ("model_type", "is_encoder_decoder"):
                 continue
             for other in _others(value):
-                data: dict[str, Any] = {"model_type": model_type, **copy.deepcopy(NEEDS.get(model_type, {}))}
+                data = bare(model_type)
                 inner = data
                 for part in path:
                     inner = inner.setdefault(part, {})
@@ -62,7 +61,7 @@ def tied(model_type: str) -> Iterator[dict[str, Any]]:
         return
     for outer in (None, True, False):
         for inner in (None, True, False):
-            data: dict[str, Any] = {"model_type": model_type, **copy.deepcopy(NEEDS.get(model_type, {}))}
+            data = bare(model_type)
             if outer is not None:
                 data["tie_word_embeddings"] = outer
             if inner is not None:

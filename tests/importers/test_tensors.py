@@ -111,7 +111,7 @@ def test_the_state_of_a_whole_model_is_told_apart(model_type: str, compared: Cal
     from tests.importers.survey import quiet
 
     quiet()
-    data = {"model_type": model_type, **zoo.NEEDS.get(model_type, {})}
+    data = zoo.bare(model_type)
     cls = zoo.model_class(model_type)
     assert cls is not None
     imported = import_text(json.dumps(data), "config.json")

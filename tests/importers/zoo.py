@@ -241,16 +241,21 @@ def _other(value: Any, key: str, random: Random) -> Any:
     return value
 
 
+def bare(model_type: str) -> dict[str, Any]:
+    """Return the least configuration of which the class of a model type can be built."""
+    return {"model_type": model_type, **copy.deepcopy(NEEDS.get(model_type, {}))}
+
+
 def configurations(model_type: str, variations: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the default configuration, bare and in full, then random ones."""
-    bare = {"model_type": model_type, **NEEDS.get(model_type, {})}
-    yield bare
+    least = bare(model_type)
+    yield least
     full = default(model_type)
     yield full
     random = Random(f"{model_type} {seed}")
     for _ in range(variations):
         wraps = any(key in (*LANGUAGE_MODELS, *DECODERS) for key in class_of(model_type).inside)
-        base = bare if random.random() < (0.1 if wraps else 0.6) else full
+        base = least if random.random() < (0.1 if wraps else 0.6) else full
         yield variation(base, model_type, random)
 
 

@@ -11,7 +11,7 @@ from transformers import CONFIG_MAPPING
 import costmodel as cm
 from costmodel.importers.families import TABLE
 from costmodel.verify.published import model_class
-from tests.importers.zoo import NEEDS
+from tests.importers.zoo import bare
 
 # Types whose default configuration is refused, and why.
 REFUSED = {"big_bird": "random blocks", "bigbird_pegasus": "random blocks", "deepseek_ocr2_text": "mlp_layer_types"}
@@ -22,7 +22,7 @@ TYPES = [name for name in sorted(TABLE) if name in CONFIG_MAPPING and name not i
 @pytest.mark.parametrize("model_type", TYPES)
 def test_the_default_of_every_class_is_proved(model_type: str, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"model_type": model_type, **NEEDS.get(model_type, {})}))
+    path.write_text(json.dumps(bare(model_type)))
     found = cm.verify_(str(path))
     assert found.proved, str(found.specs[0].differs)
     at_full_size = [row.figure for row in found.specs[0].figures if row.figure.startswith("full_size")]
